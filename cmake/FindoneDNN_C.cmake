@@ -1,0 +1,18 @@
+# oneDNN's C library as oneDNN::C. Its own CMake package wants OpenCL headers on Debian, so it is looked up by hand.
+find_path(oneDNN_C_INCLUDE_DIR dnnl.h)
+find_library(oneDNN_C_LIBRARY dnnl)
+foreach(header oneapi/dnnl/dnnl_version.h dnnl_version.h)
+  if(oneDNN_C_INCLUDE_DIR AND EXISTS "${oneDNN_C_INCLUDE_DIR}/${header}" AND NOT oneDNN_C_VERSION)
+    file(STRINGS "${oneDNN_C_INCLUDE_DIR}/${header}" lines REGEX "define DNNL_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+    string(REGEX REPLACE "[^0-9;]" "" oneDNN_C_VERSION "${lines}")
+    string(REPLACE ";" "." oneDNN_C_VERSION "${oneDNN_C_VERSION}")
+  endif()
+endforeach()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(oneDNN_C REQUIRED_VARS oneDNN_C_LIBRARY oneDNN_C_INCLUDE_DIR VERSION_VAR oneDNN_C_VERSION)
+if(oneDNN_C_FOUND AND NOT TARGET oneDNN::C)
+  add_library(oneDNN::C UNKNOWN IMPORTED)
+  set_target_properties(oneDNN::C PROPERTIES IMPORTED_LOCATION "${oneDNN_C_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES
+                                                                               "${oneDNN_C_INCLUDE_DIR}")
+endif()
+mark_as_advanced(oneDNN_C_INCLUDE_DIR oneDNN_C_LIBRARY)

@@ -1,0 +1,1 @@
+# Installing: written with the consumer test.

@@ -1,0 +1,260 @@
+/* The contract of a compute device: prepared operations on tensors, and passes over flat parameter buffers.
+   Implementations: ref (plain loops, double accumulation: the oracle), cpu (oneDNN), cuda (a module). */
+#ifndef FLR_BACKEND_BACKEND_H
+#define FLR_BACKEND_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "tensor/buffer.h"
+#include "tensor/tensor.h"
+
+typedef struct flr_backend flr_backend;
+typedef struct flr_backend_ops flr_backend_ops;
+typedef struct flr_op flr_op;
+typedef struct flr_op_methods flr_op_methods;
+
+enum { FLR_BACKEND_MAX_GROUPS = 16 };
+
+/* Everything that changes from step to step, in the backend's memory space so that a captured step can read it. Written by
+   flr_backend_upload between steps. On host backends it is read where it lies. */
+typedef struct flr_step_values {
+  double lr[FLR_BACKEND_MAX_GROUPS]; /* per layer group */
+  double momentum;                   /* of sgd, beta1 of adam */
+  double grad_scale;                 /* what d loss/d logits is multiplied with: 1 / samples of the global batch */
+  int64_t update_count;              /* t of adam's bias correction, from 1 */
+  int64_t first_sample;              /* position of this shard's first sample in the run's sample stream: dropout's counter */
+} flr_step_values;
+
+/* What the loss op adds up; in the backend's memory space, cleared by the caller with fill. */
+typedef struct flr_loss_result {
+  double loss_sum;   /* of per-sample losses that are finite */
+  double loss_sq_sum;
+  int64_t count;     /* samples seen */
+  int64_t correct;   /* samples whose largest logit is the label's (first of equals) */
+  int64_t nonfinite; /* samples whose loss is not finite */
+} flr_loss_result;
+
+/* Arguments of forward and backward; what an op does not use stays NULL. Pointers are in the backend's memory space; tensors have
+   the descriptions the op was prepared with (gradients have the description of the tensor they belong to). */
+typedef struct flr_op_args {
+  const void *src, *src2; /* inputs */
+  void *dst;              /* output */
+  const float *weight;    /* conv2d: [out, kh, kw, in]; linear: [out, in]; batch_norm: scale [c] */
+  const float *bias;      /* [out] or batch_norm's shift [c] */
+  float *running_mean;    /* batch_norm: read in evaluation, updated in training; NULL in training: not updated */
+  float *running_var;
+  void *diff_dst;         /* gradient of dst; backward may overwrite it: nobody reads it afterwards */
+  void *diff_src;         /* gradient of src, overwritten; NULL: not wanted */
+  void *diff_src2;
+  float *diff_weight;     /* gradient of weight; NULL: not wanted */
+  float *diff_bias;
+  int accumulate;         /* 1: diff_weight and diff_bias are added to, 0: overwritten */
+  const int32_t *labels;  /* loss: [n], each in 0..c-1 */
+  flr_loss_result *result; /* loss: added to */
+  void *saved;            /* op->saved_bytes that live from forward to backward of the same batch */
+  void *scratch;          /* op->scratch_bytes, free between calls */
+  const flr_step_values *values; /* loss, dropout */
+} flr_op_args;
+
+struct flr_op_methods {
+  const char *name;
+  /* Enqueues (host backends: does) the work. No allocation, no creation of primitives. */
+  flr_status (*forward)(flr_op *op, const flr_op_args *args);
+  /* NULL: the op has no gradient. Needs the same saved memory as the forward call of the same batch. */
+  flr_status (*backward)(flr_op *op, const flr_op_args *args);
+  void (*destroy)(flr_op *op);
+};
+
+/* What backward reads of the forward pass, for the memory plan. */
+enum { FLR_NEEDS_SRC = 1, FLR_NEEDS_DST = 2, FLR_NEEDS_SRC2 = 4 };
+
+/* A prepared operation: the common head of every implementation's struct. Borrowed backend must outlive it. */
+struct flr_op {
+  const flr_op_methods *methods;
+  flr_backend *backend;
+  flr_tensor_desc dst;   /* with the layout the op prefers */
+  size_t saved_bytes;
+  size_t scratch_bytes;
+  unsigned backward_needs; /* FLR_NEEDS_* */
+  int in_place;            /* 1: dst may be the memory of src (when nobody needs src afterwards) */
+};
+
+typedef struct flr_conv2d_settings {
+  int64_t out_channels, kernel_h, kernel_w, stride, pad; /* kernel 1..7; stride >= 1; the same pad on all four sides */
+  int bias;          /* 1: has a bias */
+  int training;      /* 0: backward will never be called */
+  int need_diff_src; /* 0: the input needs no gradient (first layer) */
+} flr_conv2d_settings;
+
+typedef struct flr_linear_settings {
+  int64_t out_features; /* src is [n,h,w,c] read as [n, h*w*c] in NHWC order; dst [n,1,1,out] dense */
+  int bias, relu;       /* relu: dst = max(0, ..), fused */
+  int training, need_diff_src;
+} flr_linear_settings;
+
+/* y = scale * (x - mean) / sqrt(var + epsilon) + shift per channel, var biased; running = (1-m) running + m batch with the unbiased
+   var (Ioffe, Szegedy 2015, as torch's BatchNorm2d). */
+typedef struct flr_batch_norm_settings {
+  double epsilon, momentum; /* torch: 1e-5, 0.1 */
+  int relu;                 /* 1: ReLU fused behind it */
+  int training;             /* 1: batch statistics and backward; 0: running statistics, forward only */
+} flr_batch_norm_settings;
+
+typedef enum flr_pool_kind { FLR_POOL_MAX, FLR_POOL_AVERAGE } flr_pool_kind;
+/* Windows are clipped at the border; average divides by the elements inside (no padding counted). */
+typedef struct flr_pool2d_settings {
+  flr_pool_kind kind;
+  int64_t kernel, stride, pad;
+  int training;
+} flr_pool2d_settings;
+
+/* dst = src + src2, then ReLU when relu. Backward: diff_src and diff_src2 both get the (masked) diff_dst; they may be NULL, and
+   diff_src may be the memory of diff_dst. */
+typedef struct flr_add_settings {
+  int relu, training;
+} flr_add_settings;
+
+/* Inverted dropout: kept elements are multiplied by 1/(1-probability). Element e (NHWC order) of sample i is dropped when
+   flr_rng_uniform(key, (values->first_sample + i) * elements_per_sample + e) < probability. */
+typedef struct flr_dropout_settings {
+  double probability; /* 0 <= p < 1 */
+  uint64_t key;
+} flr_dropout_settings;
+
+/* He et al. section 4.2, option A: dst[n, y, x, before + c] = src[n, y*stride, x*stride, c], other channels zero;
+   before = (out_channels - c) / 2. */
+typedef struct flr_shortcut_settings {
+  int64_t out_channels, stride;
+  int training;
+} flr_shortcut_settings;
+
+/* dst f32 = (src * factor - mean[c]) * inverse_std[c]; src u8 or f32 dense NHWC; factor 1/255 for u8, 1 for f32. */
+typedef struct flr_input_settings {
+  const float *mean, *inverse_std; /* [c], copied at preparation; NULL: 0 and 1 */
+} flr_input_settings;
+
+/* Softmax cross-entropy of dense logits [n,1,1,c] against labels. forward: adds to *result, writes class probabilities to dst when it
+   is not NULL. backward: diff_src = (softmax - onehot) * values->grad_scale; needs forward's saved memory. */
+typedef struct flr_loss_settings {
+  double label_smoothing; /* 0 */
+  int training;
+} flr_loss_settings;
+
+/* One range of the flat buffer that shares group and decay. */
+typedef struct flr_update_range {
+  int64_t offset, count;
+  int group;     /* index into values->lr */
+  double decay;  /* weight decay of the range */
+} flr_update_range;
+
+typedef enum flr_update_kind { FLR_UPDATE_SGD, FLR_UPDATE_ADAM } flr_update_kind;
+
+/* One fused optimizer pass (SEMANTICS A5).
+   sgd:  slot0 = mom * slot0 + g; p -= lr * slot0.   adam: m = mom m + (1-mom) g; v = sqr v + (1-sqr) g^2;
+   p -= lr / (1 - mom^t) * m / (sqrt(v / (1 - sqr^t)) + eps).
+   decoupled decay: p *= 1 - lr * decay first; otherwise (l2) g += decay * p. Everything in f32, corrections in double. */
+typedef struct flr_update {
+  flr_update_kind kind;
+  float *param, *slot0, *slot1; /* flat buffers; slot1 NULL for sgd */
+  const float *grad;
+  const flr_update_range *ranges; /* host memory */
+  int range_count;
+  int decoupled;
+  double sqr_mom, eps;
+  const flr_step_values *values;
+  double *grad_sumsq; /* NULL, or set to the sum of squares of grad over the ranges (backend's space) */
+} flr_update;
+
+struct flr_backend_ops {
+  const char *name; /* "ref", "cpu", "cuda" */
+
+  /* Memory in the backend's space, zeroed, aligned to 64. */
+  flr_status (*alloc)(flr_backend *backend, flr_buffer *out, size_t bytes);
+  /* Host memory the device copies from fastest (pinned for cuda, plain here). */
+  flr_status (*alloc_host)(flr_backend *backend, flr_buffer *out, size_t bytes);
+  /* Ordered with the backend's work; upload returns when src may be reused, download when dst is there. */
+  flr_status (*upload)(flr_backend *backend, void *dst, const void *src, size_t bytes);
+  flr_status (*download)(flr_backend *backend, void *dst, const void *src, size_t bytes);
+  flr_status (*copy)(flr_backend *backend, void *dst, const void *src, size_t bytes); /* within the space, no overlap */
+  flr_status (*fill)(flr_backend *backend, void *dst, int byte, size_t bytes);
+  flr_status (*synchronize)(flr_backend *backend); /* waits for all enqueued work */
+
+  /* Preparations. src (and src2) describe the inputs; *out is owned by the caller (flr_op_destroy). */
+  flr_status (*conv2d)(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
+  flr_status (*linear)(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
+  flr_status (*batch_norm)(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src);
+  flr_status (*relu)(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
+  flr_status (*pool2d)(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
+  flr_status (*global_average_pool)(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src); /* dst [n,1,1,c] dense */
+  flr_status (*add)(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src, const flr_tensor_desc *src2);
+  flr_status (*dropout)(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);
+  flr_status (*shortcut)(flr_backend *, flr_op **out, const flr_shortcut_settings *, const flr_tensor_desc *src);
+  flr_status (*input)(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
+  flr_status (*loss)(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
+
+  /* Passes over flat f32 buffers. */
+  flr_status (*update)(flr_backend *, const flr_update *);
+  flr_status (*axpy)(flr_backend *, int64_t n, double alpha, const float *x, float *y); /* y += alpha x */
+  flr_status (*scale)(flr_backend *, int64_t n, double alpha, float *x);                /* x *= alpha */
+  flr_status (*sum_of_squares)(flr_backend *, int64_t n, const float *x, double *out);  /* in double; *out in the backend's space */
+
+  void (*destroy)(flr_backend *);
+};
+
+/* The common head of every implementation's struct. */
+struct flr_backend {
+  const flr_backend_ops *ops;
+  int threads;           /* CPU threads it uses */
+  char description[160]; /* "oneDNN 2.6.3, AVX-512, 2 threads" */
+};
+
+typedef struct flr_backend_options {
+  int threads; /* 0: all this process may use, divided by local_size */
+  int local_rank, local_size;
+} flr_backend_options;
+
+/* Opens a backend by name ("auto": the fastest that works). Errors: FLR_ERROR_USAGE for an unknown name (listing the known),
+   FLR_ERROR_UNAVAILABLE with the reason and the remedy. *out is owned by the caller. Not collective. */
+flr_status flr_backend_create(flr_backend **out, const char *name, const flr_backend_options *options);
+void flr_backend_destroy(flr_backend *backend);
+
+/* The i-th backend this build knows: its name (NULL past the last) and, into `reason` (may be NULL), "" when it works here or why
+   it does not. */
+const char *flr_backend_list(int i, char *reason, size_t size);
+
+/* Checked dispatch of the preparations: shapes, ranges and dtypes are checked here once for all implementations
+   (FLR_ERROR_USAGE naming op and value); the slots may rely on it. */
+flr_status flr_backend_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_linear(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
+flr_status flr_backend_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
+flr_status flr_backend_add(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src, const flr_tensor_desc *src2);
+flr_status flr_backend_dropout(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_shortcut(flr_backend *, flr_op **out, const flr_shortcut_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_input(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_loss(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
+
+/* Checked dispatch of execution and of the passes. */
+flr_status flr_op_forward(flr_op *op, const flr_op_args *args);
+flr_status flr_op_backward(flr_op *op, const flr_op_args *args);
+void flr_op_destroy(flr_op *op);
+
+static inline flr_status flr_backend_alloc(flr_backend *b, flr_buffer *out, size_t bytes) { return b->ops->alloc(b, out, bytes); }
+static inline flr_status flr_backend_alloc_host(flr_backend *b, flr_buffer *out, size_t bytes) { return b->ops->alloc_host(b, out, bytes); }
+static inline flr_status flr_backend_upload(flr_backend *b, void *d, const void *s, size_t n) { return b->ops->upload(b, d, s, n); }
+static inline flr_status flr_backend_download(flr_backend *b, void *d, const void *s, size_t n) { return b->ops->download(b, d, s, n); }
+static inline flr_status flr_backend_copy(flr_backend *b, void *d, const void *s, size_t n) { return b->ops->copy(b, d, s, n); }
+static inline flr_status flr_backend_fill(flr_backend *b, void *d, int v, size_t n) { return b->ops->fill(b, d, v, n); }
+static inline flr_status flr_backend_synchronize(flr_backend *b) { return b->ops->synchronize(b); }
+static inline flr_status flr_backend_update(flr_backend *b, const flr_update *u) { return b->ops->update(b, u); }
+static inline flr_status flr_backend_axpy(flr_backend *b, int64_t n, double a, const float *x, float *y) { return b->ops->axpy(b, n, a, x, y); }
+static inline flr_status flr_backend_scale(flr_backend *b, int64_t n, double a, float *x) { return b->ops->scale(b, n, a, x); }
+static inline flr_status flr_backend_sum_of_squares(flr_backend *b, int64_t n, const float *x, double *out) {
+  return b->ops->sum_of_squares(b, n, x, out);
+}
+
+#endif

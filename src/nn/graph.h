@@ -1,0 +1,37 @@
+/* A network as layers in topological order: structure only, no memory. Built by models, executed by executor.h. */
+#ifndef FLR_NN_GRAPH_H
+#define FLR_NN_GRAPH_H
+
+#include <stdint.h>
+
+#include "core/status.h"
+#include "nn/param.h"
+
+typedef struct flr_graph flr_graph;
+
+/* What a model is made for. */
+typedef struct flr_model_options {
+  const char *name;        /* --model, never "auto" here */
+  int64_t height, width, channels; /* features: 1, 1, D */
+  int64_t classes;
+  const char *hidden;      /* mlp: "256,128" */
+  const char *stem;        /* "auto", "small", "imagenet" */
+  double dropout;          /* before the last linear; 0: none */
+  uint64_t seed;           /* dropout keys */
+} flr_model_options;
+
+/* Builds the model. Names as torchvision for ResNets. Errors: FLR_ERROR_USAGE naming what and what is allowed (the list of models for
+   an unknown name). *out is owned by the caller. Not collective. */
+flr_status flr_model_create(flr_graph **out, const flr_model_options *options);
+void flr_graph_destroy(flr_graph *graph);
+
+/* "mlp" for features and images up to 16 pixels, "resnet18" above. */
+const char *flr_model_auto(int64_t height, int64_t width);
+/* Name and one-line description of the i-th model, NULL past the last. */
+const char *flr_model_name(int i);
+const char *flr_model_description(int i);
+
+/* Borrowed; lives as long as the graph. */
+const flr_params *flr_graph_params(const flr_graph *graph);
+
+#endif

@@ -1,0 +1,39 @@
+/* Plots drawn by gnuplot as a child process: SVG, PNG and text for a terminal. Never fatal when gnuplot is missing. */
+#ifndef FLR_REPORT_PLOT_H
+#define FLR_REPORT_PLOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+/* A marker on the curve: where its suggestion sits and what to call it. */
+typedef struct flr_plot_marker {
+  const char *label; /* "minimum/10: 3.02e-02" */
+  double x, y;       /* a marker whose x or y is not finite is left out */
+} flr_plot_marker;
+
+/* A loss-against-rate curve, x logarithmic unless linear_x. Not-finite points are left out. */
+typedef struct flr_plot_curve {
+  const char *title;   /* above the plot */
+  int64_t n;
+  const double *x;     /* learning rates */
+  const double *y;     /* smoothed losses: the line */
+  const double *raw;   /* raw losses: light dots; NULL for none */
+  int linear_x;
+  const flr_plot_marker *markers;
+  int marker_count;
+} flr_plot_curve;
+
+/* Whether gnuplot can be run on this machine. */
+int flr_plot_available(void);
+
+/* Writes the plot to a file (under a temporary name, then renamed); the format follows the ending, .svg or .png.
+   Errors: FLR_ERROR_UNAVAILABLE without gnuplot, FLR_ERROR_IO when it fails. Not collective. */
+flr_status flr_plot_write(const char *path, const flr_plot_curve *curve);
+
+/* Draws the plot as text of about columns x rows characters into *out (owned by the caller, flr_free). ANSI colours are never used.
+   Errors as flr_plot_write. */
+flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows);
+
+#endif
