@@ -48,7 +48,7 @@ flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step);
 const char *flr_schedule_policy_name(int i);
 
 /* Expands the per-group forms of a rate (SEMANTICS A4): "X" all groups; "A:B" geometric from A to B; ":B" = B/10 for all but the
-   last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). With one group "A:B" gives B.
+   last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). With one group "A:B" gives B; "0:B" is ":B".
    Errors: FLR_ERROR_USAGE naming `option` and the text. Not collective. */
 flr_status flr_parse_group_rates(double out[FLR_MAX_GROUPS], int groups, const char *text, const char *option);
 

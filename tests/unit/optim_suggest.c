@@ -1,0 +1,243 @@
+/* Suggestions against golden values, and a status where there is nothing to suggest. */
+#include "harness/harness.h"
+
+#include "optim/suggest.h"
+
+enum { N = 100 };
+
+typedef struct curve {
+  double lr[N], loss[N], scratch[2 * N];
+  flr_suggestion out[FLR_SUGGEST_COUNT];
+} curve;
+
+/* 2.3 - 1.6 / (1 + exp(-2.5 (x + 3))) + exp(2.2 x), x = log10 lr: falls around 1e-3, rises steeply towards 10. */
+static void make_golden(curve *c) {
+  for (int i = 0; i < N; ++i) {
+    c->lr[i] = 1e-7 * pow(1e8, i / (double)N);
+    const double x = log10(c->lr[i]);
+    c->loss[i] = 2.3 - 1.6 / (1 + exp(-2.5 * (x + 3))) + exp(2.2 * x);
+  }
+}
+
+static void suggest(curve *c, int64_t n, int64_t trim_start, int64_t trim_end) {
+  const flr_suggest_options options = {.trim_start = trim_start, .trim_end = trim_end};
+  flr_suggest(c->out, c->lr, c->loss, n, &options, c->scratch);
+}
+
+static void suggest_golden(curve *c) {
+  const flr_suggest_options options = flr_suggest_options_defaults();
+  flr_suggest(c->out, c->lr, c->loss, N, &options, c->scratch);
+}
+
+/* `kept` counts from the first kept point. */
+static void check_found(const curve *c, flr_suggest_kind kind, double lr, int64_t kept, int64_t trim_start) {
+  assert_int_equal(c->out[kind].status, FLR_SUGGEST_OK);
+  CHECK_NEAR(c->out[kind].lr, lr, 1e-12, 0);
+  assert_int_equal(c->out[kind].point, kept + trim_start);
+}
+
+static void check_status(const curve *c, flr_suggest_kind kind, flr_suggest_status status) {
+  if (c->out[kind].status != status)
+    fail_msg("%s: %s, wanted %s", flr_suggest_name(kind), flr_suggest_status_text(c->out[kind].status),
+             flr_suggest_status_text(status));
+  if (status == FLR_SUGGEST_OK) return;
+  assert_true(isnan(c->out[kind].lr));
+  assert_int_equal(c->out[kind].point, -1);
+}
+
+static void check_statuses(const curve *c, flr_suggest_status valley, flr_suggest_status steepest, flr_suggest_status minimum,
+                           flr_suggest_status slide) {
+  check_status(c, FLR_SUGGEST_VALLEY, valley);
+  check_status(c, FLR_SUGGEST_STEEPEST, steepest);
+  check_status(c, FLR_SUGGEST_MINIMUM, minimum);
+  check_status(c, FLR_SUGGEST_SLIDE, slide);
+}
+
+static void test_suggest__smoothed_golden_curve(void **state) {
+  (void)state;
+  curve c;
+  make_golden(&c);
+  flr_smooth(c.loss, c.loss, N, 0.98);
+  suggest_golden(&c);
+  check_found(&c, FLR_SUGGEST_VALLEY, 4.786300923226385e-4, 36, 10);
+  check_found(&c, FLR_SUGGEST_MINIMUM, 6.30957344480193e-2, 75, 10);
+  check_found(&c, FLR_SUGGEST_STEEPEST, 5.248074602497722e-3, 49, 10);
+  assert_int_equal(c.out[FLR_SUGGEST_SLIDE].status, FLR_SUGGEST_OK);
+  CHECK_NEAR(c.out[FLR_SUGGEST_SLIDE].lr, 3.0199517204020187e-3, 1e-12, 0);
+}
+
+static void test_suggest__raw_golden_curve(void **state) {
+  (void)state;
+  curve c;
+  make_golden(&c);
+  suggest_golden(&c);
+  check_found(&c, FLR_SUGGEST_VALLEY, 1.3182567385564074e-4, 29, 10);
+  check_found(&c, FLR_SUGGEST_MINIMUM, 3.311311214825908e-3, 59, 10);
+  check_found(&c, FLR_SUGGEST_STEEPEST, 1e-3, 40, 10);
+  assert_int_equal(c.out[FLR_SUGGEST_SLIDE].status, FLR_SUGGEST_OK);
+  CHECK_NEAR(c.out[FLR_SUGGEST_SLIDE].lr, 1.5848931924611132e-6, 1e-12, 0);
+}
+
+static void fill(curve *c, int n, double first, double step) {
+  for (int i = 0; i < n; ++i) {
+    c->lr[i] = pow(10, -5 + .1 * i);
+    c->loss[i] = first + step * i;
+  }
+}
+
+static void test_suggest__a_rising_curve_has_no_valley(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 40, 1, .1);
+  suggest(&c, 40, 0, 0);
+  check_statuses(&c, FLR_SUGGEST_MONOTONE, FLR_SUGGEST_MONOTONE, FLR_SUGGEST_NO_MINIMUM, FLR_SUGGEST_OK);
+}
+
+static void test_suggest__equal_losses_have_no_valley(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 40, 1, 0);
+  suggest(&c, 40, 0, 0);
+  check_statuses(&c, FLR_SUGGEST_MONOTONE, FLR_SUGGEST_MONOTONE, FLR_SUGGEST_NO_MINIMUM, FLR_SUGGEST_OK);
+}
+
+static void test_suggest__a_falling_curve_ends_at_its_minimum(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 40, 9, -.1);
+  suggest(&c, 40, 0, 0);
+  check_statuses(&c, FLR_SUGGEST_OK, FLR_SUGGEST_OK, FLR_SUGGEST_OK, FLR_SUGGEST_OK);
+  assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 39);
+  CHECK_NEAR(c.out[FLR_SUGGEST_MINIMUM].lr, c.lr[39] / 10, 1e-14, 0);
+  assert_int_equal(c.out[FLR_SUGGEST_VALLEY].point, -1 + 13 + 6); /* start -1, end 39: -1 + 13 + trunc(13.33 / 2) */
+}
+
+static void test_suggest__valley_never_leaves_the_curve(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 2, 9, -.1); /* fastai's index is -1 here, its last point by accident of Python */
+  suggest(&c, 2, 0, 0);
+  check_statuses(&c, FLR_SUGGEST_OK, FLR_SUGGEST_OK, FLR_SUGGEST_OK, FLR_SUGGEST_TOO_FEW_POINTS);
+  assert_int_equal(c.out[FLR_SUGGEST_VALLEY].point, 0);
+}
+
+static void test_suggest__few_points_are_told(void **state) {
+  (void)state;
+  const flr_suggest_status few = FLR_SUGGEST_TOO_FEW_POINTS;
+  curve c;
+  fill(&c, 16, 9, -.1);
+  suggest(&c, 0, 0, 0);
+  check_statuses(&c, few, few, few, few);
+  suggest(&c, 1, 0, 0);
+  check_statuses(&c, FLR_SUGGEST_MONOTONE, few, FLR_SUGGEST_NO_MINIMUM, few);
+  suggest(&c, 15, 0, 0);
+  check_statuses(&c, FLR_SUGGEST_OK, FLR_SUGGEST_OK, FLR_SUGGEST_OK, few);
+  suggest(&c, 16, 0, 0);
+  check_statuses(&c, FLR_SUGGEST_OK, FLR_SUGGEST_OK, FLR_SUGGEST_OK, FLR_SUGGEST_OK);
+}
+
+static void test_suggest__trims_longer_than_the_curve(void **state) {
+  (void)state;
+  const flr_suggest_status few = FLR_SUGGEST_TOO_FEW_POINTS;
+  curve c;
+  fill(&c, 12, 9, -.1);
+  suggest(&c, 12, 50, 5);
+  check_statuses(&c, few, few, few, few);
+  suggest(&c, 12, 0, 50);
+  check_statuses(&c, few, few, few, few);
+  suggest(&c, 12, 8, 8);
+  check_statuses(&c, few, few, few, few);
+  suggest(&c, 12, 8, -3); /* a negative end trim drops nothing */
+  assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 11);
+}
+
+static void test_suggest__default_trims_follow_what_was_asked(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 60, 9, .1);
+  c.loss[8] = 1; /* dropped when 10 % of 100 are */
+  c.loss[20] = 2;
+  flr_suggest_options options = flr_suggest_options_defaults();
+  options.asked = 100;
+  flr_suggest(c.out, c.lr, c.loss, 60, &options, c.scratch);
+  assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 20);
+  options.asked = 0; /* 10 % of the 60 given */
+  flr_suggest(c.out, c.lr, c.loss, 60, &options, c.scratch);
+  assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 8);
+}
+
+static void test_suggest__the_curve_ends_where_it_is_not_finite(void **state) {
+  (void)state;
+  static const double bad[] = {NAN, INFINITY, -INFINITY};
+  for (int i = 0; i < 3; ++i) {
+    curve c;
+    fill(&c, 40, 9, -.1);
+    c.loss[20] = bad[i];
+    suggest(&c, 40, 0, 0);
+    assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 19);
+    check_status(&c, FLR_SUGGEST_SLIDE, FLR_SUGGEST_OK);
+    c.loss[0] = bad[i];
+    suggest(&c, 40, 0, 0);
+    check_statuses(&c, FLR_SUGGEST_NONFINITE, FLR_SUGGEST_NONFINITE, FLR_SUGGEST_NONFINITE, FLR_SUGGEST_NONFINITE);
+    suggest(&c, 40, 1, 0); /* trimmed away, it does no harm */
+    assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 19);
+  }
+}
+
+static void test_suggest__first_of_equal_minima(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 20, 5, 0);
+  c.loss[7] = c.loss[12] = 3;
+  suggest(&c, 20, 0, 0);
+  assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 7);
+}
+
+static void test_smooth__beta_zero_copies(void **state) {
+  (void)state;
+  const double loss[3] = {1, 5, 2};
+  double out[3];
+  flr_smooth(out, loss, 3, 0);
+  assert_memory_equal(out, loss, sizeof loss);
+}
+
+static void test_smooth__matches_the_golden_values(void **state) {
+  (void)state;
+  double loss[5] = {2.30, 2.28, 2.35, 2.10, 2.05};
+  static const double smooth[5] = {2.3, 2.2898989898989868, 2.3103387294245668, 2.2561499508449097, 2.2132374486636044};
+  flr_smooth(loss, loss, 5, 0.98);
+  for (int i = 0; i < 5; ++i) CHECK_NEAR(loss[i], smooth[i], 1e-13, 0);
+}
+
+static void test_names__are_those_of_the_documents(void **state) {
+  (void)state;
+  assert_string_equal(flr_suggest_name(FLR_SUGGEST_VALLEY), "valley");
+  assert_string_equal(flr_suggest_name(FLR_SUGGEST_STEEPEST), "steepest");
+  assert_string_equal(flr_suggest_name(FLR_SUGGEST_MINIMUM), "minimum");
+  assert_string_equal(flr_suggest_name(FLR_SUGGEST_SLIDE), "slide");
+  assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_OK), "ok");
+  assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_TOO_FEW_POINTS), "too-few-points");
+  assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_MONOTONE), "monotone");
+  assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_NO_MINIMUM), "no-minimum");
+  assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_NONFINITE), "nonfinite");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_suggest__smoothed_golden_curve),
+      cmocka_unit_test(test_suggest__raw_golden_curve),
+      cmocka_unit_test(test_suggest__a_rising_curve_has_no_valley),
+      cmocka_unit_test(test_suggest__equal_losses_have_no_valley),
+      cmocka_unit_test(test_suggest__a_falling_curve_ends_at_its_minimum),
+      cmocka_unit_test(test_suggest__valley_never_leaves_the_curve),
+      cmocka_unit_test(test_suggest__few_points_are_told),
+      cmocka_unit_test(test_suggest__trims_longer_than_the_curve),
+      cmocka_unit_test(test_suggest__default_trims_follow_what_was_asked),
+      cmocka_unit_test(test_suggest__the_curve_ends_where_it_is_not_finite),
+      cmocka_unit_test(test_suggest__first_of_equal_minima),
+      cmocka_unit_test(test_smooth__beta_zero_copies),
+      cmocka_unit_test(test_smooth__matches_the_golden_values),
+      cmocka_unit_test(test_names__are_those_of_the_documents),
+  };
+  return cmocka_run_group_tests_name("optim.suggest", tests, NULL, NULL);
+}
