@@ -15,11 +15,11 @@ typedef struct flr_plot_marker {
 
 /* A loss-against-rate curve, x logarithmic unless linear_x. Not-finite points are left out. */
 typedef struct flr_plot_curve {
-  const char *title;   /* above the plot */
+  const char *title; /* above the plot */
   int64_t n;
-  const double *x;     /* learning rates */
-  const double *y;     /* smoothed losses: the line */
-  const double *raw;   /* raw losses: light dots; NULL for none */
+  const double *x;   /* learning rates */
+  const double *y;   /* smoothed losses: the line */
+  const double *raw; /* raw losses: light dots; NULL for none */
   int linear_x;
   const flr_plot_marker *markers;
   int marker_count;
@@ -32,8 +32,8 @@ int flr_plot_available(void);
    Errors: FLR_ERROR_UNAVAILABLE without gnuplot, FLR_ERROR_IO when it fails. Not collective. */
 flr_status flr_plot_write(const char *path, const flr_plot_curve *curve);
 
-/* Draws the plot as text of about columns x rows characters into *out (owned by the caller, flr_free). ANSI colours are never used.
-   Errors as flr_plot_write. */
+/* Draws the plot as text of about columns x rows characters into *out (owned by the caller, flr_free). ANSI colours are never
+   used. Errors as flr_plot_write. */
 flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows);
 
 #endif

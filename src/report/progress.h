@@ -10,17 +10,17 @@
 typedef struct flr_progress flr_progress;
 
 typedef struct flr_progress_state {
-  const char *phase;       /* "sweep", "train", "valid" */
-  int64_t step, steps;     /* 0-based step just done, steps in all of this phase */
-  double epoch, epochs;    /* fraction of epochs done; epochs 0 where it means nothing (sweep) */
-  double loss;             /* smoothed for people */
-  double metric;           /* last error rate, NAN before the first evaluation */
+  const char *phase;    /* "sweep", "train", "valid" */
+  int64_t step, steps;  /* 0-based step just done, steps in all of this phase */
+  double epoch, epochs; /* fraction of epochs done; epochs 0 where it means nothing (sweep) */
+  double loss;          /* smoothed for people */
+  double metric;        /* last error rate, NAN before the first evaluation */
   double lr;
-  int64_t samples;         /* samples trained since the phase began */
+  int64_t samples; /* samples trained since the phase began */
 } flr_progress_state;
 
-/* *out owned by the caller; log is borrowed. Redraws at most ten times a second on a terminal; elsewhere it writes a plain line at
-   most every ten seconds. A NULL log gives a progress that does nothing. */
+/* *out owned by the caller; log is borrowed. Redraws at most ten times a second on a terminal; elsewhere it writes a plain line
+   at most every ten seconds. A NULL log gives a progress that does nothing. */
 flr_status flr_progress_create(flr_progress **out, flr_log *log);
 /* Shows the state when it is time to: epoch, step, loss, metric, rate, samples/s, time left. No allocation. */
 void flr_progress_update(flr_progress *progress, const flr_progress_state *state);

@@ -9,7 +9,13 @@
 typedef struct flr_run_log flr_run_log;
 
 /* One name and value; a line is an array of these. */
-typedef enum flr_field_kind { FLR_FIELD_NUMBER, FLR_FIELD_INTEGER, FLR_FIELD_STRING, FLR_FIELD_NUMBERS, FLR_FIELD_RAW } flr_field_kind;
+typedef enum flr_field_kind {
+  FLR_FIELD_NUMBER,
+  FLR_FIELD_INTEGER,
+  FLR_FIELD_STRING,
+  FLR_FIELD_NUMBERS,
+  FLR_FIELD_RAW
+} flr_field_kind;
 typedef struct flr_field {
   const char *name;
   flr_field_kind kind;

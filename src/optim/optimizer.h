@@ -1,0 +1,55 @@
+/* The optimizer: its moments, its ranges of the flat parameter store, one fused pass per step (SEMANTICS A5). */
+#ifndef FLR_OPTIM_OPTIMIZER_H
+#define FLR_OPTIM_OPTIMIZER_H
+
+#include <stdint.h>
+
+#include "backend/backend.h"
+#include "core/status.h"
+#include "nn/param.h"
+
+typedef struct flr_optimizer flr_optimizer;
+
+typedef struct flr_optimizer_settings {
+  const char *name;    /* "sgd", "adam", or "adamw": adam with decoupled decay */
+  double wd;           /* weight decay, >= 0; NAN: 1e-2, 0 for sgd */
+  const char *wd_mode; /* "decoupled": p *= 1 - lr wd before the step; "l2": g += wd p */
+  int bn_wd;      /* 0: norm scales and shifts and all biases are not decayed (fastai v2's wd_bn_bias=False); 1: they are */
+  double sqr_mom; /* adam: 0 <= sqr_mom < 1 */
+  double eps;     /* adam: > 0 */
+} flr_optimizer_settings;
+
+/* adam, wd of its own, decoupled, bn_wd 1, sqr_mom 0.99, eps 1e-5. */
+flr_optimizer_settings flr_optimizer_settings_defaults(void);
+
+/* Allocates the moments, zero, in the backend's space, and lists the ranges: neighbouring parameters of one group and one decay
+   are one range, the padding between them included (padding of values and gradients must be 0, and stays 0). *out is owned by
+   the caller; the backend is borrowed and must outlive it, params is only read here. Errors: FLR_ERROR_USAGE naming option,
+   value and what is allowed. Not collective. */
+flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, flr_backend *backend,
+                                const flr_optimizer_settings *settings);
+void flr_optimizer_destroy(flr_optimizer *optimizer);
+
+/* One update of `params` from `grad`, flat buffers of params->elements in the backend's space, by the rates and momentum of
+   `values` (same space), whose update_count must be flr_optimizer_updates + 1. grad_sumsq (same space; NULL: not wanted)
+   becomes the sum of squares of the gradient. Counts the update. Enqueued; no allocation. Not collective. */
+flr_status flr_optimizer_step(flr_optimizer *optimizer, float *params, const float *grad, const flr_step_values *values,
+                              double *grad_sumsq);
+
+/* Updates since creation or reset: t - 1 of adam's bias correction. The setter is for restoring a snapshot or checkpoint. */
+int64_t flr_optimizer_updates(const flr_optimizer *optimizer);
+void flr_optimizer_set_updates(flr_optimizer *optimizer, int64_t updates);
+
+/* Zeroes the moments and the count. Not collective. */
+flr_status flr_optimizer_reset(flr_optimizer *optimizer);
+
+/* The moments: sgd has "momentum", adam "exp_avg" and "exp_avg_sq". Each is a flat buffer like the parameters, in the backend's
+   space, borrowed. flr_optimizer_slot and _slot_name give NULL past the last. */
+int flr_optimizer_slot_count(const flr_optimizer *optimizer);
+const char *flr_optimizer_slot_name(const flr_optimizer *optimizer, int i);
+float *flr_optimizer_slot(const flr_optimizer *optimizer, int i);
+
+/* The ranges one update goes over, borrowed, in order of offset. */
+const flr_update_range *flr_optimizer_ranges(const flr_optimizer *optimizer, int *count);
+
+#endif

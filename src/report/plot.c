@@ -1,0 +1,312 @@
+/* The script that makes gnuplot draw a loss-against-rate curve. */
+#include "report/plot.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "report/gnuplot.h"
+#include "report/replace_file.h"
+#include "report/run_log.h"
+
+enum { COLOURS = 8, LETTERS = 26, LEAST_COLUMNS = 40, MOST_COLUMNS = 400, LEAST_ROWS = 12, MOST_ROWS = 200 };
+enum { TEXT_LEFT = 10, TEXT_RIGHT = 3, TEXT_TOP = 2, TEXT_BOTTOM = 4 }; /* margins of the text plot, in characters */
+
+/* Okabe and Ito's colours, told apart by everyone, each with its own shape. */
+static const char *const colours[COLOURS] = {"#d55e00", "#009e73", "#cc79a7", "#e69f00",
+                                             "#000000", "#56b4e9", "#8c510a", "#7570b3"};
+static const int shapes[COLOURS] = {7, 5, 9, 13, 11, 7, 5, 9};
+
+typedef enum plot_format { FORMAT_SVG, FORMAT_PNG, FORMAT_TEXT } plot_format;
+
+/* What part of the plane is shown. */
+typedef struct frame {
+  double left, right, low, high;
+} frame;
+
+int flr_plot_available(void) {
+  return flr_gnuplot_available();
+}
+
+static int shown(const flr_plot_curve *curve, double x, double y) {
+  return isfinite(x) && isfinite(y) && (curve->linear_x || x > 0);
+}
+
+static int compare_doubles(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The smoothed losses that can be shown, sorted into values; *first is the first of them in the curve's order. */
+static int64_t sort_losses(double *values, double *first, const flr_plot_curve *curve) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < curve->n; ++i) {
+    if (!shown(curve, curve->x[i], curve->y[i])) continue;
+    if (count == 0) *first = curve->y[i];
+    values[count++] = curve->y[i];
+  }
+  qsort(values, (size_t)count, sizeof *values, compare_doubles);
+  return count;
+}
+
+static void widen_to_raw_and_markers(frame *f, const flr_plot_curve *curve) {
+  for (int64_t i = 0; curve->raw && i < curve->n; ++i)
+    if (shown(curve, curve->x[i], curve->raw[i])) f->low = fmin(f->low, curve->raw[i]);
+  for (int i = 0; i < curve->marker_count; ++i) {
+    const flr_plot_marker *marker = &curve->markers[i];
+    if (!shown(curve, marker->x, marker->y)) continue;
+    f->low = fmin(f->low, marker->y);
+    f->high = fmax(f->high, marker->y);
+  }
+}
+
+/* A diverging tail must not squash the curve: it is cut a fifth above the first and the middle loss. */
+static flr_status find_frame(frame *out, const flr_plot_curve *curve) {
+  double *values = NULL, first = 0;
+  FLR_TRY(flr_alloc(&values, curve->n, sizeof *values));
+  const int64_t count = sort_losses(values, &first, curve);
+  if (count == 0) {
+    flr_free(values);
+    return flr_fail(FLR_ERROR_DATA, "plot \"%s\": none of the %lld points can be shown", curve->title, (long long)curve->n);
+  }
+  const double usual = fmax(first, values[count / 2]);
+  *out = (frame){.left = INFINITY, .right = -INFINITY, .low = values[0]};
+  out->high = fmin(values[count - 1], usual + 0.2 * fabs(usual));
+  flr_free(values);
+  widen_to_raw_and_markers(out, curve);
+  for (int64_t i = 0; i < curve->n; ++i) {
+    if (!shown(curve, curve->x[i], curve->y[i])) continue;
+    out->left = fmin(out->left, curve->x[i]);
+    out->right = fmax(out->right, curve->x[i]);
+  }
+  const double span = out->high - out->low;
+  const double margin = span > 0 ? 0.05 * span : fmax(0.05 * fabs(out->high), 1e-3);
+  out->low -= margin;
+  out->high += margin;
+  if (out->left == out->right) { /* a single rate */
+    out->left = curve->linear_x ? out->left - 1 : out->left / 10;
+    out->right = curve->linear_x ? out->right + 1 : out->right * 10;
+  }
+  return FLR_OK;
+}
+
+/* A gnuplot string in single quotes, in which nothing but the quote has a meaning. Control characters become blanks. */
+static void write_quoted(FILE *script, const char *text) {
+  fputc('\'', script);
+  for (const char *c = text ? text : ""; *c; ++c) {
+    if (*c == '\'') fputc('\'', script);
+    fputc((unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c, script);
+  }
+  fputc('\'', script);
+}
+
+static void write_points(FILE *script, const char *name, const flr_plot_curve *curve, const double *y) {
+  char a[32], b[32];
+  fprintf(script, "$%s << EOD\n", name);
+  for (int64_t i = 0; i < curve->n; ++i)
+    if (shown(curve, curve->x[i], y[i]))
+      fprintf(script, "%s %s\n", flr_format_number(a, curve->x[i], "NaN"), flr_format_number(b, y[i], "NaN"));
+  fputs("EOD\n", script);
+}
+
+static void write_axes(FILE *script, const flr_plot_curve *curve, const frame *f, plot_format format) {
+  fprintf(script, "set xrange [%.17g:%.17g] noextend\nset yrange [%.17g:%.17g] noextend\n", f->left, f->right, f->low, f->high);
+  fputs("set title ", script);
+  write_quoted(script, curve->title);
+  fputs(" noenhanced\nset ylabel 'loss'\n", script);
+  if (curve->linear_x) {
+    fputs("set xlabel 'learning rate'\nset format x '%g'\n", script);
+    return;
+  }
+  fputs("set xlabel 'learning rate (log scale)'\nset logscale x 10\n", script);
+  const double decades = log10(f->right / f->left);
+  if (decades < 1.5)
+    fputs("set format x '%g'\n", script);
+  else
+    fprintf(script, "set format x '%s'\nset xtics 10\n", format == FORMAT_TEXT ? "1e%L" : "10^{%L}");
+}
+
+static void write_look(FILE *script, plot_format format) {
+  if (format == FORMAT_SVG)
+    fputs(
+        "set terminal svg size 960,620 dynamic enhanced rounded background rgb 'white' font 'DejaVu "
+        "Sans,Helvetica,Arial,sans-serif,15'\n",
+        script);
+  else
+    fputs(
+        "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
+        "set terminal pngcairo size 1440,930 enhanced rounded background rgb 'white' font 'DejaVu Sans,15' fontscale 1.3 "
+        "linewidth 1.5\n"
+        "} else {\nset terminal png size 1440,930 enhanced truecolor\n}\n",
+        script);
+  fputs(
+      "set border 3 lc rgb '#808080'\nset tics nomirror out textcolor rgb '#303030'\n"
+      "set grid xtics ytics lt 1 lw 0.8 lc rgb '#e4e4e4'\nset title font ',18'\n"
+      "set key below center horizontal Left reverse samplen 2 width 2 spacing 1.25 title ' ' font ',6'\n",
+      script);
+}
+
+/* A vertical line through each marker; the points themselves are plotted last, on top. */
+static void write_marker_lines(FILE *script, const flr_plot_curve *curve) {
+  for (int i = 0; i < curve->marker_count; ++i) {
+    const flr_plot_marker *marker = &curve->markers[i];
+    if (!shown(curve, marker->x, marker->y)) continue;
+    fprintf(script, "set arrow from first %.17g, graph 0 to first %.17g, graph 1 nohead back dt 2 lw 1.4 lc rgb '%s'\n",
+            marker->x, marker->x, colours[i % COLOURS]);
+    fprintf(script, "$marker%d << EOD\n%.17g %.17g\nEOD\n", i, marker->x, marker->y);
+  }
+}
+
+/* How many later markers sit where marker i does: it is drawn larger, so that they do not hide it. */
+static int later_there(const flr_plot_curve *curve, int i) {
+  int count = 0;
+  for (int j = i + 1; j < curve->marker_count; ++j)
+    count += curve->markers[j].x == curve->markers[i].x && curve->markers[j].y == curve->markers[i].y;
+  return count;
+}
+
+static void write_picture(FILE *script, const flr_plot_curve *curve, const frame *f, plot_format format) {
+  const double scale = format == FORMAT_SVG ? 0.6 : 1.9; /* the two draw points of one size differently */
+  fputs("set encoding utf8\n", script);
+  write_look(script, format);
+  write_axes(script, curve, f, format);
+  write_marker_lines(script, curve);
+  write_points(script, "smooth", curve, curve->y);
+  if (curve->raw) write_points(script, "raw", curve, curve->raw);
+  fputs("plot ", script);
+  if (curve->raw) fprintf(script, "$raw using 1:2 with points pt 7 ps %g lc rgb '#8fadcf' title 'each batch', ", 0.55 * scale);
+  fputs("$smooth using 1:2 with lines lw 2.6 lc rgb '#1f4e79' title 'smoothed'", script);
+  for (int i = 0; i < curve->marker_count; ++i) {
+    if (!shown(curve, curve->markers[i].x, curve->markers[i].y)) continue;
+    fprintf(script, ", $marker%d using 1:2 with points pt %d ps %g lc rgb '%s' title ", i, shapes[i % COLOURS],
+            scale * (1.4 + 0.9 * later_there(curve, i)), colours[i % COLOURS]);
+    write_quoted(script, curve->markers[i].label);
+    fputs(" noenhanced", script);
+  }
+  fputs("\n", script);
+}
+
+/* The column and row of the text plot on which a marker's letter lands. */
+static void place_letter(int cell[2], const flr_plot_curve *curve, const frame *f, const flr_plot_marker *marker, int columns,
+                         int rows) {
+  const double wide = columns - TEXT_LEFT - TEXT_RIGHT, high = rows - TEXT_TOP - TEXT_BOTTOM;
+  const double p =
+      curve->linear_x ? (marker->x - f->left) / (f->right - f->left) : log(marker->x / f->left) / log(f->right / f->left);
+  cell[0] = (int)lround(p * wide);
+  cell[1] = (int)lround((marker->y - f->low) / (f->high - f->low) * high);
+}
+
+/* Letters that would fall on one another are put above one another. */
+static void write_letters(FILE *script, const flr_plot_curve *curve, const frame *f, int columns, int rows) {
+  int cells[LETTERS][2];
+  const int count = curve->marker_count < LETTERS ? curve->marker_count : LETTERS;
+  for (int i = 0; i < count; ++i) {
+    const flr_plot_marker *marker = &curve->markers[i];
+    cells[i][0] = cells[i][1] = -1;
+    if (!shown(curve, marker->x, marker->y)) continue;
+    place_letter(cells[i], curve, f, marker, columns, rows);
+    const int row = cells[i][1];
+    for (int j = 0; j < i; ++j)
+      if (cells[j][0] == cells[i][0] && cells[j][1] == cells[i][1]) {
+        ++cells[i][1];
+        j = -1; /* and look again from the first */
+      }
+    fprintf(script, "set label '%c' at first %.17g, first %.17g center offset character 0,%d front\n", 'A' + i, marker->x,
+            marker->y, cells[i][1] - row);
+  }
+}
+
+static void write_text_plot(FILE *script, const flr_plot_curve *curve, const frame *f, int columns, int rows) {
+  fprintf(script, "set encoding utf8\nset terminal dumb size %d,%d noenhanced mono\n", columns, rows);
+  fprintf(script, "set lmargin %d\nset rmargin %d\nset tmargin %d\nset bmargin %d\n", TEXT_LEFT, TEXT_RIGHT, TEXT_TOP,
+          TEXT_BOTTOM);
+  fputs("unset key\nset border 3\nset tics nomirror out\n", script);
+  write_axes(script, curve, f, FORMAT_TEXT);
+  write_letters(script, curve, f, columns, rows);
+  write_points(script, "smooth", curve, curve->y);
+  fputs("plot $smooth using 1:2 with lines\n", script);
+}
+
+/* The script for one format; owned by the caller (free). columns and rows are those of a text plot. */
+static flr_status make_script(char **out, size_t *bytes, const flr_plot_curve *curve, plot_format format, int columns,
+                              int rows) {
+  frame f;
+  FLR_TRY(find_frame(&f, curve));
+  *out = NULL;
+  FILE *script = open_memstream(out, bytes);
+  if (!script) return flr_fail(FLR_ERROR_INTERNAL, "cannot build a plot: %s", strerror(errno));
+  if (format == FORMAT_TEXT)
+    write_text_plot(script, curve, &f, columns, rows);
+  else
+    write_picture(script, curve, &f, format);
+  if (fclose(script) == 0) return FLR_OK;
+  free(*out);
+  return flr_fail(FLR_ERROR_INTERNAL, "cannot build a plot: memory is exhausted");
+}
+
+static flr_status draw(char **out, size_t *bytes, const flr_plot_curve *curve, plot_format format, int columns, int rows) {
+  char *script = NULL;
+  size_t script_bytes = 0;
+  FLR_TRY(make_script(&script, &script_bytes, curve, format, columns, rows));
+  const flr_status status = flr_gnuplot_run(out, bytes, script, script_bytes);
+  free(script);
+  return status;
+}
+
+static int ends_in(const char *text, const char *ending) {
+  const size_t length = strlen(text), tail = strlen(ending);
+  return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+flr_status flr_plot_write(const char *path, const flr_plot_curve *curve) {
+  const int svg = ends_in(path, ".svg");
+  if (!svg && !ends_in(path, ".png"))
+    return flr_fail(FLR_ERROR_USAGE, "cannot plot to %s: the name must end in .svg or .png", path);
+  char *picture = NULL;
+  size_t bytes = 0;
+  FLR_TRY(draw(&picture, &bytes, curve, svg ? FORMAT_SVG : FORMAT_PNG, 0, 0));
+  const flr_status status = flr_replace_file(path, picture, bytes);
+  flr_free(picture);
+  return status;
+}
+
+/* Copies the plot without the blanks at line ends and the empty lines around it; behind it what the letters mean. */
+static void write_page(FILE *page, const char *plot, const flr_plot_curve *curve) {
+  while (*plot == '\f' || *plot == '\n') ++plot;
+  while (*plot) {
+    const size_t length = strcspn(plot, "\n");
+    size_t kept = length;
+    while (kept > 0 && (plot[kept - 1] == ' ' || plot[kept - 1] == '\f')) --kept;
+    fprintf(page, "%.*s\n", (int)kept, plot);
+    plot += length + (plot[length] == '\n');
+    plot += strspn(plot, "\n\f") == strlen(plot) ? strlen(plot) : 0;
+  }
+  for (int i = 0; i < curve->marker_count && i < LETTERS; ++i)
+    if (shown(curve, curve->markers[i].x, curve->markers[i].y))
+      fprintf(page, "%*c  %s\n", TEXT_LEFT + 1, 'A' + i, curve->markers[i].label);
+}
+
+static int limit(int value, int low, int high) {
+  return value < low ? low : value > high ? high : value;
+}
+
+flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows) {
+  const int below = curve->marker_count < LETTERS ? curve->marker_count : LETTERS;
+  char *plot = NULL, *page = NULL;
+  size_t bytes = 0;
+  FLR_TRY(draw(&plot, &bytes, curve, FORMAT_TEXT, limit(columns, LEAST_COLUMNS, MOST_COLUMNS),
+               limit(rows - below, LEAST_ROWS, MOST_ROWS)));
+  FILE *stream = open_memstream(&page, &bytes);
+  if (stream) write_page(stream, plot, curve);
+  flr_free(plot);
+  if (!stream || fclose(stream) != 0) {
+    free(page);
+    return flr_fail(FLR_ERROR_INTERNAL, "cannot build a text plot: memory is exhausted");
+  }
+  const flr_status status = flr_strdup(out, page);
+  free(page);
+  return status;
+}

@@ -1,0 +1,21 @@
+/* A sweep's curve as a table. */
+#ifndef FLR_REPORT_SWEEP_FILES_H
+#define FLR_REPORT_SWEEP_FILES_H
+
+#include <stdint.h>
+
+#include "core/status.h"
+
+/* The columns of a sweep, n values each. */
+typedef struct flr_sweep_columns {
+  int64_t n;
+  const double *lr, *loss, *smooth;
+  const double *se;       /* standard error of the loss; NULL: unknown everywhere */
+  const int64_t *samples; /* NULL: 0 everywhere */
+} flr_sweep_columns;
+
+/* Writes the header lr,loss,smooth,se,samples and one line per point, 17 significant digits, nan for what is not finite; under
+   a temporary name, then renamed. Errors: FLR_ERROR_IO with path and reason. Not collective. */
+flr_status flr_sweep_write_csv(const char *path, const flr_sweep_columns *columns);
+
+#endif
