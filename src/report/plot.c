@@ -227,7 +227,8 @@ static void write_text_plot(FILE *script, const flr_plot_curve *curve, const fra
   write_axes(script, curve, f, FORMAT_TEXT);
   write_letters(script, curve, f, columns, rows);
   write_points(script, "smooth", curve, curve->y);
-  fputs("plot $smooth using 1:2 with lines\n", script);
+  if (curve->raw) write_points(script, "raw", curve, curve->raw);
+  fprintf(script, "plot %s$smooth using 1:2 with lines lt 1\n", curve->raw ? "$raw using 1:2 with points pt '.', " : "");
 }
 
 /* The script for one format; owned by the caller (free). columns and rows are those of a text plot. */
@@ -275,7 +276,9 @@ flr_status flr_plot_write(const char *path, const flr_plot_curve *curve) {
 
 /* Copies the plot without the blanks at line ends and the empty lines around it; behind it what the letters mean. */
 static void write_page(FILE *page, const char *plot, const flr_plot_curve *curve) {
-  while (*plot == '\f' || *plot == '\n') ++plot;
+  const char *first = plot + strspn(plot, " \f\n");
+  while (first > plot && first[-1] == ' ') --first; /* the blanks before it stay */
+  plot = first;
   while (*plot) {
     const size_t length = strcspn(plot, "\n");
     size_t kept = length;
@@ -284,6 +287,7 @@ static void write_page(FILE *page, const char *plot, const flr_plot_curve *curve
     plot += length + (plot[length] == '\n');
     plot += strspn(plot, "\n\f") == strlen(plot) ? strlen(plot) : 0;
   }
+  if (curve->raw) fprintf(page, "%*c  smoothed loss   .  each batch\n", TEXT_LEFT + 1, '*');
   for (int i = 0; i < curve->marker_count && i < LETTERS; ++i)
     if (shown(curve, curve->markers[i].x, curve->markers[i].y))
       fprintf(page, "%*c  %s\n", TEXT_LEFT + 1, 'A' + i, curve->markers[i].label);
@@ -294,7 +298,7 @@ static int limit(int value, int low, int high) {
 }
 
 flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows) {
-  const int below = curve->marker_count < LETTERS ? curve->marker_count : LETTERS;
+  const int below = (curve->marker_count < LETTERS ? curve->marker_count : LETTERS) + (curve->raw ? 1 : 0);
   char *plot = NULL, *page = NULL;
   size_t bytes = 0;
   FLR_TRY(draw(&plot, &bytes, curve, FORMAT_TEXT, limit(columns, LEAST_COLUMNS, MOST_COLUMNS),

@@ -13,7 +13,8 @@ typedef struct flr_plot_marker {
   double x, y;       /* a marker whose x or y is not finite is left out */
 } flr_plot_marker;
 
-/* A loss-against-rate curve, x logarithmic unless linear_x. Not-finite points are left out. */
+/* A loss-against-rate curve, x logarithmic unless linear_x. Not-finite points are left out. The losses shown end a fifth above
+   the first and the median one, so that a diverging tail does not squash the curve. */
 typedef struct flr_plot_curve {
   const char *title; /* above the plot */
   int64_t n;
@@ -29,11 +30,13 @@ typedef struct flr_plot_curve {
 int flr_plot_available(void);
 
 /* Writes the plot to a file (under a temporary name, then renamed); the format follows the ending, .svg or .png.
-   Errors: FLR_ERROR_UNAVAILABLE without gnuplot, FLR_ERROR_IO when it fails. Not collective. */
+   Errors: FLR_ERROR_UNAVAILABLE without gnuplot, FLR_ERROR_IO when it fails or takes longer than 20 seconds, FLR_ERROR_DATA
+   when no point can be shown, FLR_ERROR_USAGE for another ending; nothing is left behind then. Not collective. */
 flr_status flr_plot_write(const char *path, const flr_plot_curve *curve);
 
-/* Draws the plot as text of about columns x rows characters into *out (owned by the caller, flr_free). ANSI colours are never
-   used. Errors as flr_plot_write. */
+/* Draws the plot as text of at most columns x rows characters (never less than 40 x 12 and the lines below) into *out, owned by the
+   caller (flr_free). Markers are letters on the curve, explained below it; ANSI colours are never used. Errors as
+   flr_plot_write. */
 flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows);
 
 #endif

@@ -25,7 +25,8 @@ typedef struct flr_field {
   const double *numbers; /* NUMBERS: an array; a single one is written as a plain number */
 } flr_field;
 
-/* Creates (or with append != 0 extends) the file. *out owned by the caller. Errors: FLR_ERROR_IO with path and reason. */
+/* Creates the file, or with append != 0 extends it, cutting off a last line that a crash left torn. *out owned by the caller.
+   Errors: FLR_ERROR_IO with path and reason. */
 flr_status flr_run_log_create(flr_run_log **out, const char *path, int append);
 
 /* Writes {"event": event, "time": seconds since create, fields...} and a newline, and flushes. NULL log: nothing.

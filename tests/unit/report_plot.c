@@ -122,6 +122,7 @@ static void test_text__fits_and_explains_its_letters(void **state) {
     assert_non_null(strstr(text, "B  minimum/10: 6.92e-03\n"));
     assert_non_null(strstr(text, "learning rate (log scale)"));
     assert_non_null(strstr(text, "1e-5"));
+    assert_non_null(strstr(text, "*  smoothed loss   .  each batch\n"));
     check_letter(text, 'A');
     check_letter(text, 'B');
     assert_non_null(strstr(text, "**"));
