@@ -50,6 +50,8 @@ struct flr_comm {
   const flr_comm_ops *ops;
   int rank, size;             /* of the job */
   int local_rank, local_size; /* among the ranks that share this host's memory */
+  int waiting;                /* 1 while a caller is blocked in a collective: it waits for others and is not itself silent. Atomic */
+  int owns_launch;            /* 1: flr_launch_start began MPI for it, flr_launch_finish ends MPI with it */
   char host[64];
 };
 

@@ -13,7 +13,7 @@ int flr_launch_detected(void);
    usage errors. */
 int flr_launch_rank(void);
 
-/* Opens the comm named by `kind` ("auto": mpi under a launcher, else self; "mpi"; "self"): initialises MPI with
+/* MPI that the caller has already started is used and left running at the end. Opens the comm named by `kind` ("auto": mpi under a launcher, else self; "mpi"; "self"): initialises MPI with
    MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors: FLR_ERROR_UNAVAILABLE (nccl: says what is missing), FLR_ERROR_USAGE (self under a
    launcher of several ranks). Collective. *out is destroyed by flr_launch_finish. */
 flr_status flr_launch_start(flr_comm **out, const char *kind);

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# The watchdog of a real job: a stopped rank, a hanging rank, a killed rank, a clean end. usage: watchdog.sh DRIVER MPIRUN...
+set -u
+driver=$1
+shift
+work=$(mktemp -d)
+export TMPDIR=$work
+trap 'kill -9 "${job:-0}" 2>/dev/null; rm -rf "$work"' EXIT
+fail() {
+  echo "FAILED: $*"
+  sed 's/^/  | /' "$work/out" "$work/err"
+  exit 1
+}
+pid_of() { sed -n "s/^pid \([0-9]*\) of rank $1\$/\1/p" "$work/out"; }
+
+# start STEPS [HANG_RANK]: a job of 3 ranks with a time-out of 2 s; returns when it is running
+start() {
+  "${mpirun[@]}" -np 3 "$driver" 2 "$@" >"$work/out" 2>"$work/err" &
+  job=$!
+  for _ in $(seq 100); do grep -q running "$work/out" && sleep 0.6 && return; sleep 0.1; done
+  fail "the job did not start"
+}
+# finish SECONDS: the exit code of the job in $code, within that time
+finish() {
+  local began=$SECONDS
+  (sleep "$1"; kill -9 "$job") >/dev/null 2>&1 &
+  local killer=$!
+  wait "$job"
+  code=$?
+  kill "$killer" 2>/dev/null
+  [ $((SECONDS - began)) -lt "$1" ] || fail "the job did not end within $1 s"
+}
+mpirun=("$@")
+
+for rank in 0 1 2; do
+  start 100000
+  kill -STOP "$(pid_of $rank)"
+  finish 8
+  [ "$code" = 76 ] || fail "SIGSTOP of rank $rank: exit code $code, wanted 76"
+  [ "$(grep -c '^fastlr_dist: rank' "$work/err")" = 1 ] || fail "SIGSTOP of rank $rank: not one line"
+  grep -Eq "^fastlr_dist: rank $rank \(.+\) has been silent for [0-9]+ s in train, step [0-9]+: the job is ended" "$work/err" ||
+    fail "SIGSTOP of rank $rank: the line does not name it"
+  echo "SIGSTOP of rank $rank: $(grep '^fastlr_dist' "$work/err")"
+done
+
+start 100000 1
+finish 8
+[ "$code" = 76 ] || fail "a hanging rank: exit code $code, wanted 76"
+grep -q "^fastlr_dist: rank 1 (.*silent.* in train, step 20:" "$work/err" || fail "a hanging rank: rank 1, step 20 not named"
+
+start 100000
+kill -KILL "$(pid_of 1)"
+finish 5
+[ "$code" != 0 ] || fail "kill -9: exit code 0"
+
+start 60
+finish 20
+[ "$code" = 0 ] || fail "a clean end: exit code $code"
+grep -q fastlr_dist "$work/err" && fail "a clean end: a message"
+echo "all ended as they should"
