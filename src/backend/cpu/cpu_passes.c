@@ -1,0 +1,182 @@
+/* Passes over flat buffers: optimizer updates, axpy, scale, sums. Cut into blocks whose size depends on the data alone, so that
+   neither values nor sums depend on the number of threads. */
+#include <math.h>
+
+#include "backend/cpu/cpu_impl.h"
+
+enum { SUM_LANES = 16 };
+
+FLR_TARGET_CLONES static double block_sum_of_squares(const float *x, int64_t n) {
+  double lanes[SUM_LANES] = {0};
+  int64_t i = 0;
+  for (; i + SUM_LANES <= n; i += SUM_LANES)
+    for (int k = 0; k < SUM_LANES; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
+  double sum = 0.0;
+  for (int k = 0; k < SUM_LANES; k++) sum += lanes[k];
+  for (; i < n; i++) sum += (double)x[i] * (double)x[i];
+  return sum;
+}
+
+/* --- optimizer --------------------------------------------------------------------------------------------------------------
+ */
+
+/* Numbers of one range, in the f32 the pass computes with. */
+typedef struct update_numbers {
+  float lr, momentum, keep, decay; /* keep: decoupled factor; decay: l2 */
+  float sqr_mom, step, inverse_root, eps;
+} update_numbers;
+
+FLR_TARGET_CLONES static void sgd_block(float *restrict p, float *restrict slot, const float *restrict g, int64_t n,
+                                        const update_numbers *u) {
+  const float lr = u->lr, momentum = u->momentum, keep = u->keep, decay = u->decay;
+  for (int64_t i = 0; i < n; i++) {
+    const float value = p[i] * keep, velocity = momentum * slot[i] + (g[i] + decay * p[i]);
+    slot[i] = velocity;
+    p[i] = value - lr * velocity;
+  }
+}
+
+FLR_TARGET_CLONES static void adam_block(float *restrict p, float *restrict m, float *restrict v, const float *restrict g,
+                                         int64_t n, const update_numbers *u) {
+  const float momentum = u->momentum, sqr_mom = u->sqr_mom, keep = u->keep, decay = u->decay;
+  for (int64_t i = 0; i < n; i++) {
+    const float value = p[i] * keep, gradient = g[i] + decay * p[i];
+    const float first = momentum * m[i] + (1.0F - momentum) * gradient;
+    const float second = sqr_mom * v[i] + (1.0F - sqr_mom) * gradient * gradient;
+    m[i] = first;
+    v[i] = second;
+    p[i] = value - u->step * first / (sqrtf(second) * u->inverse_root + u->eps);
+  }
+}
+
+static update_numbers numbers_of(const flr_update *u, const flr_update_range *range) {
+  const flr_step_values *values = u->values;
+  const double lr = values->lr[range->group], t = (double)values->update_count;
+  return (update_numbers){.lr = (float)lr,
+                          .momentum = (float)values->momentum,
+                          .keep = u->decoupled ? (float)(1.0 - lr * range->decay) : 1.0F,
+                          .decay = u->decoupled ? 0.0F : (float)range->decay,
+                          .sqr_mom = (float)u->sqr_mom,
+                          .step = (float)(lr / (1.0 - pow(values->momentum, t))),
+                          .inverse_root = (float)(1.0 / sqrt(1.0 - pow(u->sqr_mom, t))),
+                          .eps = (float)u->eps};
+}
+
+typedef struct update_work {
+  const flr_update *update;
+  int64_t block;
+  double *partial;
+} update_work;
+
+static void update_block(const update_work *w, const flr_update_range *range, const update_numbers *numbers, int64_t offset,
+                         double *sumsq) {
+  const flr_update *u = w->update;
+  const int64_t left = range->count - offset, n = left < w->block ? left : w->block, at = range->offset + offset;
+  if (sumsq) *sumsq = block_sum_of_squares(u->grad + at, n);
+  if (u->kind == FLR_UPDATE_SGD)
+    sgd_block(u->param + at, u->slot0 + at, u->grad + at, n, numbers);
+  else
+    adam_block(u->param + at, u->slot0 + at, u->slot1 + at, u->grad + at, n, numbers);
+}
+
+/* Blocks begin..end-1 of all ranges in a row. */
+static void update_body(void *context, int64_t begin, int64_t end) {
+  const update_work *w = context;
+  const flr_update *u = w->update;
+  int64_t first = 0;
+  for (int r = 0; r < u->range_count && first < end; r++) {
+    const flr_update_range *range = &u->ranges[r];
+    const int64_t blocks = (range->count + w->block - 1) / w->block;
+    if (first + blocks > begin) {
+      const update_numbers numbers = numbers_of(u, range);
+      for (int64_t b = begin > first ? begin - first : 0; b < blocks && first + b < end; b++)
+        update_block(w, range, &numbers, b * w->block, w->partial ? &w->partial[first + b] : NULL);
+    }
+    first += blocks;
+  }
+}
+
+static int64_t count_blocks(const flr_update *u, int64_t block) {
+  int64_t blocks = 0;
+  for (int r = 0; r < u->range_count; r++) blocks += (u->ranges[r].count + block - 1) / block;
+  return blocks;
+}
+
+static double sum_partial(const flr_cpu *cpu, int64_t blocks) {
+  double sum = 0.0;
+  for (int64_t i = 0; i < blocks; i++) sum += cpu->partial[i];
+  return sum;
+}
+
+flr_status flr_cpu_update(flr_backend *backend, const flr_update *update) {
+  flr_cpu *cpu = flr_cpu_of(backend);
+  if (update->range_count > FLR_CPU_MAX_BLOCKS / 2)
+    return flr_fail(FLR_ERROR_USAGE, "%d ranges in one update: at most %d", update->range_count, FLR_CPU_MAX_BLOCKS / 2);
+  int64_t block = FLR_CPU_BLOCK;
+  while (count_blocks(update, block) > FLR_CPU_MAX_BLOCKS) block *= 2;
+  const int64_t blocks = count_blocks(update, block);
+  update_work work = {update, block, update->grad_sumsq ? cpu->partial : NULL};
+  flr_cpu_parallel(cpu, blocks, 1, update_body, &work);
+  if (update->grad_sumsq) *update->grad_sumsq = sum_partial(cpu, blocks);
+  return FLR_OK;
+}
+
+/* --- axpy, scale, sum of squares --------------------------------------------------------------------------------------------
+ */
+
+typedef struct flat_work {
+  float alpha;
+  const float *x;
+  float *y;
+  int64_t n, block;
+  double *partial;
+} flat_work;
+
+FLR_TARGET_CLONES static void axpy_loop(float *restrict y, const float *restrict x, float alpha, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] += alpha * x[i];
+}
+
+FLR_TARGET_CLONES static void scale_loop(float *y, float alpha, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] *= alpha;
+}
+
+static void axpy_body(void *context, int64_t begin, int64_t end) {
+  const flat_work *w = context;
+  axpy_loop(w->y + begin, w->x + begin, w->alpha, end - begin);
+}
+
+static void scale_body(void *context, int64_t begin, int64_t end) {
+  const flat_work *w = context;
+  scale_loop(w->y + begin, w->alpha, end - begin);
+}
+
+static void squares_body(void *context, int64_t begin, int64_t end) {
+  const flat_work *w = context;
+  for (int64_t b = begin; b < end; b++) {
+    const int64_t at = b * w->block, left = w->n - at;
+    w->partial[b] = block_sum_of_squares(w->x + at, left < w->block ? left : w->block);
+  }
+}
+
+flr_status flr_cpu_axpy(flr_backend *backend, int64_t n, double alpha, const float *x, float *y) {
+  flat_work work = {.alpha = (float)alpha, .x = x, .y = y};
+  flr_cpu_parallel(flr_cpu_of(backend), n, FLR_CPU_BLOCK, axpy_body, &work);
+  return FLR_OK;
+}
+
+flr_status flr_cpu_scale(flr_backend *backend, int64_t n, double alpha, float *x) {
+  flat_work work = {.alpha = (float)alpha, .y = x};
+  flr_cpu_parallel(flr_cpu_of(backend), n, FLR_CPU_BLOCK, scale_body, &work);
+  return FLR_OK;
+}
+
+flr_status flr_cpu_sum_of_squares(flr_backend *backend, int64_t n, const float *x, double *out) {
+  flr_cpu *cpu = flr_cpu_of(backend);
+  int64_t block = FLR_CPU_BLOCK;
+  while (n / block >= FLR_CPU_MAX_BLOCKS) block *= 2;
+  const int64_t blocks = (n + block - 1) / block;
+  flat_work work = {.x = x, .n = n, .block = block, .partial = cpu->partial};
+  flr_cpu_parallel(cpu, blocks, 1, squares_body, &work);
+  *out = sum_partial(cpu, blocks);
+  return FLR_OK;
+}

@@ -1,0 +1,55 @@
+/* How many threads, and the parallel loop. */
+#include <omp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/cpu/cpu_impl.h"
+
+void flr_cpu_parallel(const flr_cpu *cpu, int64_t n, int64_t grain, flr_cpu_body body, void *context) {
+  const int64_t pieces = (n + grain - 1) / grain;
+  const int threads = pieces < cpu->head.threads ? (int)pieces : cpu->head.threads;
+  if (threads <= 1) {
+    if (n > 0) body(context, 0, n);
+    return;
+  }
+#pragma omp parallel num_threads(threads)
+  {
+    const int64_t me = omp_get_thread_num(), all = omp_get_num_threads();
+    const int64_t begin = pieces * me / all * grain, end = pieces * (me + 1) / all * grain;
+    if (begin < end) body(context, begin, end < n ? end : n);
+  }
+}
+
+static int affinity_cpus(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return omp_get_num_procs();
+  return CPU_COUNT(&set);
+}
+
+/* The first number of a file; -1 when there is none ("max"). */
+static int64_t read_number(const char *path, int64_t *second) {
+  FILE *file = fopen(path, "r");
+  long long a = -1, b = 0;
+  if (!file) return -1;
+  const int found = fscanf(file, "%lld %lld", &a, &b);
+  (void)fclose(file);
+  if (second) *second = b;
+  return found >= 1 ? a : -1;
+}
+
+/* CPUs of the control group's quota, version 2 then 1; 0: no quota. */
+static int quota_cpus(void) {
+  int64_t period = 0, quota = read_number("/sys/fs/cgroup/cpu.max", &period);
+  if (quota <= 0) {
+    quota = read_number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", NULL);
+    period = read_number("/sys/fs/cgroup/cpu/cpu.cfs_period_us", NULL);
+  }
+  return quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
+}
+
+int flr_cpu_available(void) {
+  const int affinity = affinity_cpus(), quota = quota_cpus();
+  const int cpus = quota > 0 && quota < affinity ? quota : affinity;
+  return cpus > 0 ? cpus : 1;
+}
