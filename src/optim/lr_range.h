@@ -1,4 +1,5 @@
-/* The learning-rate range test as a state machine fed one global loss at a time (SEMANTICS A2, part 2). Pure: no tensors, no ranks. */
+/* The learning-rate range test as a state machine fed one global loss at a time (SEMANTICS A2, part 2). Pure: no tensors, no
+ * ranks. */
 #ifndef FLR_OPTIM_LR_RANGE_H
 #define FLR_OPTIM_LR_RANGE_H
 
@@ -38,10 +39,10 @@ typedef struct flr_sweep_point {
 
 typedef struct flr_sweep {
   flr_sweep_options options;
-  int64_t count;            /* points recorded */
-  double ewma, best;        /* running average before bias correction; least smoothed loss, +inf at first */
+  int64_t count;     /* points recorded */
+  double ewma, best; /* running average before bias correction; least smoothed loss, +inf at first */
   flr_sweep_verdict verdict;
-  flr_sweep_point *points;  /* [options.iterations], owned */
+  flr_sweep_point *points; /* [options.iterations], owned */
 } flr_sweep;
 
 flr_sweep_options flr_sweep_options_defaults(void);
@@ -53,10 +54,10 @@ void flr_sweep_clear(flr_sweep *sweep);
 /* The rates of iteration i: lr = start * (end/start)^(i/N), N-1 with `inclusive`; or linear. Pure. */
 flr_rates flr_sweep_rates(const flr_sweep *sweep, int64_t i);
 
-/* Records the loss of iteration sweep->count (mean over `samples`, with standard error `se`), then updates the best smoothed loss,
-   then decides (fastai's order: the diverging point is recorded). A loss that is not finite, or nonfinite > 0, ends the sweep with
-   FLR_SWEEP_NONFINITE; the point is recorded with its raw loss and smooth = NAN. Returns the verdict, also kept in sweep->verdict;
-   once it is not CONTINUE further calls change nothing. No allocation. */
+/* Records the loss of iteration sweep->count (mean over `samples`, with standard error `se`), then updates the best smoothed
+   loss, then decides (fastai's order: the diverging point is recorded). A loss that is not finite, or nonfinite > 0, ends the
+   sweep with FLR_SWEEP_NONFINITE; the point is recorded with its raw loss and smooth = NAN. Returns the verdict, also kept in
+   sweep->verdict; once it is not CONTINUE further calls change nothing. No allocation. */
 flr_sweep_verdict flr_sweep_record(flr_sweep *sweep, double loss, double se, int64_t samples, int64_t nonfinite);
 
 /* "continue", "finished", "diverged", "nonfinite", "interrupted". */

@@ -17,14 +17,14 @@ typedef struct flr_rates {
 
 /* What a schedule is made from; NAN in a number means "the policy's own default". */
 typedef struct flr_schedule_options {
-  const char *policy;             /* a name of flr_schedule_policy_name */
-  int64_t total_steps;            /* optimizer steps of the whole run, >= 1 */
-  int groups;                     /* 1..FLR_MAX_GROUPS */
-  double max_lr[FLR_MAX_GROUPS];  /* the peak per group, finite, >= 0 */
-  double div_factor;              /* one-cycle: max / div_factor at step 0; 25 */
-  double pct_start;               /* one-cycle: share of the steps before the peak, 0..1; 0.3 */
-  double final_div;               /* one-cycle: max / final_div at the end; div_factor * 1e4 */
-  double moms[3];                 /* one-cycle: 0.95, 0.85; constant: the first, 0.9 */
+  const char *policy;            /* a name of flr_schedule_policy_name */
+  int64_t total_steps;           /* optimizer steps of the whole run, >= 1 */
+  int groups;                    /* 1..FLR_MAX_GROUPS */
+  double max_lr[FLR_MAX_GROUPS]; /* the peak per group, finite, >= 0 */
+  double div_factor;             /* one-cycle: max / div_factor at step 0; 25 */
+  double pct_start;              /* one-cycle: share of the steps before the peak, 0..1; 0.3 */
+  double final_div;              /* one-cycle: max / final_div at the end; div_factor * 1e4 */
+  double moms[3];                /* one-cycle: 0.95, 0.85; constant: the first, 0.9 */
 } flr_schedule_options;
 
 /* A ready schedule: plain data, copied freely, stored in checkpoints by its options. */
@@ -47,9 +47,9 @@ flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step);
 /* Name of the i-th policy, NULL past the last: the table that option help lists. */
 const char *flr_schedule_policy_name(int i);
 
-/* Expands the per-group forms of a rate (SEMANTICS A4): "X" all groups; "A:B" geometric from A to B; ":B" = B/10 for all but the
-   last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). With one group "A:B" gives B; "0:B" is ":B".
-   Errors: FLR_ERROR_USAGE naming `option` and the text. Not collective. */
+/* Expands the per-group forms of a rate (SEMANTICS A4): "X" all groups; "A:B" geometric from A to B; ":B" = B/10 for all but
+   the last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). With one group "A:B" gives B; "0:B" is
+   ":B". Errors: FLR_ERROR_USAGE naming `option` and the text. Not collective. */
 flr_status flr_parse_group_rates(double out[FLR_MAX_GROUPS], int groups, const char *text, const char *option);
 
 #endif

@@ -34,8 +34,8 @@ int flr_plot_available(void);
    when no point can be shown, FLR_ERROR_USAGE for another ending; nothing is left behind then. Not collective. */
 flr_status flr_plot_write(const char *path, const flr_plot_curve *curve);
 
-/* Draws the plot as text of at most columns x rows characters (never less than 40 x 12 and the lines below) into *out, owned by the
-   caller (flr_free). Markers are letters on the curve, explained below it; ANSI colours are never used. Errors as
+/* Draws the plot as text of at most columns x rows characters (never less than 40 x 12 and the lines below) into *out, owned by
+   the caller (flr_free). Markers are letters on the curve, explained below it; ANSI colours are never used. Errors as
    flr_plot_write. */
 flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows);
 
