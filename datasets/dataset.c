@@ -1,0 +1,109 @@
+/* Opening by name, measuring, and what all data sets share. */
+#include "datasets/dataset.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/permutation.h"
+#include "core/rng.h"
+#include "datasets/dataset_impl.h"
+
+enum { MEASURED_SAMPLES = 65536 };
+
+static const double default_valid_fraction = 0.2;
+
+const char *flr_split_name(flr_split split) {
+  static const char *const names[] = {"train", "valid", "test"};
+  return names[split];
+}
+
+flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options) {
+  *out = NULL;
+  const int synthetic = strncmp(options->source, "synthetic:", 10) == 0;
+  flr_dataset *dataset;
+  FLR_TRY(synthetic ? flr_synthetic_open(&dataset, options) : flr_h5_dataset_open(&dataset, options));
+  const int given = !isnan(options->valid_fraction);
+  if (!given && dataset->samples[FLR_SPLIT_VALID] > 0) {
+    *out = dataset;
+    return FLR_OK;
+  }
+  return flr_split_view_open(out, dataset, given ? options->valid_fraction : default_valid_fraction, options->seed);
+}
+
+void flr_dataset_clear_head(flr_dataset *d) {
+  for (int split = 0; split < FLR_SPLIT_COUNT; split++) flr_free(d->labels[split]);
+  for (int64_t i = 0; d->class_names && i < d->classes; i++) flr_free(d->class_names[i]);
+  flr_free(d->class_names);
+  flr_free(d->mean);
+  flr_free(d->std);
+}
+
+void flr_dataset_destroy(flr_dataset *dataset) {
+  if (dataset) dataset->ops->destroy(dataset);
+}
+
+/* Sums of values and squares per channel: exact integers for bytes, so that the result does not depend on the order. */
+typedef struct channel_sums {
+  uint64_t *integer; /* [2, channels] */
+  double *real;      /* [2, channels] */
+  int64_t count;     /* values per channel */
+} channel_sums;
+
+static void add_bytes(channel_sums *sums, const uint8_t *sample, int64_t pixels, int64_t channels) {
+  for (int64_t p = 0; p < pixels; p++)
+    for (int64_t c = 0; c < channels; c++) {
+      const uint64_t value = sample[p * channels + c];
+      sums->integer[c] += value;
+      sums->integer[channels + c] += value * value;
+    }
+}
+
+static void add_floats(channel_sums *sums, const float *sample, int64_t pixels, int64_t channels) {
+  for (int64_t p = 0; p < pixels; p++)
+    for (int64_t c = 0; c < channels; c++) {
+      const double value = (double)sample[p * channels + c];
+      sums->real[c] += value;
+      sums->real[channels + c] += value * value;
+    }
+}
+
+static flr_status add_samples(flr_dataset *d, uint64_t seed, void *sample, channel_sums *sums) {
+  const int64_t samples = d->samples[FLR_SPLIT_TRAIN], measured = samples < MEASURED_SAMPLES ? samples : MEASURED_SAMPLES;
+  const uint64_t key = flr_rng_key(seed, FLR_STREAM_SPLIT, 1);
+  for (int64_t i = 0; i < measured; i++) {
+    const int64_t row = measured == samples ? i : flr_permute(key, samples, i);
+    FLR_TRY(flr_dataset_read(d, FLR_SPLIT_TRAIN, &row, 1, sample));
+    if (d->dtype == FLR_U8)
+      add_bytes(sums, sample, d->height * d->width, d->channels);
+    else
+      add_floats(sums, sample, d->height * d->width, d->channels);
+  }
+  sums->count = measured * d->height * d->width;
+  return FLR_OK;
+}
+
+static void finish_channel(const channel_sums *sums, int bytes, int64_t channels, int64_t c, float *mean, float *std) {
+  const double n = (double)sums->count;
+  const double sum = bytes ? (double)sums->integer[c] / 255 : sums->real[c];
+  const double squares = bytes ? (double)sums->integer[channels + c] / (255.0 * 255) : sums->real[channels + c];
+  const double variance = squares / n - sum / n * (sum / n);
+  mean[c] = (float)(sum / n);
+  std[c] = variance > 1e-12 ? (float)sqrt(variance) : 1;
+}
+
+flr_status flr_dataset_measure(flr_dataset *d, uint64_t seed, float *mean, float *std) {
+  channel_sums sums = {0};
+  void *sample = NULL;
+  flr_status status;
+  FLR_TRY_GOTO(status, flr_alloc(&sums.integer, 2 * d->channels, sizeof(uint64_t)), done);
+  FLR_TRY_GOTO(status, flr_alloc(&sums.real, 2 * d->channels, sizeof(double)), done);
+  FLR_TRY_GOTO(status, flr_alloc(&sample, (int64_t)d->sample_bytes, 1), done);
+  FLR_TRY_GOTO(status, add_samples(d, seed, sample, &sums), done);
+  for (int64_t c = 0; c < d->channels; c++) finish_channel(&sums, d->dtype == FLR_U8, d->channels, c, mean, std);
+done:
+  flr_free(sample);
+  flr_free(sums.real);
+  flr_free(sums.integer);
+  return status;
+}

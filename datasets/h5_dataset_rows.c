@@ -1,0 +1,260 @@
+/* Looking rows up with HDF5, reading them with pread. */
+#include "datasets/h5_dataset_rows.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/memory.h"
+
+static herr_t first_reason(unsigned n, const H5E_error2_t *error, void *context) {
+  char **text = context;
+  if (n == 0 && error->desc) (void)snprintf(*text, 200, "%s", error->desc);
+  return 0;
+}
+
+const char *flr_h5_rows_reason(char *text, size_t size) {
+  char reason[256] = "";
+  char *pointer = reason;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_reason, &pointer);
+  (void)snprintf(text, size, "%s", reason[0] ? reason : "unknown reason");
+  return text;
+}
+
+static flr_status check_file(const char *path, int fd, int64_t *bytes) {
+  struct stat info;
+  if (fstat(fd, &info) != 0) return flr_fail(FLR_ERROR_IO, "%s: %s", path, strerror(errno));
+  if (S_ISDIR(info.st_mode)) return flr_fail(FLR_ERROR_NO_INPUT, "%s is a folder: give an HDF5 file", path);
+  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes)", path);
+  *bytes = (int64_t)info.st_size;
+  return FLR_OK;
+}
+
+/* HDF5 says "not HDF5" and "cut off" with the same failure; the signature tells them apart (it may lie behind a user block). */
+static flr_status describe_unreadable(const char *path, int fd, int64_t bytes) {
+  static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+  unsigned char start[8];
+  char reason[256];
+  flr_h5_rows_reason(reason, sizeof reason);
+  for (int64_t at = 0; at + 8 <= bytes; at = at ? 2 * at : 512)
+    if (pread(fd, start, sizeof start, (off_t)at) == (ssize_t)sizeof start && memcmp(start, signature, sizeof start) == 0)
+      return flr_fail(FLR_ERROR_DATA, "%s is damaged or cut off (%lld bytes): HDF5 says: %s", path, (long long)bytes, reason);
+  return flr_fail(FLR_ERROR_DATA, "%s is not an HDF5 file", path);
+}
+
+static flr_status open_structure(flr_h5_source *s) {
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+  (void)H5Pset_file_locking(access, 0, 1); /* reading needs no lock, and network file systems may have none */
+#endif
+  s->file = H5Fopen(s->name, H5F_ACC_RDONLY, access);
+  (void)H5Pclose(access);
+  return s->file >= 0 ? FLR_OK : describe_unreadable(s->name, s->fd, s->bytes);
+}
+
+flr_status flr_h5_source_open(flr_h5_source *out, const char *path) {
+  *out = (flr_h5_source){.file = H5I_INVALID_HID, .fd = -1};
+  if (strlen(path) >= sizeof out->name) return flr_fail(FLR_ERROR_USAGE, "--data: the path %.60s... is too long", path);
+  (void)snprintf(out->name, sizeof out->name, "%s", path);
+  (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  out->fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (out->fd < 0)
+    return flr_fail(errno == ENOENT || errno == ENOTDIR ? FLR_ERROR_NO_INPUT : FLR_ERROR_IO, "%s: %s", path, strerror(errno));
+  flr_status status = check_file(path, out->fd, &out->bytes);
+  if (status == FLR_OK) status = open_structure(out);
+  if (status != FLR_OK) flr_h5_source_close(out);
+  return status;
+}
+
+flr_status flr_h5_source_open_memory(flr_h5_source *out, const char *name, const void *memory, size_t bytes) {
+  *out = (flr_h5_source){.file = H5I_INVALID_HID, .fd = -1, .memory = memory, .bytes = (int64_t)bytes};
+  (void)snprintf(out->name, sizeof out->name, "%s", name);
+  (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  void *image = (void *)(uintptr_t)memory; /* HDF5 copies it */
+  if (H5Pset_fapl_core(access, 65536, 0) >= 0 && H5Pset_file_image(access, image, bytes) >= 0)
+    out->file = H5Fopen(name, H5F_ACC_RDONLY, access);
+  (void)H5Pclose(access);
+  if (out->file >= 0) return FLR_OK;
+  char reason[256];
+  return flr_fail(FLR_ERROR_INTERNAL, "%s cannot be opened from memory: %s", name, flr_h5_rows_reason(reason, sizeof reason));
+}
+
+void flr_h5_source_close_structure(flr_h5_source *s) {
+  if (s->file >= 0) (void)H5Fclose(s->file);
+  s->file = H5I_INVALID_HID;
+}
+
+void flr_h5_source_close(flr_h5_source *s) {
+  flr_h5_source_close_structure(s);
+  if (s->fd >= 0) (void)close(s->fd);
+  s->fd = -1;
+}
+
+static flr_status find_type(flr_h5_rows *r, hid_t type) {
+  const H5T_class_t kind = H5Tget_class(type);
+  const size_t size = H5Tget_size(type);
+  r->floating = kind == H5T_FLOAT;
+  if (kind == H5T_INTEGER && size == 1 && H5Tget_sign(type) == H5T_SGN_NONE) return FLR_OK;
+  if (kind == H5T_FLOAT && size == 4 && H5Tget_order(type) == H5T_ORDER_LE) return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA, "%s: %s holds %zu-byte %s: images are uint8, features little-endian float32; convert it",
+                  r->source->name, r->path, size,
+                  kind == H5T_FLOAT     ? "floats"
+                  : kind == H5T_INTEGER ? "integers"
+                                        : "elements of another kind");
+}
+
+static flr_status find_shape(flr_h5_rows *r, hid_t dataset) {
+  const hid_t space = H5Dget_space(dataset);
+  hsize_t dims[H5S_MAX_RANK];
+  r->rank = H5Sget_simple_extent_dims(space, dims, NULL);
+  (void)H5Sclose(space);
+  if (r->rank < 2 || r->rank > FLR_H5_ROWS_DIMS)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s has %d axes: images have 3 or 4, features 2", r->source->name, r->path, r->rank);
+  int64_t bytes = r->floating ? 4 : 1;
+  for (int i = 0; i < r->rank; i++) {
+    r->dims[i] = (int64_t)dims[i];
+    if (i > 0) FLR_TRY(flr_multiply(&bytes, bytes, r->dims[i]));
+  }
+  if (r->dims[0] == 0 || bytes == 0) return flr_fail(FLR_ERROR_DATA, "%s: %s has no samples", r->source->name, r->path);
+  r->row_bytes = (size_t)bytes;
+  return FLR_OK;
+}
+
+/* The first filter of a compressed data set is named, with the command that takes it off. */
+static flr_status check_filters(const flr_h5_rows *r, hid_t plist) {
+  if (H5Pget_nfilters(plist) == 0) return FLR_OK;
+  char name[64] = "";
+  unsigned flags;
+  size_t values = 0;
+  (void)H5Pget_filter2(plist, 0, &flags, &values, NULL, sizeof name, name, NULL);
+  return flr_fail(
+      FLR_ERROR_DATA,
+      "%s: %s is stored through the filter %s, which this version does not read: h5repack -f NONE -l CONTI %s OUT.h5",
+      r->source->name, r->path, name[0] ? name : "(unnamed)", r->source->name);
+}
+
+static flr_status check_extent(const flr_h5_rows *r, int64_t offset, int64_t bytes) {
+  if (offset >= 0 && bytes >= 0 && offset <= r->source->bytes - bytes) return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA, "%s is cut off: %s reaches to byte %lld, the file has %lld", r->source->name, r->path,
+                  (long long)(offset + bytes), (long long)r->source->bytes);
+}
+
+static flr_status place_contiguous(flr_h5_rows *r, hid_t dataset) {
+  int64_t bytes;
+  const haddr_t offset = H5Dget_offset(dataset);
+  if (offset == HADDR_UNDEF)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s has no data in this file (never written, or kept elsewhere)", r->source->name,
+                    r->path);
+  FLR_TRY(flr_multiply(&bytes, r->dims[0], (int64_t)r->row_bytes));
+  r->offset = (int64_t)offset;
+  return check_extent(r, r->offset, bytes);
+}
+
+static flr_status place_chunk(flr_h5_rows *r, hid_t dataset, hsize_t index, int64_t chunk_bytes) {
+  hsize_t where[H5S_MAX_RANK], size;
+  unsigned mask;
+  haddr_t address;
+  const hid_t all = H5S_ALL;
+  if (H5Dget_chunk_info(dataset, all, index, where, &mask, &address, &size) < 0 || address == HADDR_UNDEF)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s: chunk %lld cannot be found", r->source->name, r->path, (long long)index);
+  FLR_TRY(check_extent(r, (int64_t)address, chunk_bytes));
+  r->chunk_offset[(int64_t)where[0] / r->chunk_rows] = (int64_t)address;
+  return FLR_OK;
+}
+
+static flr_status place_chunks(flr_h5_rows *r, hid_t dataset, hid_t plist) {
+  hsize_t dims[H5S_MAX_RANK], stored = 0;
+  const int rank = H5Pget_chunk(plist, H5S_MAX_RANK, dims);
+  FLR_TRY(check_filters(r, plist));
+  for (int i = 1; i < rank; i++)
+    if ((int64_t)dims[i] != r->dims[i])
+      return flr_fail(FLR_ERROR_DATA, "%s: the chunks of %s cut samples in pieces: h5repack -l CONTI %s OUT.h5",
+                      r->source->name, r->path, r->source->name);
+  r->chunk_rows = (int64_t)dims[0];
+  const int64_t chunks = (r->dims[0] + r->chunk_rows - 1) / r->chunk_rows;
+  (void)H5Dget_num_chunks(dataset, H5S_ALL, &stored);
+  if ((int64_t)stored != chunks)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s has %lld of its %lld chunks: it was never written whole", r->source->name, r->path,
+                    (long long)stored, (long long)chunks);
+  FLR_TRY(flr_alloc(&r->chunk_offset, chunks, sizeof(int64_t)));
+  for (hsize_t i = 0; i < stored; i++) FLR_TRY(place_chunk(r, dataset, i, r->chunk_rows * (int64_t)r->row_bytes));
+  return FLR_OK;
+}
+
+static flr_status copy_compact(flr_h5_rows *r, hid_t dataset) {
+  FLR_TRY(flr_alloc(&r->copy, r->dims[0], r->row_bytes));
+  if (H5Dread(dataset, r->floating ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, r->copy) < 0)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s cannot be read", r->source->name, r->path);
+  return FLR_OK;
+}
+
+static flr_status place(flr_h5_rows *r, hid_t dataset) {
+  const hid_t plist = H5Dget_create_plist(dataset);
+  const H5D_layout_t layout = H5Pget_layout(plist);
+  flr_status status;
+  r->offset = -1;
+  if (layout == H5D_CHUNKED)
+    status = place_chunks(r, dataset, plist);
+  else if (layout == H5D_COMPACT)
+    status = copy_compact(r, dataset);
+  else if (layout == H5D_CONTIGUOUS && H5Pget_external_count(plist) == 0)
+    status = place_contiguous(r, dataset);
+  else
+    status =
+        flr_fail(FLR_ERROR_DATA,
+                 "%s: %s is virtual or kept in external files, which this version does not read: h5repack -l CONTI %s OUT.h5",
+                 r->source->name, r->path, r->source->name);
+  (void)H5Pclose(plist);
+  return status;
+}
+
+flr_status flr_h5_rows_init(flr_h5_rows *out, const flr_h5_source *source, const char *path) {
+  *out = (flr_h5_rows){.source = source, .offset = -1};
+  (void)snprintf(out->path, sizeof out->path, "%s", path);
+  const hid_t dataset = H5Dopen2(source->file, path, H5P_DEFAULT);
+  if (dataset < 0) return flr_fail(FLR_ERROR_DATA, "%s: %s is no data set", source->name, path);
+  const hid_t type = H5Dget_type(dataset);
+  flr_status status = find_type(out, type);
+  if (status == FLR_OK) status = find_shape(out, dataset);
+  if (status == FLR_OK) status = place(out, dataset);
+  (void)H5Tclose(type);
+  (void)H5Dclose(dataset);
+  if (status != FLR_OK) flr_h5_rows_clear(out);
+  return status;
+}
+
+void flr_h5_rows_clear(flr_h5_rows *rows) {
+  flr_free(rows->chunk_offset);
+  flr_free(rows->copy);
+  *rows = (flr_h5_rows){.offset = -1};
+}
+
+static flr_status read_at(const flr_h5_source *s, int64_t offset, size_t bytes, void *out) {
+  if (s->memory) {
+    memcpy(out, s->memory + offset, bytes);
+    return FLR_OK;
+  }
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t got = pread(s->fd, (char *)out + done, bytes - done, (off_t)(offset + (int64_t)done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0)
+      return flr_fail(FLR_ERROR_IO, "%s: reading %zu bytes at byte %lld: %s", s->name, bytes, (long long)offset,
+                      got == 0 ? "the file has become shorter" : strerror(errno));
+    done += (size_t)got;
+  }
+  return FLR_OK;
+}
+
+flr_status flr_h5_rows_read(const flr_h5_rows *r, int64_t row, size_t first, size_t bytes, void *out) {
+  if (r->copy) {
+    memcpy(out, r->copy + (size_t)row * r->row_bytes + first, bytes);
+    return FLR_OK;
+  }
+  const int64_t base = r->offset >= 0 ? r->offset + row * (int64_t)r->row_bytes
+                                      : r->chunk_offset[row / r->chunk_rows] + row % r->chunk_rows * (int64_t)r->row_bytes;
+  return read_at(r->source, base + (int64_t)first, bytes, out);
+}
