@@ -207,6 +207,7 @@ struct flr_backend_ops {
 struct flr_backend {
   const flr_backend_ops *ops;
   int threads;           /* CPU threads it uses */
+  int host_memory;       /* 1: its space is ordinary host memory, so that host pointers need no upload */
   char description[160]; /* "oneDNN 2.6.3, AVX-512, 2 threads" */
 };
 

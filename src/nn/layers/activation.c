@@ -1,0 +1,53 @@
+/* ReLU and dropout. */
+#include "core/rng.h"
+#include "nn/layer.h"
+
+static flr_status prepare_relu(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
+                               const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+  (void)node;
+  (void)src2;
+  (void)need_diff_src;
+  return flr_backend_relu(backend, out, training, src);
+}
+
+static const flr_layer relu_layer = {.name = "relu", .prepare = prepare_relu};
+
+int flr_build_relu(flr_builder *b, int src) {
+  const flr_node node = {.layer = &relu_layer,
+                         .src = src,
+                         .src2 = -1,
+                         .weight = -1,
+                         .bias = -1,
+                         .mean = -1,
+                         .var = -1,
+                         .shape = flr_build_shape(b, src)};
+  return flr_build_node(b, &node);
+}
+
+/* In evaluation dropout keeps everything: probability 0. */
+static flr_status prepare_dropout(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
+                                  const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+  (void)src2;
+  (void)need_diff_src;
+  flr_dropout_settings settings = node->settings.dropout;
+  if (!training) settings.probability = 0;
+  return flr_backend_dropout(backend, out, &settings, src);
+}
+
+static const flr_layer dropout_layer = {.name = "dropout", .prepare = prepare_dropout};
+
+int flr_build_dropout(flr_builder *b, int src, double probability) {
+  if (probability <= 0) return src;
+  const uint64_t layer = (uint64_t)b->graph->node_count;
+  const flr_node node = {
+      .layer = &dropout_layer,
+      .src = src,
+      .src2 = -1,
+      .weight = -1,
+      .bias = -1,
+      .mean = -1,
+      .var = -1,
+      .shape = flr_build_shape(b, src),
+      .settings.dropout = {.probability = probability, .key = flr_rng_key(b->options->seed, FLR_STREAM_DROPOUT, layer)}};
+  return flr_build_node(b, &node);
+}

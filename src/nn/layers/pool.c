@@ -1,0 +1,52 @@
+/* Max pooling and global average pooling. */
+#include "nn/layer.h"
+
+static flr_status prepare_pool(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
+                               const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+  (void)src2;
+  (void)need_diff_src;
+  flr_pool2d_settings settings = node->settings.pool2d;
+  settings.training = training;
+  return flr_backend_pool2d(backend, out, &settings, src);
+}
+
+static const flr_layer pool_layer = {.name = "max_pool", .prepare = prepare_pool};
+
+int flr_build_max_pool(flr_builder *b, int src, int64_t kernel, int64_t stride, int64_t pad) {
+  const flr_shape in = flr_build_shape(b, src);
+  if (in.h + 2 * pad < kernel || in.w + 2 * pad < kernel)
+    flr_build_fail(b, flr_fail(FLR_ERROR_USAGE, "--model: images of %lldx%lld are too small for %s",
+                               (long long)b->options->height, (long long)b->options->width, b->options->name));
+  const flr_node node = {.layer = &pool_layer,
+                         .src = src,
+                         .src2 = -1,
+                         .weight = -1,
+                         .bias = -1,
+                         .mean = -1,
+                         .var = -1,
+                         .shape = {1, (in.h + 2 * pad - kernel) / stride + 1, (in.w + 2 * pad - kernel) / stride + 1, in.c},
+                         .settings.pool2d = {.kind = FLR_POOL_MAX, .kernel = kernel, .stride = stride, .pad = pad}};
+  return flr_build_node(b, &node);
+}
+
+static flr_status prepare_global(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
+                                 const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+  (void)node;
+  (void)src2;
+  (void)need_diff_src;
+  return flr_backend_global_average_pool(backend, out, training, src);
+}
+
+static const flr_layer global_layer = {.name = "global_average_pool", .prepare = prepare_global};
+
+int flr_build_global_average_pool(flr_builder *b, int src) {
+  const flr_node node = {.layer = &global_layer,
+                         .src = src,
+                         .src2 = -1,
+                         .weight = -1,
+                         .bias = -1,
+                         .mean = -1,
+                         .var = -1,
+                         .shape = {1, 1, 1, flr_build_shape(b, src).c}};
+  return flr_build_node(b, &node);
+}

@@ -1,0 +1,10 @@
+/* name, builder, description: one line a model, in the order of --model help. */
+FLR_MODEL(mlp, mlp, "fully connected layers, --hidden widths, ReLU")
+FLR_MODEL(cnn, cnn, "four 3x3 convolutions with batch norm, global average pooling")
+FLR_MODEL(resnet9, resnet9, "Page's residual net of 9 layers for 32 pixels")
+FLR_MODEL(resnet18, resnet18, "torchvision's ResNet-18")
+FLR_MODEL(resnet34, resnet34, "torchvision's ResNet-34")
+FLR_MODEL(resnet50, resnet50, "torchvision's ResNet-50")
+FLR_MODEL(resnet101, resnet101, "torchvision's ResNet-101")
+FLR_MODEL(resnet20, resnet20, "He et al. section 4.2, 20 layers, parameter-free shortcuts")
+FLR_MODEL(resnet56, resnet56, "He et al. section 4.2, 56 layers, parameter-free shortcuts")

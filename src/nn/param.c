@@ -1,0 +1,50 @@
+/* Looking parameters up, and moving them between memory order and file order. */
+#include "nn/param.h"
+
+#include <string.h>
+
+int flr_params_find(const flr_params *params, const char *name) {
+  for (int i = 0; i < params->param_count; i++)
+    if (strcmp(params->params[i].name, name) == 0) return i;
+  return -1;
+}
+
+int flr_params_find_state(const flr_params *params, const char *name) {
+  for (int i = 0; i < params->state_count; i++)
+    if (strcmp(params->states[i].name, name) == 0) return i;
+  return -1;
+}
+
+int flr_param_file_shape(const flr_param *param, int64_t dims[4]) {
+  for (int i = 0; i < param->rank; i++) dims[i] = param->dims[i];
+  if (param->kind == FLR_PARAM_CONV_WEIGHT) {
+    dims[1] = param->dims[3];
+    dims[2] = param->dims[1];
+    dims[3] = param->dims[2];
+  }
+  return param->rank;
+}
+
+/* Calls for each element of a conv weight: its index in files [o, i, h, w] and in memory [o, h, w, i]. */
+#define FOR_CONV_ELEMENTS(param, in_file, in_memory)                                                                   \
+  for (int64_t o_ = 0, in_file = 0, in_memory; o_ < (param)->dims[0]; o_++)                                            \
+    for (int64_t i_ = 0; i_ < (param)->dims[3]; i_++)                                                                  \
+      for (int64_t hw_ = 0; hw_ < (param)->dims[1] * (param)->dims[2] &&                                               \
+                            (in_memory = (o_ * (param)->dims[1] * (param)->dims[2] + hw_) * (param)->dims[3] + i_, 1); \
+           hw_++, in_file++)
+
+void flr_param_to_file(const flr_param *param, float *file, const float *memory) {
+  if (param->kind != FLR_PARAM_CONV_WEIGHT) {
+    memcpy(file, memory, (size_t)param->count * sizeof(float));
+    return;
+  }
+  FOR_CONV_ELEMENTS(param, to, from) file[to] = memory[from];
+}
+
+void flr_param_from_file(const flr_param *param, float *memory, const float *file) {
+  if (param->kind != FLR_PARAM_CONV_WEIGHT) {
+    memcpy(memory, file, (size_t)param->count * sizeof(float));
+    return;
+  }
+  FOR_CONV_ELEMENTS(param, from, to) memory[to] = file[from];
+}

@@ -1,0 +1,146 @@
+/* The executor on the oracle backend: whole-network gradients against finite differences, accumulation, several batch sizes. */
+#include "nn/executor.h"
+
+#include "core/rng.h"
+#include "harness/harness.h"
+
+enum { CLASSES = 5, SIDE = 8, MAX_BATCH = 6 };
+
+typedef struct net {
+  flr_graph *graph;
+  flr_backend *backend;
+  flr_executor *executor;
+  float *params, *states, *gradients;
+  uint8_t input[MAX_BATCH * SIDE * SIDE * 3];
+  int32_t labels[MAX_BATCH];
+  flr_step_values values;
+  flr_loss_result result;
+} net;
+
+static net *open_net(const char *model) {
+  static const flr_executor_plan plans[] = {{6, 1}, {4, 1}, {2, 1}, {6, 0}, {6, 1}, {0, 1}};
+  net *n = calloc(1, sizeof *n);
+  const flr_model_options options = {.name = model,
+                                     .height = SIDE,
+                                     .width = SIDE,
+                                     .channels = 3,
+                                     .classes = CLASSES,
+                                     .hidden = "12,9",
+                                     .stem = "auto",
+                                     .seed = 3};
+  const flr_backend_options backend = {.threads = 1, .local_size = 1};
+  const flr_executor_options executor = {.plans = plans, .plan_count = 6, .input_dtype = FLR_U8};
+  CHECK_OK(flr_model_create(&n->graph, &options));
+  CHECK_OK(flr_backend_create(&n->backend, "cpu", &backend));
+  CHECK_OK(flr_executor_create(&n->executor, n->graph, n->backend, &executor));
+  const flr_params *p = flr_graph_params(n->graph);
+  n->params = calloc((size_t)p->elements, sizeof(float));
+  n->gradients = calloc((size_t)p->elements, sizeof(float));
+  n->states = calloc((size_t)p->state_elements + 1, sizeof(float));
+  flr_params_init(p, 5, n->params, n->states);
+  for (size_t i = 0; i < sizeof n->input; i++) n->input[i] = (uint8_t)(flr_rng_uniform(9, i) * 255.0f);
+  for (int i = 0; i < MAX_BATCH; i++) n->labels[i] = i % CLASSES;
+  n->values = (flr_step_values){.grad_scale = 1.0 / MAX_BATCH};
+  return n;
+}
+
+static void close_net(net *n) {
+  flr_executor_destroy(n->executor);
+  flr_backend_destroy(n->backend);
+  flr_graph_destroy(n->graph);
+  free(n->params);
+  free(n->gradients);
+  free(n->states);
+  free(n);
+}
+
+static flr_executor_io io_of(net *n, int64_t first, int64_t batch) {
+  return (flr_executor_io){.batch = batch,
+                           .input = n->input + first * SIDE * SIDE * 3,
+                           .labels = n->labels + first,
+                           .params = n->params,
+                           .states = n->states,
+                           .gradients = n->gradients,
+                           .values = &n->values,
+                           .result = &n->result};
+}
+
+static double loss_of(net *n) {
+  const flr_executor_io io = io_of(n, 0, MAX_BATCH);
+  n->result = (flr_loss_result){0};
+  CHECK_OK(flr_executor_forward(n->executor, &io));
+  return n->result.loss_sum / MAX_BATCH;
+}
+
+/* Along a random direction d: (L(p + e d) - L(p - e d)) / 2e against gradient . d, per parameter. */
+static void check_gradient(net *n, const flr_param *param, int index) {
+  const double step = 2e-3;
+  float *values = n->params + param->offset, *kept = malloc((size_t)param->count * sizeof(float));
+  double slope = 0, norm = 0;
+  memcpy(kept, values, (size_t)param->count * sizeof(float));
+  for (int64_t i = 0; i < param->count; i++) {
+    const double d = flr_rng_normal((uint64_t)index + 100, (uint64_t)i);
+    slope += d * (double)n->gradients[param->offset + i];
+    norm += d * d;
+  }
+  double difference = 0;
+  for (int sign = 1; sign >= -1; sign -= 2) {
+    for (int64_t i = 0; i < param->count; i++)
+      values[i] = (float)((double)kept[i] + sign * step / sqrt(norm) * flr_rng_normal((uint64_t)index + 100, (uint64_t)i));
+    difference += sign * loss_of(n);
+  }
+  memcpy(values, kept, (size_t)param->count * sizeof(float));
+  free(kept);
+  /* losses are good to about 1e-7 (float storage between layers), so the slope is to 1e-7 / step; kinks of ReLU add some */
+  CHECK_NEAR(difference / (2 * step), slope / sqrt(norm), 0.05, 0.02);
+}
+
+static void check_model(const char *model) {
+  net *n = open_net(model);
+  const flr_params *p = flr_graph_params(n->graph);
+  const flr_executor_io io = io_of(n, 0, MAX_BATCH);
+  CHECK_OK(flr_executor_train(n->executor, &io, NULL, NULL));
+  for (int i = 0; i<p->param_count; i += p->param_count> 20 ? 5 : 1) check_gradient(n, &p->params[i], i);
+  close_net(n);
+}
+
+static void test_executor__gradients_are_the_slopes_of_the_loss(void **state) {
+  (void)state;
+  check_model("mlp");
+}
+
+static void test_executor__two_halves_add_up_to_the_whole(void **state) {
+  (void)state;
+  net *n = open_net("mlp");
+  const flr_params *p = flr_graph_params(n->graph);
+  const flr_executor_io whole = io_of(n, 0, 6);
+  CHECK_OK(flr_executor_train(n->executor, &whole, NULL, NULL));
+  float *wanted = malloc((size_t)p->elements * sizeof(float));
+  memcpy(wanted, n->gradients, (size_t)p->elements * sizeof(float));
+  flr_executor_io part = io_of(n, 0, 4);
+  CHECK_OK(flr_executor_train(n->executor, &part, NULL, NULL));
+  part = io_of(n, 4, 2);
+  part.accumulate = 1;
+  CHECK_OK(flr_executor_train(n->executor, &part, NULL, NULL));
+  for (int64_t i = 0; i < p->elements; i++) CHECK_NEAR((double)n->gradients[i], (double)wanted[i], 1e-5, 1e-3);
+  free(wanted);
+  close_net(n);
+}
+
+static void test_executor__a_batch_that_was_not_planned_is_refused(void **state) {
+  (void)state;
+  net *n = open_net("mlp");
+  const flr_executor_io io = io_of(n, 0, 5);
+  CHECK_FAILS(flr_executor_train(n->executor, &io, NULL, NULL), FLR_ERROR_INTERNAL, "batch of 5");
+  assert_true(flr_executor_arena_bytes(n->executor) > 0);
+  close_net(n);
+}
+
+int main(void) {
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_executor__gradients_are_the_slopes_of_the_loss),
+      cmocka_unit_test(test_executor__two_halves_add_up_to_the_whole),
+      cmocka_unit_test(test_executor__a_batch_that_was_not_planned_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
