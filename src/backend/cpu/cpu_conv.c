@@ -24,6 +24,7 @@ typedef struct conv_op {
   flr_cpu_reorder bias_accumulate;
   size_t bias_offset;
   int has_bias;
+  int keep_weights; /* backward data wants the weights as forward had them: they stay in saved memory */
 } conv_op;
 
 /* The shapes of a convolution as oneDNN wants them. */
@@ -155,7 +156,9 @@ static flr_status prepare_data(flr_cpu *cpu, conv_op *c, const conv_shape *s, co
   dnnl_primitive_desc_t desc;
   FLR_TRY(choose_conv(cpu, &desc, &fixed, &conv, s->winograd, c->forward.primitive.desc));
   FLR_TRY(flr_cpu_primitive_init(cpu, &c->data.primitive, desc, arguments, 3));
-  const flr_layout *const outside[] = {c->src, c->weight, c->dst};
+  const flr_layout *const outside[] = {c->src, c->weight, c->dst}, *blocked = c->forward.primitive.layouts[CONV_WEIGHT];
+  c->keep_weights = blocked != c->weight && blocked == c->data.primitive.layouts[CONV_WEIGHT];
+  c->head.saved_bytes = c->keep_weights ? flr_align_up(blocked->bytes) : 0;
   return plan_pass(cpu, &c->data, outside, CONV_SRC);
 }
 
@@ -191,7 +194,13 @@ static flr_status conv_forward(flr_op *op, const flr_op_args *args) {
   char *scratch = args->scratch;
   const void *pointers[CONV_ARGS] = {[CONV_DST] = args->dst, [CONV_BIAS] = args->bias};
   FLR_TRY(bring_in(cpu, &c->forward, CONV_SRC, args->src, scratch, &pointers[CONV_SRC]));
-  FLR_TRY(bring_in(cpu, &c->forward, CONV_WEIGHT, args->weight, scratch, &pointers[CONV_WEIGHT]));
+  if (c->keep_weights) {
+    pointers[CONV_WEIGHT] = args->saved;
+    FLR_TRY(flr_cpu_reorder_run(cpu, &c->forward.reorders[CONV_WEIGHT], args->weight, args->saved,
+                                scratch + c->forward.scratch_offset));
+  } else {
+    FLR_TRY(bring_in(cpu, &c->forward, CONV_WEIGHT, args->weight, scratch, &pointers[CONV_WEIGHT]));
+  }
   return flr_cpu_primitive_run(cpu, &c->forward.primitive, pointers, scratch + c->forward.scratch_offset);
 }
 
@@ -200,7 +209,10 @@ static flr_status run_data(flr_cpu *cpu, conv_op *c, const flr_op_args *args) {
   char *scratch = args->scratch;
   flr_cpu_reorder *out = &pass->reorders[CONV_SRC];
   const void *pointers[3] = {out->active ? scratch + pass->offsets[CONV_SRC] : args->diff_src};
-  FLR_TRY(bring_in(cpu, pass, CONV_WEIGHT, args->weight, scratch, &pointers[CONV_WEIGHT]));
+  if (c->keep_weights)
+    pointers[CONV_WEIGHT] = args->saved;
+  else
+    FLR_TRY(bring_in(cpu, pass, CONV_WEIGHT, args->weight, scratch, &pointers[CONV_WEIGHT]));
   FLR_TRY(bring_in(cpu, pass, CONV_DST, args->diff_dst, scratch, &pointers[CONV_DST]));
   FLR_TRY(flr_cpu_primitive_run(cpu, &pass->primitive, pointers, scratch + pass->scratch_offset));
   if (!out->active) return FLR_OK;
@@ -234,6 +246,13 @@ static flr_status conv_backward(flr_op *op, const flr_op_args *args) {
 }
 
 static const flr_op_methods conv_methods = {"conv2d", conv_forward, conv_backward, conv_destroy};
+
+flr_cpu_primitive *flr_cpu_conv_primitive(flr_op *op, flr_cpu_conv_pass pass) {
+  conv_op *c = (conv_op *)op;
+  conv_pass *const passes[] = {
+      [FLR_CPU_CONV_FORWARD] = &c->forward, [FLR_CPU_CONV_DATA] = &c->data, [FLR_CPU_CONV_WEIGHTS] = &c->weights};
+  return passes[pass]->primitive.primitive ? &passes[pass]->primitive : NULL;
+}
 
 static size_t max_bytes(size_t a, size_t b) {
   return a > b ? a : b;

@@ -58,6 +58,10 @@ flr_status flr_cpu_shortcut(flr_backend *, flr_op **out, const flr_shortcut_sett
 flr_status flr_cpu_input(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
 flr_status flr_cpu_loss(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
 
+/* For measurements: the primitive of a convolution's pass, NULL when the op was prepared without it. Borrowed from the op. */
+typedef enum flr_cpu_conv_pass { FLR_CPU_CONV_FORWARD, FLR_CPU_CONV_DATA, FLR_CPU_CONV_WEIGHTS } flr_cpu_conv_pass;
+flr_cpu_primitive *flr_cpu_conv_primitive(flr_op *op, flr_cpu_conv_pass pass);
+
 /* Passes. */
 flr_status flr_cpu_update(flr_backend *, const flr_update *);
 flr_status flr_cpu_axpy(flr_backend *, int64_t n, double alpha, const float *x, float *y);
