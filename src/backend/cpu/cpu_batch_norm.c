@@ -49,9 +49,11 @@ static flr_status norm_backward(flr_op *op, const flr_op_args *args) {
   const size_t row = flr_align_up((size_t)b->channels * sizeof(float));
   float *diff_scale = args->scratch, *diff_shift = (float *)(void *)(scratch + row);
   void *diff_src = args->diff_src ? args->diff_src : args->diff_dst; /* nobody reads diff_dst afterwards */
-  const void *const pointers[] = {
-      args->src,  args->diff_dst, args->weight,          args->bias, saved, saved + b->variance_offset, diff_src,
-      diff_scale, diff_shift,     saved + b->mask_offset};
+  const void *pointers[FLR_CPU_MAX_ARGS] = {args->src, args->diff_dst, args->weight, saved, saved + b->variance_offset,
+                                            diff_src,  diff_scale,     diff_shift};
+  int count = 8; /* as backward_arguments has them */
+  if (b->relu) pointers[count++] = saved + b->mask_offset;
+  if (flr_dnnl_norm_backward_wants_shift()) pointers[count++] = args->bias;
   FLR_TRY(flr_cpu_primitive_run(flr_cpu_of(op->backend), &b->backward, pointers, scratch + 2 * row));
   hand_over(args->diff_weight, diff_scale, b->channels, args->accumulate);
   hand_over(args->diff_bias, diff_shift, b->channels, args->accumulate);
@@ -68,16 +70,25 @@ static flr_status create_primitive(flr_cpu *cpu, flr_cpu_primitive *out, const f
   return flr_cpu_primitive_init(cpu, out, desc, arguments, count);
 }
 
+static int backward_arguments(int arguments[FLR_CPU_MAX_ARGS], int relu) {
+  static const int always[] = {DNNL_ARG_SRC,      DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE,      DNNL_ARG_MEAN,
+                               DNNL_ARG_VARIANCE, DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT};
+  int count = 0;
+  for (; count < 8; count++) arguments[count] = always[count];
+  if (relu) arguments[count++] = DNNL_ARG_WORKSPACE;
+  if (flr_dnnl_norm_backward_wants_shift()) arguments[count++] = DNNL_ARG_SHIFT;
+  return count;
+}
+
 static flr_status prepare_training(flr_cpu *cpu, norm_op *b, flr_dnnl_norm *norm) {
   static const int forward[] = {DNNL_ARG_SRC,  DNNL_ARG_DST,      DNNL_ARG_SCALE,    DNNL_ARG_SHIFT,
                                 DNNL_ARG_MEAN, DNNL_ARG_VARIANCE, DNNL_ARG_WORKSPACE};
-  static const int backward[] = {DNNL_ARG_SRC,        DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE,    DNNL_ARG_SHIFT,
-                                 DNNL_ARG_MEAN,       DNNL_ARG_VARIANCE, DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE,
-                                 DNNL_ARG_DIFF_SHIFT, DNNL_ARG_WORKSPACE};
   norm->kind = dnnl_forward_training;
   FLR_TRY(create_primitive(cpu, &b->forward, norm, forward, b->relu ? 7 : 6, NULL));
   norm->kind = dnnl_backward;
-  FLR_TRY(create_primitive(cpu, &b->backward, norm, backward, b->relu ? 10 : 9, b->forward.desc));
+  int backward[FLR_CPU_MAX_ARGS];
+  const int count = backward_arguments(backward, b->relu);
+  FLR_TRY(create_primitive(cpu, &b->backward, norm, backward, count, b->forward.desc));
   const size_t row = flr_align_up((size_t)b->channels * sizeof(float));
   b->variance_offset = row;
   b->mask_offset = 2 * row;

@@ -254,9 +254,7 @@ flr_cpu_primitive *flr_cpu_conv_primitive(flr_op *op, flr_cpu_conv_pass pass) {
   return passes[pass]->primitive.primitive ? &passes[pass]->primitive : NULL;
 }
 
-static size_t max_bytes(size_t a, size_t b) {
-  return a > b ? a : b;
-}
+static size_t max_bytes(size_t a, size_t b) { return a > b ? a : b; }
 
 static flr_status prepare_passes(flr_cpu *cpu, conv_op *c, const flr_conv2d_settings *settings, const conv_shape *shape) {
   conv_descs any;

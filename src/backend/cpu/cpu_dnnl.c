@@ -181,9 +181,7 @@ flr_status flr_cpu_reorder_run(flr_cpu *cpu, flr_cpu_reorder *reorder, const voi
   return flr_cpu_primitive_run(cpu, &reorder->primitive, pointers, scratch);
 }
 
-void flr_cpu_reorder_clear(flr_cpu_reorder *reorder) {
-  flr_cpu_primitive_clear(&reorder->primitive);
-}
+void flr_cpu_reorder_clear(flr_cpu_reorder *reorder) { flr_cpu_primitive_clear(&reorder->primitive); }
 
 flr_status flr_cpu_dense_init(flr_cpu *cpu, flr_cpu_dense *out, const flr_tensor_desc *desc) {
   *out = (flr_cpu_dense){0};

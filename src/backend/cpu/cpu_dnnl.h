@@ -62,6 +62,8 @@ dnnl_status_t flr_dnnl_pool_create(dnnl_primitive_desc_t *out, const flr_dnnl_po
                                    const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint);
 dnnl_status_t flr_dnnl_norm_create(dnnl_primitive_desc_t *out, const flr_dnnl_norm *norm, dnnl_engine_t engine,
                                    const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint);
+/* Whether batch norm's backward counts the shift, which it does not use, among its arguments. */
+int flr_dnnl_norm_backward_wants_shift(void);
 dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *src, const void *dst, dnnl_engine_t engine,
                                       const_dnnl_primitive_attr_t attr);
 dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops);

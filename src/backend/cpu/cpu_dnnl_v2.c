@@ -4,9 +4,7 @@
 #include "backend/cpu/cpu_dnnl.h"
 #include "core/memory.h"
 
-static flr_status md_new(void **out) {
-  return flr_alloc(out, 1, sizeof(dnnl_memory_desc_t));
-}
+static flr_status md_new(void **out) { return flr_alloc(out, 1, sizeof(dnnl_memory_desc_t)); }
 
 flr_status flr_dnnl_md_create(void **out, int ndims, const int64_t *dims, const int64_t *strides) {
   FLR_TRY(md_new(out));
@@ -33,9 +31,7 @@ flr_status flr_dnnl_md_clone(void **out, const void *md) {
   return FLR_OK;
 }
 
-void flr_dnnl_md_destroy(void *md) {
-  flr_free(md);
-}
+void flr_dnnl_md_destroy(void *md) { flr_free(md); }
 
 dnnl_status_t flr_dnnl_conv_create(dnnl_primitive_desc_t *out, const flr_dnnl_conv *c, dnnl_engine_t engine,
                                    const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint) {
@@ -83,6 +79,6 @@ dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *sr
   return dnnl_reorder_primitive_desc_create(out, src, engine, dst, engine, attr);
 }
 
-dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops) {
-  return dnnl_post_ops_append_sum(post_ops, 1.0F);
-}
+dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops) { return dnnl_post_ops_append_sum(post_ops, 1.0F); }
+
+int flr_dnnl_norm_backward_wants_shift(void) { return 1; }

@@ -75,5 +75,7 @@ dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *sr
 }
 
 dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops) {
-  return dnnl_post_ops_append_sum(post_ops, 1.0F, 0, dnnl_f32);
+  return dnnl_post_ops_append_sum(post_ops, 1.0F, 0, dnnl_data_type_undef);
 }
+
+int flr_dnnl_norm_backward_wants_shift(void) { return 0; }

@@ -34,13 +34,9 @@ static void mask_body(void *context, int64_t begin, int64_t end) {
   mask_loop(w->x + begin, w->a + begin, w->b + begin, end - begin);
 }
 
-static int64_t raw_elements(const flr_op *op) {
-  return (int64_t)(op->dst.bytes / sizeof(float));
-}
+static int64_t raw_elements(const flr_op *op) { return (int64_t)(op->dst.bytes / sizeof(float)); }
 
-static void plain_destroy(flr_op *op) {
-  flr_free(op);
-}
+static void plain_destroy(flr_op *op) { flr_free(op); }
 
 static flr_status relu_forward(flr_op *op, const flr_op_args *args) {
   elements_work work = {.a = args->src, .x = args->dst};

@@ -32,9 +32,7 @@ struct flr_cpu {
 flr_status flr_backend_cpu_create(flr_backend **out, const flr_backend_options *options);
 
 /* The cpu backend behind the contract's pointer. */
-static inline flr_cpu *flr_cpu_of(flr_backend *backend) {
-  return (flr_cpu *)backend;
-}
+static inline flr_cpu *flr_cpu_of(flr_backend *backend) { return (flr_cpu *)backend; }
 
 /* Calls body(context, begin, end) on all threads so that the pieces tile 0..n-1; pieces start at multiples of `grain`, so that
    what a piece computes does not depend on the number of threads when the body works element by element. */

@@ -103,9 +103,7 @@ static flr_status loss_backward(flr_op *op, const flr_op_args *args) {
   return FLR_OK;
 }
 
-static void loss_destroy(flr_op *op) {
-  flr_free(op);
-}
+static void loss_destroy(flr_op *op) { flr_free(op); }
 
 static const flr_op_methods loss_training = {"loss", loss_forward, loss_backward, loss_destroy};
 static const flr_op_methods loss_inference = {"loss", loss_forward, NULL, loss_destroy};
