@@ -5,4 +5,4 @@ target_compile_definitions(fastlr PRIVATE FLR_VERSION="${PROJECT_VERSION}" _GNU_
 target_link_libraries(fastlr PRIVATE $<BUILD_INTERFACE:flr_flags> MPI::MPI_C ${HDF5_C_LIBRARIES} oneDNN::C cJSON::C inih::inih OpenMP::OpenMP_C
                                      Threads::Threads m)
 target_include_directories(fastlr PRIVATE ${HDF5_C_INCLUDE_DIRS})
-target_compile_definitions(fastlr PRIVATE ${HDF5_C_DEFINITIONS})
+target_compile_definitions(fastlr PRIVATE ${HDF5_C_DEFINITIONS} H5_USE_110_API) # one meaning of H5Ovisit in 1.10 to 1.14

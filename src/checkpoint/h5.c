@@ -1,0 +1,225 @@
+/* Every HDF5 call checked, every error with the name it happened at. */
+#include "checkpoint/h5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/memory.h"
+
+enum { REASON = 256, TEXT_LIMIT = 1 << 20 };
+
+void flr_h5_quiet(void) { (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+
+static herr_t first_reason(unsigned n, const H5E_error2_t *error, void *context) {
+  if (n == 0 && error->desc) (void)snprintf(context, REASON, "%s", error->desc);
+  return 0;
+}
+
+const char *flr_h5_reason(char *text, size_t size) {
+  char reason[REASON] = "unknown reason";
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_reason, reason);
+  (void)snprintf(text, size, "%s", reason);
+  return text;
+}
+
+/* ---- reading ---- */
+
+flr_status flr_h5_open(hid_t *out, const char *path) {
+  struct stat info;
+  char reason[REASON];
+  *out = H5I_INVALID_HID;
+  flr_h5_quiet();
+  if (stat(path, &info) != 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s", path, strerror(errno));
+  if (S_ISDIR(info.st_mode)) return flr_fail(FLR_ERROR_NO_INPUT, "%s is a folder: give an HDF5 file", path);
+  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes)", path);
+  if (access(path, R_OK) != 0) return flr_fail(FLR_ERROR_IO, "%s: %s", path, strerror(errno));
+  if (H5Fis_hdf5(path) <= 0) return flr_fail(FLR_ERROR_DATA, "%s is not an HDF5 file", path);
+  const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+  (void)H5Pset_file_locking(how, 0, 1); /* reading needs no lock, and network file systems may have none */
+#endif
+  *out = H5Fopen(path, H5F_ACC_RDONLY, how);
+  (void)H5Pclose(how);
+  if (*out >= 0) return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA, "%s is damaged or cut off (%lld bytes): HDF5 says: %s", path, (long long)info.st_size,
+                  flr_h5_reason(reason, sizeof reason));
+}
+
+/* Variable-length text comes as a pointer that HDF5 allocated, fixed-length text as bytes that may lack a terminator. */
+static flr_status copy_text(char **out, hid_t type, hid_t source, int attribute, const char *name) {
+  const int variable = H5Tis_variable_str(type) > 0;
+  const size_t bytes = H5Tget_size(type);
+  if (bytes > TEXT_LIMIT) return flr_fail(FLR_ERROR_DATA, "%s: %zu bytes of text are too many", name, bytes);
+  char *pointer = NULL;
+  FLR_TRY(flr_alloc(out, (int64_t)bytes + 1, 1));
+  void *target = variable ? (void *)&pointer : *out;
+  const herr_t result =
+      attribute ? H5Aread(source, type, target) : H5Dread(source, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, target);
+  flr_status status = result < 0 ? flr_fail(FLR_ERROR_DATA, "%s: the text cannot be read", name) : FLR_OK;
+  if (variable || status != FLR_OK) {
+    flr_free(*out);
+    *out = NULL;
+  }
+  if (variable && status == FLR_OK) status = flr_strdup(out, pointer ? pointer : "");
+  if (variable) (void)H5free_memory(pointer);
+  return status;
+}
+
+static flr_status read_text(char **out, hid_t source, int attribute, const char *name) {
+  const hid_t type = attribute ? H5Aget_type(source) : H5Dget_type(source);
+  const hid_t space = attribute ? H5Aget_space(source) : H5Dget_space(source);
+  const int one = H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1;
+  const flr_status status =
+      one ? copy_text(out, type, source, attribute, name) : flr_fail(FLR_ERROR_DATA, "%s is not one text", name);
+  (void)H5Sclose(space);
+  (void)H5Tclose(type);
+  return status;
+}
+
+flr_status flr_h5_read_string(char **out, hid_t file, const char *name) {
+  *out = NULL;
+  if (H5Lexists(file, name, H5P_DEFAULT) <= 0) return FLR_OK;
+  const hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
+  if (set < 0) return flr_fail(FLR_ERROR_DATA, "%s is not one text", name);
+  const flr_status status = read_text(out, set, 0, name);
+  (void)H5Dclose(set);
+  return status;
+}
+
+flr_status flr_h5_read_attribute_string(char **out, hid_t file, const char *name) {
+  *out = NULL;
+  if (H5Aexists(file, name) <= 0) return FLR_OK;
+  const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+  if (attribute < 0) return flr_fail(FLR_ERROR_DATA, "%s is not one text", name);
+  const flr_status status = read_text(out, attribute, 1, name);
+  (void)H5Aclose(attribute);
+  return status;
+}
+
+int64_t flr_h5_read_attribute_integer(hid_t file, const char *name, int64_t fallback) {
+  if (H5Aexists(file, name) <= 0) return fallback;
+  const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+  int64_t value = fallback;
+  if (H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1 &&
+      H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0)
+    value = fallback;
+  (void)H5Sclose(space);
+  (void)H5Tclose(type);
+  (void)H5Aclose(attribute);
+  return value;
+}
+
+/* ---- writing ---- */
+
+flr_status flr_h5_writer_begin(flr_h5_writer *out, const char *path) {
+  const size_t room = strlen(path) + 32;
+  char reason[REASON];
+  *out = (flr_h5_writer){.file = H5I_INVALID_HID, .path = path};
+  flr_h5_quiet();
+  FLR_TRY(flr_alloc(&out->temporary, (int64_t)room, 1));
+  (void)snprintf(out->temporary, room, "%s.tmp.%ld", path, (long)getpid());
+  out->file = H5Fcreate(out->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  if (out->file >= 0) return FLR_OK;
+  const flr_status status = flr_fail(FLR_ERROR_IO, "cannot create %s: %s", path, flr_h5_reason(reason, sizeof reason));
+  flr_h5_writer_abandon(out);
+  return status;
+}
+
+static int sync_path(const char *path) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const int good = fsync(fd) == 0;
+  (void)close(fd);
+  return good;
+}
+
+static flr_status put_in_place(const flr_h5_writer *writer) {
+  char *copy;
+  if (!sync_path(writer->temporary) || rename(writer->temporary, writer->path) != 0)
+    return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", writer->path, strerror(errno));
+  FLR_TRY(flr_strdup(&copy, writer->path));
+  (void)sync_path(dirname(copy)); /* some file systems refuse it for folders; the file itself is safe */
+  flr_free(copy);
+  return FLR_OK;
+}
+
+flr_status flr_h5_writer_commit(flr_h5_writer *writer) {
+  char reason[REASON];
+  const herr_t closed = H5Fclose(writer->file);
+  writer->file = H5I_INVALID_HID;
+  flr_status status = FLR_OK;
+  if (closed < 0)
+    status = flr_fail(FLR_ERROR_IO, "cannot write %s: %s", writer->path, flr_h5_reason(reason, sizeof reason));
+  else
+    status = put_in_place(writer);
+  if (status == FLR_OK) {
+    flr_free(writer->temporary);
+    writer->temporary = NULL;
+  }
+  flr_h5_writer_abandon(writer);
+  return status;
+}
+
+void flr_h5_writer_abandon(flr_h5_writer *writer) {
+  if (writer->file >= 0) (void)H5Fclose(writer->file);
+  if (writer->temporary) (void)unlink(writer->temporary);
+  flr_free(writer->temporary);
+  *writer = (flr_h5_writer){.file = H5I_INVALID_HID};
+}
+
+static flr_status write_failed(const char *name) {
+  char reason[REASON];
+  return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", name, flr_h5_reason(reason, sizeof reason));
+}
+
+flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data) {
+  hsize_t extent[H5S_MAX_RANK];
+  for (int i = 0; i < rank; i++) extent[i] = (hsize_t)dims[i];
+  const hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
+  const hid_t links = H5Pcreate(H5P_LINK_CREATE);
+  (void)H5Pset_create_intermediate_group(links, 1);
+  const hid_t set = H5Dcreate2(file, name, memory_type, space, links, H5P_DEFAULT, H5P_DEFAULT);
+  const int good = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+  const flr_status status = good ? FLR_OK : write_failed(name);
+  if (set >= 0) (void)H5Dclose(set);
+  (void)H5Pclose(links);
+  (void)H5Sclose(space);
+  return status;
+}
+
+/* UTF-8, terminated, exactly as long as the text. */
+static hid_t text_type(const char *text) {
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  (void)H5Tset_size(type, strlen(text) + 1);
+  (void)H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+flr_status flr_h5_write_string(hid_t file, const char *name, const char *text) {
+  const hid_t type = text_type(text);
+  const flr_status status = flr_h5_write(file, name, type, 0, NULL, text);
+  (void)H5Tclose(type);
+  return status;
+}
+
+flr_status flr_h5_write_attribute(hid_t object, const char *name, hid_t memory_type, const void *value) {
+  const hid_t space = H5Screate(H5S_SCALAR);
+  const hid_t attribute = H5Acreate2(object, name, memory_type, space, H5P_DEFAULT, H5P_DEFAULT);
+  const int good = attribute >= 0 && H5Awrite(attribute, memory_type, value) >= 0;
+  const flr_status status = good ? FLR_OK : write_failed(name);
+  if (attribute >= 0) (void)H5Aclose(attribute);
+  (void)H5Sclose(space);
+  return status;
+}
+
+flr_status flr_h5_write_attribute_string(hid_t object, const char *name, const char *text) {
+  const hid_t type = text_type(text);
+  const flr_status status = flr_h5_write_attribute(object, name, type, text);
+  (void)H5Tclose(type);
+  return status;
+}

@@ -1,0 +1,24 @@
+/* sweep.h5: a range test for later analysis (FORMAT.md). */
+#ifndef FLR_CHECKPOINT_SWEEP_FILE_H
+#define FLR_CHECKPOINT_SWEEP_FILE_H
+
+#include <stdint.h>
+
+#include "core/status.h"
+#include "optim/lr_range.h"
+#include "optim/suggest.h"
+
+typedef struct flr_sweep_file_info {
+  const char *config; /* INI text of the run */
+  int ranks;
+  int64_t batch;      /* global */
+  const char *picked; /* the rule --pick asked for */
+  double picked_lr;   /* NAN when it gave none */
+} flr_sweep_file_info;
+
+/* Writes group /sweep: lr [points, groups], loss, smooth, se, samples, verdict, suggestions with status, config. Temporary
+   name, fsync, rename. Errors: FLR_ERROR_IO. Not collective; rank 0. */
+flr_status flr_sweep_file_write(const char *path, const flr_sweep *sweep, const flr_suggestion suggestions[FLR_SUGGEST_COUNT],
+                                const flr_sweep_file_info *info);
+
+#endif
