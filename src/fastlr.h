@@ -78,6 +78,8 @@ void flr_config_clear(flr_config *config);
 flr_status flr_config_set(flr_config *config, const char *name, const char *value);
 /* Reads an INI file of long names. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_USAGE with file and line. Not collective. */
 flr_status flr_config_load(flr_config *config, const char *path);
+/* The same from INI text, such as a checkpoint stores; `origin` names it in messages. */
+flr_status flr_config_load_text(flr_config *config, const char *text, const char *origin);
 /* Finds options that contradict each other. Errors: FLR_ERROR_USAGE naming both. Not collective. */
 flr_status flr_config_check(const flr_config *config);
 /* The effective configuration as INI text, one `name = value` per option that has a value; owned by the caller, flr_config_free_text. */

@@ -216,3 +216,17 @@ flr_status flr_parse_group_rates(double out[FLR_MAX_GROUPS], int groups, const c
   if (!text || !*text) return bad_rates(option, text ? text : "", "is empty: give a rate such as 3e-3");
   return strchr(text, ':') ? parse_slice(out, groups, text, option) : parse_list(out, groups, text, option);
 }
+
+flr_status flr_schedule_parse_moms(double out[3], const char *text) {
+  int count = 0;
+  for (int i = 0; i < 3; i++) out[i] = NAN;
+  for (const char *at = text; at && count < 3; count++) {
+    char *end;
+    out[count] = strtod(at, &end);
+    if (end == at || (*end != ',' && *end != '\0') || !(out[count] >= 0 && out[count] < 1)) break;
+    if (*end == '\0') return FLR_OK;
+    at = end + 1;
+  }
+  if (!text) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "--moms: %s is not allowed: one to three numbers from 0 to below 1, as 0.95,0.85", text);
+}

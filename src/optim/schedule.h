@@ -47,6 +47,9 @@ flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step);
 /* Name of the i-th policy, NULL past the last: the table that option help lists. */
 const char *flr_schedule_policy_name(int i);
 
+/* Parses --moms: "A", "A,B" or "A,B,C"; those not given (all for NULL) are NAN, the policy's own. Errors: FLR_ERROR_USAGE. */
+flr_status flr_schedule_parse_moms(double out[3], const char *text);
+
 /* Expands the per-group forms of a rate (SEMANTICS A4): "X" all groups; "A:B" geometric from A to B; ":B" = B/10 for all but
    the last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). With one group "A:B" gives B; "0:B" is
    ":B". Errors: FLR_ERROR_USAGE naming `option` and the text. Not collective. */

@@ -1,0 +1,57 @@
+/* A table of options: one row gives parsing, ranges, help, INI files and the stored text. */
+#ifndef FLR_CORE_OPTIONS_H
+#define FLR_CORE_OPTIONS_H
+
+#include <stddef.h>
+
+#include "core/status.h"
+
+typedef enum flr_option_type {
+  FLR_OPTION_STRING,  /* char *, owned; NULL: not given */
+  FLR_OPTION_INTEGER, /* int64_t; -1: not given */
+  FLR_OPTION_SEED,    /* uint64_t */
+  FLR_OPTION_NUMBER,  /* double; NAN: not given */
+  FLR_OPTION_SWITCH,  /* int, "on" or "off" */
+  FLR_OPTION_FLAG,    /* int, set by its name alone; "on" or "off" in files */
+  FLR_OPTION_LATER    /* not in this version: only the values of `choices` (what is done anyway) are taken, and do nothing */
+} flr_option_type;
+
+typedef struct flr_option {
+  const char *name; /* long name without dashes; also the key in INI files */
+  flr_option_type type;
+  size_t offset;        /* of the field in the object */
+  const char *fallback; /* default as text; NULL: not given */
+  double min, max;      /* INTEGER, NUMBER: allowed range, both included */
+  const char *choices;  /* STRING, LATER: allowed words "a,b,c"; NULL: anything */
+  const char *group;    /* heading in the help; a literal shared by neighbours */
+  const char *argument; /* what the help calls the value */
+  const char *doc;      /* one line */
+  int stored;           /* 1: part of the effective configuration; 0: only about this command's output */
+} flr_option;
+
+typedef struct flr_option_table {
+  const flr_option *options;
+  int count;
+} flr_option_table;
+
+/* The row of this name, NULL when there is none. */
+const flr_option *flr_options_find(const flr_option_table *table, const char *name);
+
+/* Sets every field to its default. The object was zeroed. */
+flr_status flr_options_init(const flr_option_table *table, void *object);
+/* Frees the strings. */
+void flr_options_clear(const flr_option_table *table, void *object);
+
+/* Sets one field from text. Errors: FLR_ERROR_USAGE naming option, value and what is allowed; unknown names with the nearest
+ * known. */
+flr_status flr_options_set(const flr_option_table *table, void *object, const char *name, const char *value);
+
+/* Sets fields from an INI file, or from INI text (`origin` names it in messages). Sections are ignored. Errors:
+   FLR_ERROR_NO_INPUT, FLR_ERROR_USAGE with file and line. */
+flr_status flr_options_load(const flr_option_table *table, void *object, const char *path);
+flr_status flr_options_load_text(const flr_option_table *table, void *object, const char *text, const char *origin);
+
+/* All stored options that have a value as INI lines "name = value"; *out is owned by the caller (flr_free). */
+flr_status flr_options_text(const flr_option_table *table, const void *object, char **out);
+
+#endif

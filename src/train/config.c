@@ -1,0 +1,70 @@
+/* The configuration: the option table applied to flr_config. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "fastlr.h"
+#include "train/config_table.h"
+
+flr_status flr_config_init(flr_config *out) {
+  memset(out, 0, sizeof *out);
+  return flr_options_init(&flr_config_table, out);
+}
+
+void flr_config_clear(flr_config *config) { flr_options_clear(&flr_config_table, config); }
+
+flr_status flr_config_set(flr_config *config, const char *name, const char *value) {
+  return flr_options_set(&flr_config_table, config, name, value);
+}
+
+flr_status flr_config_load(flr_config *config, const char *path) { return flr_options_load(&flr_config_table, config, path); }
+
+flr_status flr_config_load_text(flr_config *config, const char *text, const char *origin) {
+  return flr_options_load_text(&flr_config_table, config, text, origin);
+}
+
+flr_status flr_config_text(char **out, const flr_config *config) { return flr_options_text(&flr_config_table, config, out); }
+
+void flr_config_free_text(char *text) { flr_free(text); }
+
+/* Names that later versions bring are told apart from typing errors. */
+static flr_status check_word(const char *option, const char *value, const char *known, const char *later) {
+  char list[256], *rest = NULL;
+  const char *const lists[] = {known, later};
+  for (int i = 0; i < 2; i++) {
+    strcpy(list, lists[i]);
+    for (const char *word = strtok_r(list, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+      if (strcmp(word, value) != 0) continue;
+      return i == 0 ? FLR_OK
+                    : flr_fail(FLR_ERROR_USAGE, "--%s: %s is not in this version yet: one of %s", option, value, known);
+    }
+  }
+  return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not allowed: one of %s", option, value, known);
+}
+
+static flr_status check_words(const flr_config *c) {
+  FLR_TRY(check_word("policy", c->policy, "one-cycle,constant",
+                     "one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,fine-tune"));
+  FLR_TRY(check_word("pick", c->pick, "minimum,steepest,valley,slide", "consensus"));
+  FLR_TRY(check_word("optimizer", c->optimizer, "sgd,adam,adamw", "lamb"));
+  FLR_TRY(check_word("comm", c->comm, "auto,mpi,self,nccl", ""));
+  return check_word("backend", c->backend, "auto,cpu,ref,cuda", "");
+}
+
+flr_status flr_config_check(const flr_config *c) {
+  FLR_TRY(check_words(c));
+  if (c->quiet && c->verbose) return flr_fail(FLR_ERROR_USAGE, "--quiet and --verbose contradict each other: give one");
+  if (c->json && c->csv) return flr_fail(FLR_ERROR_USAGE, "--json and --csv contradict each other: give one");
+  if ((c->x_path == NULL) != (c->y_path == NULL))
+    return flr_fail(FLR_ERROR_USAGE, "--x-path and --y-path go together: one is missing");
+  if ((c->valid_x_path == NULL) != (c->valid_y_path == NULL))
+    return flr_fail(FLR_ERROR_USAGE, "--valid-x-path and --valid-y-path go together: one is missing");
+  if (c->shards > 0 && c->shards > c->batch)
+    return flr_fail(FLR_ERROR_USAGE, "--batch: %lld is smaller than --shards %lld: raise --batch or lower --shards",
+                    (long long)c->batch, (long long)c->shards);
+  if (strcmp(c->optimizer, "adamw") == 0 && strcmp(c->wd_mode, "l2") == 0)
+    return flr_fail(FLR_ERROR_USAGE, "--optimizer adamw and --wd-mode l2 contradict each other: adamw is decoupled");
+  if (strcmp(c->policy, "constant") == 0 && (c->div_factor >= 0 || c->pct_start >= 0 || c->final_div >= 0))
+    return flr_fail(FLR_ERROR_USAGE, "--policy constant takes no --div-factor, --pct-start or --final-div");
+  return FLR_OK;
+}

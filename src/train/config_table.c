@@ -1,0 +1,125 @@
+/* One row per option. */
+#include "train/config_table.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "fastlr.h"
+
+#define AT(field) offsetof(flr_config, field)
+#define STRING(name, field, fallback, choices, group, argument, doc) \
+  { name, FLR_OPTION_STRING, AT(field), fallback, 0, 0, choices, group, argument, doc, 1 }
+#define INTEGER(name, field, fallback, min, max, group, doc) \
+  { name, FLR_OPTION_INTEGER, AT(field), fallback, min, max, NULL, group, "N", doc, 1 }
+#define NUMBER(name, field, fallback, min, max, group, doc) \
+  { name, FLR_OPTION_NUMBER, AT(field), fallback, min, max, NULL, group, "X", doc, 1 }
+#define SWITCH(name, field, fallback, group, doc) \
+  { name, FLR_OPTION_SWITCH, AT(field), fallback, 0, 0, NULL, group, "on|off", doc, 1 }
+#define FLAG(name, field, group, doc) \
+  { name, FLR_OPTION_FLAG, AT(field), "off", 0, 0, NULL, group, NULL, doc, 1 }
+#define LATER(name, allowed) \
+  { name, FLR_OPTION_LATER, 0, NULL, 0, 0, allowed, NULL, "VALUE", NULL, 0 }
+#define LATER_FLAG(name) \
+  { name, FLR_OPTION_LATER, 0, NULL, 0, 0, "off", NULL, NULL, NULL, 0 }
+
+static const char data[] = "Data", model[] = "Model", optimisation[] = "Optimisation", sweep[] = "Sweep", run[] = "Run",
+                  output[] = "Output of single commands";
+
+static const flr_option options[] = {
+    STRING("data", data, "digits", NULL, data, "FILE.h5[,FILE..]", "training data; also digits, synthetic:N,H,W,C,K"),
+    STRING("x-path", x_path, NULL, NULL, data, "[FILE:]PATH", "where other people's files keep the samples"),
+    STRING("y-path", y_path, NULL, NULL, data, "[FILE:]PATH", "and the labels"),
+    STRING("valid-x-path", valid_x_path, NULL, NULL, data, "[FILE:]PATH", "samples of the validation split"),
+    STRING("valid-y-path", valid_y_path, NULL, NULL, data, "[FILE:]PATH", "labels of the validation split"),
+    STRING("axis-order", axis_order, "nhwc", "nhwc,nchw", data, "ORDER", "of images in the file: nhwc or nchw"),
+    NUMBER("valid-fraction", valid_fraction, NULL, 0, 0.999, data,
+           "share of the training split used for validation (0.2 without a split)"),
+    STRING("normalize", normalize, "auto", "auto,file,imagenet,none", data, "RULE", "auto, file, imagenet or none"),
+    STRING("order", order, "shuffled", "shuffled,sequential", data, "ORDER", "shuffled or sequential"),
+    SWITCH("drop-last", drop_last, "on", data, "leave out the ragged last batch of an epoch in training"),
+    INTEGER("workers", workers, NULL, 1, 256, data, "loader threads per rank"),
+    INTEGER("prefetch", prefetch, NULL, 1, 1024, data, "batches read ahead"),
+
+    STRING("model", model, NULL, NULL, model, "NAME", "mlp, cnn, resnet9, resnet18.. (help lists them)"),
+    STRING("hidden", hidden, "256,128", NULL, model, "WIDTHS", "hidden layers of mlp"),
+    STRING("stem", stem, "auto", "auto,small,imagenet", model, "KIND", "of ResNets: auto, small or imagenet"),
+    NUMBER("dropout", dropout, "0", 0, 0.999, model, "before the last layer"),
+    STRING("init-weights", init_weights, NULL, NULL, model, "FILE", "start from a .safetensors or .h5 file"),
+    SWITCH("init-head", init_head, "on", model, "take the last layer from it too"),
+
+    INTEGER("batch", batch, "64", 1, 1 << 30, optimisation, "global batch, over all ranks"),
+    INTEGER("epochs", epochs, "10", 1, 1e9, optimisation, "passes over the training split"),
+    INTEGER("steps", steps, NULL, 1, 1e15, optimisation, "optimizer steps, instead of epochs"),
+    STRING("policy", policy, "one-cycle", NULL, optimisation, "NAME", "one-cycle or constant"),
+    STRING("lr", lr, "auto", NULL, optimisation, "RATE", "X, A:B, :B, X0,X1,.. or auto: sweep first"),
+    STRING("pick", pick, "minimum", NULL, optimisation, "RULE",
+           "which suggestion auto takes: minimum, steepest, valley, slide"),
+    NUMBER("div-factor", div_factor, NULL, 1e-9, 1e12, optimisation, "one-cycle starts at max / this (25)"),
+    NUMBER("pct-start", pct_start, NULL, 0, 1, optimisation, "share of the steps before the peak (0.3)"),
+    NUMBER("final-div", final_div, NULL, 1e-9, 1e15, optimisation, "one-cycle ends at max / this (div-factor * 1e4)"),
+    STRING("moms", moms, NULL, NULL, optimisation, "A,B", "momentum (beta1): outside and at the peak (0.95,0.85)"),
+    STRING("optimizer", optimizer, "adam", NULL, optimisation, "NAME", "sgd, adam or adamw"),
+    NUMBER("wd", weight_decay, NULL, 0, 1e9, optimisation, "weight decay (0.01, sgd: 0)"),
+    STRING("wd-mode", wd_mode, "decoupled", "decoupled,l2", optimisation, "MODE", "decoupled or l2"),
+    SWITCH("bn-wd", bn_wd, "on", optimisation, "decay batch norm parameters and biases too"),
+    NUMBER("sqr-mom", sqr_mom, "0.99", 0, 0.999999999, optimisation, "beta2 of adam"),
+    NUMBER("eps", eps, "1e-5", 1e-300, 1e9, optimisation, "of adam"),
+    {"seed", FLR_OPTION_SEED, AT(seed), "1", 0, 0, NULL, optimisation, "N", "every random number follows from it", 1},
+
+    STRING("sweep-start", sweep_start, "1e-7", NULL, sweep, "RATE", "first rate"),
+    STRING("sweep-end", sweep_end, "10", NULL, sweep, "RATE", "last rate"),
+    INTEGER("sweep-iters", sweep_iters, "100", 1, 1e9, sweep, "points"),
+    NUMBER("sweep-beta", sweep_beta, "0.98", 0, 0.999999, sweep, "smoothing of the loss"),
+    NUMBER("sweep-stop", sweep_stop, "4", 0, 1e300, sweep, "stop above this many times the best smoothed loss; 0: never"),
+    NUMBER("sweep-mom", sweep_mom, "0.9", 0, 0.999999, sweep, "momentum (beta1) during the sweep"),
+    STRING("sweep-mode", sweep_mode, "exp", "exp,linear", sweep, "MODE", "exp or linear"),
+    FLAG("sweep-inclusive", sweep_inclusive, sweep, "the last point is at the last rate"),
+    INTEGER("trim-start", trim_start, NULL, 0, 1e9, sweep, "points the suggestions leave out at the start (10 %)"),
+    INTEGER("trim-end", trim_end, "5", 0, 1e9, sweep, "and at the end"),
+
+    STRING("out", out, NULL, NULL, run, "DIR", "run directory (runs/<time>-<model>)"),
+    STRING("backend", backend, "auto", NULL, run, "NAME", "auto, cpu or ref"),
+    STRING("comm", comm, "auto", NULL, run, "NAME", "auto, mpi or self"),
+    INTEGER("threads", threads, NULL, 1, 4096, run, "CPU threads per rank"),
+    INTEGER("shards", shards, NULL, 1, 1 << 20, run, "logical shards of the global batch (the rank count)"),
+    FLAG("deterministic", deterministic, run, "the same bits at every rank count"),
+    NUMBER("watchdog", watchdog, "120", 0, 1e9, run, "seconds of silence before the job is ended; 0: off"),
+    INTEGER("log-every", log_every, "10", 1, 1e9, run, "steps between step lines of metrics.jsonl"),
+    FLAG("quiet", quiet, run, "only warnings and errors"),
+    FLAG("verbose", verbose, run, "more about what is done"),
+    STRING("plot", plot, "auto", "auto,none,terminal", run, "WHERE", "auto, none or terminal (files are drawn unless none)"),
+
+    {"json", FLR_OPTION_FLAG, AT(json), "off", 0, 0, NULL, output, NULL, "one JSON document on standard output", 0},
+    {"csv", FLR_OPTION_FLAG, AT(csv), "off", 0, 0, NULL, output, NULL, "a table on standard output", 0},
+    {"groups", FLR_OPTION_INTEGER, AT(groups), "1", 1, 16, NULL, output, "G", "schedule: layer groups", 0},
+    {"split", FLR_OPTION_STRING, AT(split), "valid", 0, 0, "train,valid,test", output, "NAME", "eval: train, valid or test", 0},
+    {"smooth", FLR_OPTION_NUMBER, AT(smooth), "0", 0, 0.999999, NULL, output, "BETA", "suggest: smooth the losses first", 0},
+
+    /* CLI.md has these; this version takes them only where they change nothing. */
+    LATER("window", NULL),
+    LATER("augment", "auto,none"),
+    LATER("head", "linear"),
+    LATER_FLAG("freeze"),
+    LATER("freeze-to", "0"),
+    LATER("train-bn", "on"),
+    LATER_FLAG("bn-freeze"),
+    LATER("accum", "1"),
+    LATER("annihilate-pct", NULL),
+    LATER("cycles", NULL),
+    LATER("cycle-len", NULL),
+    LATER("cycle-mult", NULL),
+    LATER("freeze-epochs", NULL),
+    LATER("lr-mult", NULL),
+    LATER("tot-epochs", NULL),
+    LATER("start-epoch", "0"),
+    LATER("clip-norm", NULL),
+    LATER("label-smoothing", "0"),
+    LATER("sync-bn", "off"),
+    LATER("precision", "f32"),
+    LATER("sweep-repeats", "1"),
+    LATER("resume", NULL),
+    LATER("checkpoint-every", NULL),
+    LATER("keep", NULL),
+};
+
+const flr_option_table flr_config_table = {options, sizeof options / sizeof options[0]};

@@ -1,0 +1,125 @@
+/* Evaluation over shards. */
+#include "train/evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "train/step.h"
+
+/* One shard's copy in the gathered statistics: rank blocks of `most` copies each. */
+static const float *gathered_copy(const flr_session *s, int64_t most, int64_t shard) {
+  const int64_t elements = s->state.layout->state_elements;
+  for (int rank = 0; rank < s->comm->size; rank++) {
+    int64_t first, count;
+    flr_partition(s->plan.shards, s->comm->size, rank, &first, &count);
+    if (shard < first + count) return s->gathered_norms + (rank * most + shard - first) * elements;
+  }
+  return NULL;
+}
+
+flr_status flr_evaluate_combine_norms(flr_session *s) {
+  const int64_t elements = s->state.layout->state_elements;
+  int64_t first, most;
+  flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
+  if (elements == 0) return FLR_OK;
+  float *mine = s->gathered_norms + (int64_t)s->comm->size * most * elements;
+  FLR_TRY(flr_backend_download(s->backend, mine, s->state.norms.data, s->state.norms.bytes));
+  FLR_TRY(flr_comm_all_gather(s->comm, mine, s->gathered_norms, (size_t)(most * elements) * sizeof(float)));
+  for (int64_t i = 0; i < elements; i++) {
+    double sum = 0;
+    for (int64_t shard = 0; shard < s->plan.shards; shard++) sum += gathered_copy(s, most, shard)[i];
+    mine[i] = (float)(sum / (double)s->plan.shards);
+  }
+  return flr_backend_upload(s->backend, s->eval_norms.data, mine, (size_t)elements * sizeof(float));
+}
+
+static int64_t largest(const float *row, int64_t n) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < n; i++)
+    if (row[i] > row[best]) best = i;
+  return best;
+}
+
+static flr_status count_confusion(flr_session *s, const int32_t *labels, int64_t count) {
+  const int64_t classes = s->dataset->classes;
+  FLR_TRY(flr_backend_download(s->backend, s->probabilities, s->device_probabilities.data,
+                               (size_t)(count * classes) * sizeof(float)));
+  for (int64_t i = 0; i < count; i++) s->confusion[labels[i] * classes + largest(s->probabilities + i * classes, classes)]++;
+  return FLR_OK;
+}
+
+static flr_status evaluate_shard(flr_session *s, const flr_batch *batch, int64_t shard, int confusion) {
+  const int64_t first = batch->shard_first[shard], count = batch->shard_first[shard + 1] - first;
+  if (count == 0) return FLR_OK;
+  const size_t sample = s->dataset->sample_bytes;
+  const void *input, *labels;
+  FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
+                             &input));
+  FLR_TRY(flr_step_to_device(s, &s->labels, batch->labels + first, (size_t)count * sizeof(int32_t), &labels));
+  const flr_executor_io io = {.batch = count,
+                              .input = input,
+                              .labels = labels,
+                              .params = s->state.params.data,
+                              .states = s->eval_norms.data,
+                              .values = s->values.data,
+                              .result = s->result.data,
+                              .probabilities = confusion ? s->device_probabilities.data : NULL};
+  FLR_TRY(flr_executor_evaluate(s->executor, &io));
+  return confusion ? count_confusion(s, batch->labels + first, count) : FLR_OK;
+}
+
+/* This rank's part; no communication in it. */
+static flr_status evaluate_local(flr_session *s, flr_loader *loader, int64_t steps, int confusion) {
+  FLR_TRY(flr_backend_fill(s->backend, s->result.data, 0, sizeof(flr_loss_result)));
+  for (int64_t step = 0; step < steps; step++) {
+    flr_batch batch;
+    flr_session_beat(s, "evaluate", step);
+    FLR_TRY(flr_loader_next(loader, &batch));
+    for (int64_t shard = 0; shard < s->plan.shard_count; shard++) FLR_TRY(evaluate_shard(s, &batch, shard, confusion));
+  }
+  return FLR_OK;
+}
+
+static flr_status sum_results(flr_session *s, int confusion, flr_eval_totals *out) {
+  flr_loss_result local;
+  FLR_TRY(flr_backend_download(s->backend, &local, s->result.data, sizeof local));
+  double sums[] = {local.loss_sum, (double)local.count, (double)local.correct, (double)local.nonfinite};
+  FLR_TRY(flr_comm_all_reduce(s->comm, sums, 4, FLR_COMM_F64));
+  if (confusion) FLR_TRY(flr_comm_all_reduce(s->comm, s->confusion, s->dataset->classes * s->dataset->classes, FLR_COMM_I64));
+  out->samples = (int64_t)sums[1];
+  out->loss = sums[3] > 0 ? NAN : sums[0] / sums[1];
+  out->error_rate = 1 - sums[2] / sums[1];
+  return FLR_OK;
+}
+
+flr_status flr_evaluate_split(flr_session *s, flr_split split, int confusion, flr_eval_totals *out) {
+  const flr_sampler sampler = flr_session_sampler(s, split, FLR_STREAM_SHUFFLE);
+  const int64_t steps = flr_sampler_steps(&sampler);
+  flr_loader *loader = NULL;
+  FLR_TRY(flr_evaluate_combine_norms(s));
+  FLR_TRY(flr_session_loader(&loader, s, split, &sampler, steps));
+  if (confusion) memset(s->confusion, 0, (size_t)(s->dataset->classes * s->dataset->classes) * sizeof *s->confusion);
+  const flr_status local = evaluate_local(s, loader, steps, confusion);
+  flr_loader_destroy(loader);
+  FLR_TRY(flr_comm_agree(s->comm, local));
+  return sum_results(s, confusion, out);
+}
+
+flr_status flr_session_evaluate(flr_session *s, const char *split, flr_eval_result *out) {
+  flr_eval_totals totals;
+  for (int i = 0; i < FLR_SPLIT_COUNT; i++) {
+    if (strcmp(split, flr_split_name((flr_split)i)) != 0) continue;
+    if (s->dataset->samples[i] == 0)
+      return flr_fail(FLR_ERROR_NO_INPUT, "%s has no %s split: give another --split", s->dataset->source, split);
+    FLR_TRY(flr_evaluate_split(s, (flr_split)i, 1, &totals));
+    *out = (flr_eval_result){.samples = totals.samples,
+                             .classes = s->dataset->classes,
+                             .loss = totals.loss,
+                             .error_rate = totals.error_rate,
+                             .accuracy = 1 - totals.error_rate,
+                             .confusion = s->confusion};
+    return FLR_OK;
+  }
+  return flr_fail(FLR_ERROR_USAGE, "--split: %s is not allowed: train, valid or test", split);
+}

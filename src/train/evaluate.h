@@ -1,0 +1,22 @@
+/* Loss and error rate on a split, over all ranks. */
+#ifndef FLR_TRAIN_EVALUATE_H
+#define FLR_TRAIN_EVALUATE_H
+
+#include "train/session.h"
+
+/* What an evaluation adds up, over all ranks. */
+typedef struct flr_eval_totals {
+  double loss; /* mean over the samples; NAN when one of them is not finite */
+  double error_rate;
+  int64_t samples;
+} flr_eval_totals;
+
+/* Evaluates with this rank's parameters and the batch norm statistics averaged over all shards in shard order. With
+   `confusion`, the session's confusion matrix is filled too. Collective. */
+flr_status flr_evaluate_split(flr_session *session, flr_split split, int confusion, flr_eval_totals *out);
+
+/* Averages the batch norm statistics over all shards in shard order into session->eval_norms, the same to the bit on every rank
+   and at any rank count. Collective. */
+flr_status flr_evaluate_combine_norms(flr_session *session);
+
+#endif

@@ -1,0 +1,26 @@
+/* The lines of metrics.jsonl (CLI.md): each event's fields in one place. Rank 0; a session without a run log writes nothing. */
+#ifndef FLR_TRAIN_METRICS_H
+#define FLR_TRAIN_METRICS_H
+
+#include "train/evaluate.h"
+#include "train/session.h"
+
+flr_status flr_metrics_start(flr_session *session);
+/* All points of the session's sweep, then its suggestions and the pick. */
+flr_status flr_metrics_sweep(flr_session *session, const flr_suggestion suggestions[FLR_SUGGEST_COUNT], const char *picked,
+                             double picked_lr);
+flr_status flr_metrics_step(flr_session *session, const flr_directive *directive, const flr_report *report, double grad_norm);
+
+/* One epoch's summary. valid: NULL without a validation split. */
+typedef struct flr_epoch_summary {
+  int64_t epoch; /* from 0 */
+  double train_loss;
+  const flr_eval_totals *valid;
+  double seconds, samples_per_second;
+} flr_epoch_summary;
+flr_status flr_metrics_epoch(flr_session *session, const flr_epoch_summary *summary);
+
+/* reason: "done", "nonfinite", .. */
+flr_status flr_metrics_end(flr_session *session, const char *reason, int exit_code);
+
+#endif

@@ -1,0 +1,164 @@
+/* From configuration and data to numbers. */
+#include "train/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+flr_status flr_plan_open_data(flr_session *s) {
+  const flr_config *config = s->config;
+  const flr_dataset_options options = {.source = config->data,
+                                       .x_path = config->x_path,
+                                       .y_path = config->y_path,
+                                       .valid_x_path = config->valid_x_path,
+                                       .valid_y_path = config->valid_y_path,
+                                       .axis_order = config->axis_order,
+                                       .valid_fraction = config->valid_fraction,
+                                       .seed = config->seed};
+  return flr_dataset_open(&s->dataset, &options);
+}
+
+flr_sampler flr_session_sampler(const flr_session *s, flr_split split, flr_rng_stream stream) {
+  const int training = s->plan.training && split == FLR_SPLIT_TRAIN;
+  return (flr_sampler){.seed = s->config->seed,
+                       .stream = stream,
+                       .samples = s->dataset->samples[split],
+                       .batch = s->plan.batch,
+                       .shuffled = training && s->plan.shuffled,
+                       .drop_last = training && s->plan.drop_last};
+}
+
+static flr_status check_batch(const flr_session *s) {
+  const flr_run_plan *plan = &s->plan;
+  const int64_t samples = s->dataset->samples[FLR_SPLIT_TRAIN];
+  if (plan->shards < s->comm->size)
+    return flr_fail(FLR_ERROR_USAGE, "--shards: %lld is fewer than the %d ranks: raise --shards or start fewer ranks",
+                    (long long)plan->shards, s->comm->size);
+  if (plan->batch < plan->shards)
+    return flr_fail(FLR_ERROR_USAGE,
+                    "--batch: %lld is smaller than the %lld shards (one per rank unless --shards says): raise --batch",
+                    (long long)plan->batch, (long long)plan->shards);
+  if (plan->training && plan->drop_last && plan->batch > samples)
+    return flr_fail(FLR_ERROR_USAGE,
+                    "--batch: %lld is larger than the training split of %lld samples: lower --batch or give --drop-last off",
+                    (long long)plan->batch, (long long)samples);
+  return FLR_OK;
+}
+
+flr_status flr_plan_steps(flr_session *s) {
+  const flr_config *config = s->config;
+  flr_run_plan *plan = &s->plan;
+  plan->batch = config->batch;
+  plan->shards = config->shards > 0 ? config->shards : s->comm->size;
+  plan->shuffled = strcmp(config->order, "sequential") != 0;
+  plan->drop_last = config->drop_last;
+  flr_partition(plan->shards, s->comm->size, s->comm->rank, &plan->first_shard, &plan->shard_count);
+  FLR_TRY(check_batch(s));
+  const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
+  plan->steps_per_epoch = flr_sampler_steps(&sampler);
+  if (config->steps > 0)
+    plan->total_steps = config->steps;
+  else
+    FLR_TRY(flr_multiply(&plan->total_steps, config->epochs, plan->steps_per_epoch));
+  return FLR_OK;
+}
+
+static flr_status imagenet(const flr_session *s, float *mean, float *std) {
+  /* torchvision's constants for its ImageNet weights, RGB. */
+  static const float rgb_mean[] = {0.485f, 0.456f, 0.406f}, rgb_std[] = {0.229f, 0.224f, 0.225f};
+  if (s->dataset->features || s->dataset->channels != 3)
+    return flr_fail(FLR_ERROR_USAGE, "--normalize: imagenet needs images of 3 channels, %s has %lld", s->dataset->source,
+                    (long long)s->dataset->channels);
+  memcpy(mean, rgb_mean, sizeof rgb_mean);
+  memcpy(std, rgb_std, sizeof rgb_std);
+  return FLR_OK;
+}
+
+/* Fills mean and std [channels] by the rule; *none is 1 when the values stay as they are. */
+static flr_status choose(flr_session *s, const flr_weights_info *weights, float *mean, float *std, int *none) {
+  const flr_dataset *data = s->dataset;
+  const size_t bytes = (size_t)data->channels * sizeof(float);
+  const char *rule = s->config->normalize;
+  *none = strcmp(rule, "none") == 0;
+  if (*none) return FLR_OK;
+  if (strcmp(rule, "imagenet") == 0) return imagenet(s, mean, std);
+  if (weights && weights->mean && weights->channels == data->channels) {
+    memcpy(mean, weights->mean, bytes);
+    memcpy(std, weights->std, bytes);
+    return FLR_OK;
+  }
+  if (data->mean && data->std) {
+    memcpy(mean, data->mean, bytes);
+    memcpy(std, data->std, bytes);
+    return FLR_OK;
+  }
+  if (strcmp(rule, "file") == 0)
+    return flr_fail(FLR_ERROR_DATA, "--normalize: %s has no mean and std: use auto to measure them", data->source);
+  return s->comm->rank == 0 ? flr_dataset_measure(s->dataset, s->config->seed, mean, std) : FLR_OK;
+}
+
+static flr_status invert(const flr_session *s, float *inverse, const float *std) {
+  for (int64_t c = 0; c < s->dataset->channels; c++) {
+    if (!(std[c] > 0) || !isfinite(std[c]))
+      return flr_fail(FLR_ERROR_DATA, "%s: the std of channel %lld is %g: it must be above 0", s->dataset->source, (long long)c,
+                      (double)std[c]);
+    inverse[c] = 1 / std[c];
+  }
+  return FLR_OK;
+}
+
+flr_status flr_plan_normalization(flr_session *s, const flr_weights_info *weights) {
+  flr_run_plan *plan = &s->plan;
+  const int64_t channels = s->dataset->channels;
+  int none = 0;
+  FLR_TRY(flr_alloc(&plan->mean, channels, sizeof(float)));
+  FLR_TRY(flr_alloc(&plan->std, channels, sizeof(float)));
+  FLR_TRY(flr_alloc(&plan->inverse_std, channels, sizeof(float)));
+  FLR_TRY(flr_comm_agree(s->comm, choose(s, weights, plan->mean, plan->std, &none)));
+  if (none) {
+    flr_plan_clear(plan);
+    return FLR_OK;
+  }
+  FLR_TRY(flr_comm_broadcast(s->comm, plan->mean, (size_t)channels * sizeof(float), 0));
+  FLR_TRY(flr_comm_broadcast(s->comm, plan->std, (size_t)channels * sizeof(float), 0));
+  return invert(s, plan->inverse_std, plan->std);
+}
+
+void flr_plan_clear(flr_run_plan *plan) {
+  flr_free(plan->mean);
+  flr_free(plan->std);
+  flr_free(plan->inverse_std);
+  plan->mean = plan->std = plan->inverse_std = NULL;
+}
+
+/* Appends the shard sizes of a global batch of `count` samples. */
+static int add_sizes(const flr_session *s, flr_executor_plan *plans, int used, int limit, int64_t count, int training) {
+  const int64_t sizes[] = {count / s->plan.shards, (count + s->plan.shards - 1) / s->plan.shards};
+  for (int i = 0; i < 2; i++) {
+    int known = sizes[i] == 0;
+    for (int j = 0; j < used; j++) known |= plans[j].batch == sizes[i] && plans[j].training == training;
+    if (!known && used < limit) plans[used++] = (flr_executor_plan){.batch = sizes[i], .training = training};
+  }
+  return used;
+}
+
+int flr_plan_batches(const flr_session *s, flr_executor_plan *plans, int limit) {
+  int used = 0;
+  const int64_t batch = s->plan.batch;
+  for (int split = 0; split < FLR_SPLIT_COUNT; split++) {
+    const int64_t samples = s->dataset->samples[split];
+    const int training = s->plan.training && split == FLR_SPLIT_TRAIN;
+    const int only_training = training || (s->plan.training && split == FLR_SPLIT_TEST);
+    if (training) {
+      used = add_sizes(s, plans, used, limit, batch < samples ? batch : samples, 1);
+      if (!s->plan.drop_last) used = add_sizes(s, plans, used, limit, samples % batch, 1);
+    }
+    if (only_training || samples == 0) continue;
+    if (samples >= batch) used = add_sizes(s, plans, used, limit, batch, 0);
+    used = add_sizes(s, plans, used, limit, samples % batch, 0);
+  }
+  return used;
+}
+
+int64_t flr_plan_largest_shard(const flr_session *s) { return (s->plan.batch + s->plan.shards - 1) / s->plan.shards; }

@@ -1,0 +1,27 @@
+/* What the configuration comes to on this data and these ranks: shards, batches, steps, normalisation. */
+#ifndef FLR_TRAIN_PLAN_H
+#define FLR_TRAIN_PLAN_H
+
+#include "checkpoint/weights.h"
+#include "train/session.h"
+
+/* Opens the data set named by the configuration. Not collective; every rank does it. */
+flr_status flr_plan_open_data(flr_session *session);
+
+/* Fills session->plan's shards, batch and steps. Errors: FLR_ERROR_USAGE with both numbers when batch, shards, ranks and
+   samples do not fit. Not collective, the same on every rank. */
+flr_status flr_plan_steps(flr_session *session);
+
+/* Chooses mean and inverse_std by --normalize: of the file, of ImageNet, of the weights (`weights` may be NULL), or measured on
+   rank 0. Collective. */
+flr_status flr_plan_normalization(flr_session *session, const flr_weights_info *weights);
+
+/* The batch sizes that the executor must be ready for, into plans [limit]; returns how many. Pure. */
+int flr_plan_batches(const flr_session *session, flr_executor_plan *plans, int limit);
+
+/* Largest number of samples that one shard, and one rank, can get in a step of any split. Pure. */
+int64_t flr_plan_largest_shard(const flr_session *session);
+
+void flr_plan_clear(flr_run_plan *plan);
+
+#endif

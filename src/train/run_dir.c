@@ -1,0 +1,210 @@
+/* Writing the run directory. */
+#include "train/run_dir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "checkpoint/sweep_file.h"
+#include "checkpoint/weights.h"
+#include "core/memory.h"
+#include "report/plot.h"
+#include "report/replace_file.h"
+#include "report/sweep_files.h"
+#include "train/evaluate.h"
+#include "train/metrics.h"
+
+enum { PATH_BYTES = 4096, PLOT_COLUMNS = 78, PLOT_ROWS = 22 };
+
+static flr_status join(char path[PATH_BYTES], const flr_session *s, const char *name) {
+  if (snprintf(path, PATH_BYTES, "%s/%s", s->directory, name) >= PATH_BYTES)
+    return flr_fail(FLR_ERROR_USAGE, "--out: the path %.60s... is too long", s->directory);
+  return FLR_OK;
+}
+
+/* mkdir -p. */
+static flr_status make_directories(const char *path) {
+  char partial[PATH_BYTES];
+  if (strlen(path) >= PATH_BYTES) return flr_fail(FLR_ERROR_USAGE, "--out: the path %.60s... is too long", path);
+  strcpy(partial, path);
+  for (char *slash = partial + 1;; slash++) {
+    if (*slash != '/' && *slash != '\0') continue;
+    const char kept = *slash;
+    *slash = '\0';
+    if (mkdir(partial, 0777) != 0 && errno != EEXIST)
+      return flr_fail(FLR_ERROR_IO, "--out: cannot make the folder %s: %s", partial, strerror(errno));
+    *slash = kept;
+    if (kept == '\0') break;
+  }
+  struct stat info;
+  if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return flr_fail(FLR_ERROR_IO, "--out: %s is not a folder", path);
+  if (access(path, W_OK | X_OK) != 0)
+    return flr_fail(FLR_ERROR_IO, "--out: the folder %s is not writable: %s", path, strerror(errno));
+  return FLR_OK;
+}
+
+static flr_status choose_name(flr_session *s) {
+  if (s->config->out) return flr_strdup(&s->directory, s->config->out);
+  char name[128], stamp[32];
+  const time_t now = time(NULL);
+  struct tm local;
+  localtime_r(&now, &local);
+  strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
+  (void)snprintf(name, sizeof name, "runs/%s-%s", stamp, s->plan.model);
+  for (int again = 2; access(name, F_OK) == 0 && again < 1000; again++)
+    (void)snprintf(name, sizeof name, "runs/%s-%s-%d", stamp, s->plan.model, again);
+  return flr_strdup(&s->directory, name);
+}
+
+static flr_status write_text(const flr_session *s, const char *name, const char *text) {
+  char path[PATH_BYTES];
+  FLR_TRY(join(path, s, name));
+  return flr_replace_file(path, text, strlen(text));
+}
+
+static flr_status keep_old_log(const flr_session *s) {
+  char path[PATH_BYTES], old[PATH_BYTES];
+  FLR_TRY(join(path, s, "metrics.jsonl"));
+  FLR_TRY(join(old, s, "metrics.jsonl.old"));
+  if (rename(path, old) != 0 && errno != ENOENT) return flr_fail(FLR_ERROR_IO, "cannot rename %s: %s", path, strerror(errno));
+  return FLR_OK;
+}
+
+static flr_status create_local(flr_session *s) {
+  char path[PATH_BYTES];
+  char *text = NULL;
+  FLR_TRY(choose_name(s));
+  FLR_TRY(make_directories(s->directory));
+  FLR_TRY(keep_old_log(s));
+  FLR_TRY(flr_config_text(&text, s->config));
+  const flr_status status = write_text(s, "config.ini", text);
+  flr_config_free_text(text);
+  FLR_TRY(status);
+  FLR_TRY(join(path, s, "metrics.jsonl"));
+  FLR_TRY(flr_run_log_create(&s->run_log, path, 0));
+  return flr_metrics_start(s);
+}
+
+flr_status flr_run_dir_create(flr_session *s) { return flr_comm_agree(s->comm, s->comm->rank == 0 ? create_local(s) : FLR_OK); }
+
+/* Where each rule's marker sits and what stands beside it. */
+static int make_markers(const flr_session *s, const flr_suggestion *suggestions, flr_plot_marker *markers, char (*labels)[64]) {
+  int count = 0;
+  for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
+    const flr_suggestion *suggestion = &suggestions[kind];
+    if (suggestion->status != FLR_SUGGEST_OK || suggestion->point < 0) continue;
+    const char *name = kind == FLR_SUGGEST_MINIMUM ? "minimum/10" : flr_suggest_name((flr_suggest_kind)kind);
+    (void)snprintf(labels[count], sizeof labels[count], "%s: %.3g", name, suggestion->lr);
+    markers[count] = (flr_plot_marker){
+        .label = labels[count], .x = s->sweep.points[suggestion->point].lr, .y = s->sweep.points[suggestion->point].smooth};
+    count++;
+  }
+  return count;
+}
+
+static int wants_terminal_plot(const flr_session *s) {
+  return strcmp(s->config->plot, "terminal") == 0 || (strcmp(s->config->plot, "auto") == 0 && flr_log_is_terminal(s->log));
+}
+
+static flr_status draw_all(const flr_session *s, const flr_plot_curve *curve) {
+  static const char *const names[] = {"sweep.svg", "sweep.png"};
+  char path[PATH_BYTES];
+  for (int i = 0; i < 2 && s->directory; i++) {
+    FLR_TRY(join(path, s, names[i]));
+    FLR_TRY(flr_plot_write(path, curve));
+  }
+  if (!wants_terminal_plot(s)) return FLR_OK;
+  char *text;
+  FLR_TRY(flr_plot_text(&text, curve, PLOT_COLUMNS, PLOT_ROWS));
+  flr_log_block(s->log, FLR_LOG_INFO, text);
+  flr_free(text);
+  return FLR_OK;
+}
+
+/* A plot that cannot be drawn is a warning, never the end of a run. */
+static void draw_plots(const flr_session *s, const flr_suggestion *suggestions) {
+  flr_plot_marker markers[FLR_SUGGEST_COUNT];
+  char labels[FLR_SUGGEST_COUNT][64], title[128];
+  const int64_t n = s->sweep.count;
+  if (strcmp(s->config->plot, "none") == 0) return;
+  (void)snprintf(title, sizeof title, "%s, batch %lld: learning rate sweep", s->plan.model, (long long)s->plan.batch);
+  const flr_plot_curve curve = {.title = title,
+                                .n = n,
+                                .x = s->curve,
+                                .y = s->curve + 2 * n,
+                                .raw = s->curve + n,
+                                .linear_x = s->sweep.options.linear,
+                                .markers = markers,
+                                .marker_count = make_markers(s, suggestions, markers, labels)};
+  if (draw_all(s, &curve) != FLR_OK) flr_log_write(s->log, FLR_LOG_WARNING, "no plot: %s", flr_status_message());
+}
+
+static flr_status write_sweep_files(flr_session *s, const flr_suggestion *suggestions, const char *picked, double picked_lr) {
+  char path[PATH_BYTES], *config;
+  FLR_TRY(join(path, s, "sweep.csv"));
+  const int64_t n = s->sweep.count;
+  const flr_sweep_columns columns = {.n = n,
+                                     .lr = s->curve,
+                                     .loss = s->curve + n,
+                                     .smooth = s->curve + 2 * n,
+                                     .se = s->curve + 3 * n,
+                                     .samples = s->curve_samples};
+  FLR_TRY(flr_sweep_write_csv(path, &columns));
+  FLR_TRY(join(path, s, "sweep.h5"));
+  FLR_TRY(flr_config_text(&config, s->config));
+  const flr_sweep_file_info info = {
+      .config = config, .ranks = s->comm->size, .batch = s->plan.batch, .picked = picked, .picked_lr = picked_lr};
+  const flr_status status = flr_sweep_file_write(path, &s->sweep, suggestions, &info);
+  flr_config_free_text(config);
+  return status;
+}
+
+flr_status flr_run_dir_write_sweep(flr_session *s, const flr_suggestion suggestions[FLR_SUGGEST_COUNT], const char *picked,
+                                   double picked_lr) {
+  flr_status status = FLR_OK;
+  flr_session_beat(s, "write", 0);
+  if (s->comm->rank == 0) {
+    if (s->directory) status = write_sweep_files(s, suggestions, picked, picked_lr);
+    if (status == FLR_OK) draw_plots(s, suggestions);
+  }
+  return flr_comm_agree(s->comm, status);
+}
+
+static flr_status write_weights_local(flr_session *s, const char *name) {
+  const flr_params *layout = s->state.layout;
+  char path[PATH_BYTES], *config = NULL;
+  float *values = NULL, *norms = NULL;
+  flr_status status;
+  FLR_TRY(join(path, s, name));
+  FLR_TRY_GOTO(status, flr_alloc(&values, layout->elements, sizeof(float)), done);
+  FLR_TRY_GOTO(status, flr_alloc(&norms, layout->state_elements, sizeof(float)), done);
+  FLR_TRY_GOTO(status, flr_train_state_get(&s->state, values), done);
+  FLR_TRY_GOTO(status,
+               flr_backend_download(s->backend, norms, s->eval_norms.data, (size_t)layout->state_elements * sizeof(float)),
+               done);
+  FLR_TRY_GOTO(status, flr_config_text(&config, s->config), done);
+  const flr_final_info info = {.model = s->plan.model,
+                               .config = config,
+                               .classes = s->dataset->classes,
+                               .steps = s->plan.total_steps,
+                               .mean = s->plan.mean,
+                               .std = s->plan.std,
+                               .channels = s->dataset->channels,
+                               .height = s->dataset->height,
+                               .width = s->dataset->width};
+  status = flr_weights_write_final(path, layout, values, norms, &info);
+done:
+  flr_config_free_text(config);
+  flr_free(norms);
+  flr_free(values);
+  return status;
+}
+
+flr_status flr_run_dir_write_weights(flr_session *s, const char *name) {
+  flr_session_beat(s, "write", s->plan.total_steps);
+  FLR_TRY(flr_evaluate_combine_norms(s));
+  return flr_comm_agree(s->comm, s->comm->rank == 0 && s->directory ? write_weights_local(s, name) : FLR_OK);
+}

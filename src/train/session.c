@@ -1,0 +1,225 @@
+/* Making a session ready, step by step, and ending it. */
+#include "train/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+#include "mpi/launch.h"
+#include "train/plan.h"
+#include "train/run_dir.h"
+
+enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4 };
+
+flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler, int64_t steps) {
+  const flr_loader_options options = {.split = split,
+                                      .sampler = *sampler,
+                                      .shards = s->plan.shards,
+                                      .first_shard = s->plan.first_shard,
+                                      .shard_count = s->plan.shard_count,
+                                      .first_step = 0,
+                                      .steps = steps,
+                                      .workers = s->config->workers > 0 ? (int)s->config->workers : 1,
+                                      .prefetch = s->config->prefetch > 0 ? (int)s->config->prefetch : DEFAULT_PREFETCH};
+  return flr_comm_agree(s->comm, flr_loader_create(out, s->dataset, &options));
+}
+
+static flr_log_level log_level(const flr_config *config) {
+  return config->quiet ? FLR_LOG_WARNING : config->verbose ? FLR_LOG_VERBOSE : FLR_LOG_INFO;
+}
+
+static flr_status open_ranks(flr_session *s) {
+  FLR_TRY(flr_launch_start(&s->comm, s->config->comm));
+  FILE *stream = s->comm->rank == 0 && s->report ? s->report->stream : NULL;
+  FLR_TRY(flr_log_create(&s->log, stream, log_level(s->config), s->report ? s->report->terminal : 0));
+  FLR_TRY(flr_progress_create(&s->progress, s->log));
+  return flr_watchdog_start(&s->watchdog, s->comm, s->config->watchdog);
+}
+
+/* Data, then everything that follows from it without touching the model. */
+static flr_status open_data(flr_session *s) {
+  flr_session_beat(s, "open", 0);
+  FLR_TRY(flr_comm_agree(s->comm, flr_plan_open_data(s)));
+  return flr_comm_agree(s->comm, flr_plan_steps(s));
+}
+
+static flr_status create_model(flr_session *s) {
+  const flr_dataset *data = s->dataset;
+  const char *name = s->config->model ? s->config->model : flr_model_auto(data->height, data->width);
+  const flr_model_options options = {.name = name,
+                                     .height = data->height,
+                                     .width = data->width,
+                                     .channels = data->channels,
+                                     .classes = data->classes,
+                                     .hidden = s->config->hidden,
+                                     .stem = s->config->stem,
+                                     .dropout = s->config->dropout,
+                                     .seed = s->config->seed};
+  s->plan.model = name;
+  return flr_model_create(&s->graph, &options);
+}
+
+static flr_status create_backend(flr_session *s) {
+  const flr_backend_options options = {.threads = s->config->threads > 0 ? (int)s->config->threads : 0,
+                                       .local_rank = s->comm->local_rank,
+                                       .local_size = s->comm->local_size};
+  return flr_backend_create(&s->backend, s->config->backend, &options);
+}
+
+static flr_status create_executor(flr_session *s) {
+  flr_executor_plan plans[MAX_PLANS];
+  const flr_executor_options options = {.plans = plans,
+                                        .plan_count = flr_plan_batches(s, plans, MAX_PLANS),
+                                        .input_dtype = s->dataset->dtype,
+                                        .mean = s->plan.mean,
+                                        .inverse_std = s->plan.inverse_std};
+  return flr_executor_create(&s->executor, s->graph, s->backend, &options);
+}
+
+static flr_optimizer_settings optimizer_settings(const flr_config *config) {
+  return (flr_optimizer_settings){.name = config->optimizer,
+                                  .wd = config->weight_decay,
+                                  .wd_mode = config->wd_mode,
+                                  .bn_wd = config->bn_wd,
+                                  .sqr_mom = config->sqr_mom,
+                                  .eps = config->eps};
+}
+
+static flr_status allocate_step(flr_session *s) {
+  const int64_t largest = flr_plan_largest_shard(s), classes = s->dataset->classes;
+  const int64_t elements = flr_graph_params(s->graph)->state_elements;
+  flr_backend *b = s->backend;
+  int64_t first, most;
+  flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
+  if (!b->host_memory) {
+    FLR_TRY(flr_backend_alloc(b, &s->samples, (size_t)largest * s->dataset->sample_bytes));
+    FLR_TRY(flr_backend_alloc(b, &s->labels, (size_t)largest * sizeof(int32_t)));
+  }
+  FLR_TRY(flr_backend_alloc(b, &s->values, sizeof(flr_step_values)));
+  FLR_TRY(flr_backend_alloc(b, &s->result, sizeof(flr_loss_result)));
+  FLR_TRY(flr_backend_alloc(b, &s->sumsq, sizeof(double)));
+  FLR_TRY(flr_backend_alloc(b, &s->eval_norms, (size_t)elements * sizeof(float)));
+  FLR_TRY(flr_backend_alloc(b, &s->device_probabilities, (size_t)(largest * classes) * sizeof(float)));
+  FLR_TRY(flr_alloc(&s->probabilities, largest * classes, sizeof(float)));
+  FLR_TRY(flr_alloc(&s->gathered_norms, (s->comm->size + 1) * most * elements, sizeof(float)));
+  return flr_alloc(&s->confusion, classes * classes, sizeof(int64_t));
+}
+
+static flr_status create_state(flr_session *s) {
+  const flr_optimizer_settings settings = optimizer_settings(s->config);
+  const flr_params *layout = flr_graph_params(s->graph);
+  FLR_TRY(flr_train_state_init(&s->state, layout, s->backend, s->plan.training ? &settings : NULL, s->plan.shard_count));
+  if (!s->plan.training) return FLR_OK;
+  const flr_reducer_options options = {.elements = layout->elements,
+                                       .deterministic = s->config->deterministic,
+                                       .shards = s->plan.shards,
+                                       .first_shard = s->plan.first_shard,
+                                       .shard_count = s->plan.shard_count};
+  return flr_reducer_create(&s->reducer, s->comm, &options);
+}
+
+/* Starting values: by seed, then from a file where one is given. */
+static flr_status load_values(flr_session *s, const char *checkpoint, flr_weights_info *info) {
+  const flr_params *layout = flr_graph_params(s->graph);
+  const char *path = checkpoint ? checkpoint : s->config->init_weights;
+  float *values = NULL, *norms = NULL;
+  flr_status status;
+  FLR_TRY_GOTO(status, flr_alloc(&values, layout->elements, sizeof(float)), done);
+  FLR_TRY_GOTO(status, flr_alloc(&norms, layout->state_elements, sizeof(float)), done);
+  flr_params_init(layout, s->config->seed, values, norms);
+  if (path) {
+    const flr_weights_options options = {.skip_head_on_class_mismatch = !checkpoint,
+                                         .load_head = checkpoint || s->config->init_head};
+    FLR_TRY_GOTO(status, flr_weights_load(path, layout, &options, values, norms, info), done);
+    if (info->head_skipped)
+      flr_log_write(s->log, FLR_LOG_INFO, "%s: the head was left at its start (other number of classes)", path);
+  }
+  status = flr_train_state_set(&s->state, values, norms);
+done:
+  flr_free(norms);
+  flr_free(values);
+  return status;
+}
+
+static void tell_start(const flr_session *s) {
+  const flr_params *layout = flr_graph_params(s->graph);
+  flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld training and %lld validation samples, %lld classes", s->dataset->source,
+                (long long)s->dataset->samples[FLR_SPLIT_TRAIN], (long long)s->dataset->samples[FLR_SPLIT_VALID],
+                (long long)s->dataset->classes);
+  flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld parameters; %d rank%s, %lld shard%s, global batch %lld, %s (%s)", s->plan.model,
+                (long long)layout->trainable, s->comm->size, s->comm->size == 1 ? "" : "s", (long long)s->plan.shards,
+                s->plan.shards == 1 ? "" : "s", (long long)s->plan.batch, s->backend->ops->name, s->backend->description);
+  flr_log_write(s->log, FLR_LOG_VERBOSE, "activation memory %.1f MiB, ready after %.3f s",
+                (double)flr_executor_arena_bytes(s->executor) / 0x1p20, flr_clock_seconds() - s->start_time);
+}
+
+static flr_status prepare(flr_session *s, const char *checkpoint) {
+  flr_weights_info info = {0};
+  flr_status status;
+  FLR_TRY(open_ranks(s));
+  FLR_TRY(open_data(s));
+  FLR_TRY(flr_comm_agree(s->comm, create_model(s)));
+  FLR_TRY(flr_comm_agree(s->comm, create_backend(s)));
+  FLR_TRY(flr_comm_agree(s->comm, create_state(s)));
+  flr_session_beat(s, "load", 0);
+  FLR_TRY_GOTO(status, flr_comm_agree(s->comm, load_values(s, checkpoint, &info)), done);
+  FLR_TRY_GOTO(status, flr_plan_normalization(s, checkpoint ? &info : NULL), done);
+  FLR_TRY_GOTO(status, flr_comm_agree(s->comm, create_executor(s)), done);
+  FLR_TRY_GOTO(status, flr_comm_agree(s->comm, allocate_step(s)), done);
+  if (s->plan.training) FLR_TRY_GOTO(status, flr_run_dir_create(s), done);
+  tell_start(s);
+done:
+  flr_weights_info_clear(&info);
+  return status;
+}
+
+flr_status flr_session_create(flr_session **out, const flr_config *config, const flr_session_report *report,
+                              const char *checkpoint) {
+  FLR_TRY(flr_alloc(out, 1, sizeof **out));
+  flr_session *s = *out;
+  s->config = config;
+  s->report = report;
+  s->start_time = flr_clock_seconds();
+  s->plan.training = checkpoint == NULL;
+  return prepare(s, checkpoint);
+}
+
+int flr_session_rank(const flr_session *s) { return s->comm ? s->comm->rank : flr_launch_rank(); }
+int flr_session_size(const flr_session *s) { return s->comm ? s->comm->size : 1; }
+const char *flr_session_directory(const flr_session *s) { return s->directory; }
+
+/* The others wait in a collective for this rank, which cannot come any more. */
+static void end_by_force(const flr_session *s) {
+  if (s->report && s->report->stream)
+    fprintf(s->report->stream, "fastlr_dist: rank %d (%s): %s\n", s->comm->rank, s->comm->host, flr_status_message());
+  flr_comm_abort(s->comm, FLR_ERROR_PEER);
+}
+
+void flr_session_destroy(flr_session *s) {
+  if (!s) return;
+  if (s->broken && s->comm->size > 1) end_by_force(s);
+  flr_buffer *const buffers[] = {
+      &s->samples, &s->labels, &s->values, &s->result, &s->sumsq, &s->eval_norms, &s->device_probabilities};
+  flr_free(s->curve);
+  flr_free(s->curve_samples);
+  flr_free(s->confusion);
+  flr_free(s->gathered_norms);
+  flr_free(s->probabilities);
+  for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
+  flr_sweep_clear(&s->sweep);
+  flr_executor_destroy(s->executor);
+  flr_reducer_destroy(s->reducer);
+  flr_train_state_clear(&s->state);
+  flr_plan_clear(&s->plan);
+  flr_graph_destroy(s->graph);
+  flr_backend_destroy(s->backend);
+  flr_dataset_destroy(s->dataset);
+  flr_run_log_destroy(s->run_log);
+  flr_free(s->directory);
+  flr_progress_destroy(s->progress);
+  flr_watchdog_stop(s->watchdog);
+  flr_launch_finish(s->comm);
+  flr_log_destroy(s->log);
+  flr_free(s);
+}

@@ -1,0 +1,83 @@
+/* The inside of a session, shared by the files of this room. */
+#ifndef FLR_TRAIN_SESSION_H
+#define FLR_TRAIN_SESSION_H
+
+#include <stdint.h>
+
+#include "backend/backend.h"
+#include "core/log.h"
+#include "datasets/dataset.h"
+#include "datasets/loader.h"
+#include "fastlr.h"
+#include "mpi/comm.h"
+#include "mpi/watchdog.h"
+#include "nn/executor.h"
+#include "nn/graph.h"
+#include "optim/lr_range.h"
+#include "optim/suggest.h"
+#include "report/progress.h"
+#include "report/run_log.h"
+#include "train/directive.h"
+#include "train/reducer.h"
+#include "train/state.h"
+
+/* What the configuration comes to on this data and these ranks. */
+typedef struct flr_run_plan {
+  int64_t shards, first_shard, shard_count; /* of the job; this rank's */
+  int64_t batch;                            /* global */
+  int64_t steps_per_epoch, total_steps;
+  int shuffled, drop_last;
+  int training;              /* 0: evaluation only */
+  const char *model;         /* resolved name; a literal of the model list */
+  float *mean, *inverse_std; /* [channels], NULL: none; owned by the session */
+  float *std;                /* [channels], what final.h5 stores; owned */
+} flr_run_plan;
+
+struct flr_session {
+  const flr_config *config; /* borrowed */
+  double start_time;
+  flr_log *log; /* discards on ranks other than 0 */
+  flr_comm *comm;
+  flr_watchdog *watchdog;
+  flr_dataset *dataset;
+  flr_graph *graph;
+  flr_backend *backend;
+  flr_executor *executor;
+  flr_reducer *reducer;
+  flr_progress *progress;
+  flr_run_log *run_log; /* NULL on ranks other than 0 and without a run directory */
+  char *directory;      /* NULL: none */
+  flr_run_plan plan;
+  flr_train_state state;
+  /* step memory, allocated once */
+  flr_buffer samples, labels; /* device copies of a batch; empty when host pointers do */
+  flr_buffer values;          /* flr_step_values */
+  flr_buffer result;          /* flr_loss_result */
+  flr_buffer sumsq;           /* double */
+  flr_buffer eval_norms;      /* batch norm statistics combined over all shards */
+  float *gathered_norms;      /* [size, most shards of a rank, state_elements] */
+  float *probabilities;       /* host [largest evaluation shard, classes], for confusion */
+  flr_buffer device_probabilities;
+  int64_t *confusion; /* [classes, classes] */
+  /* the last sweep */
+  flr_sweep sweep;
+  double *curve; /* [4, points]: lr, loss, smooth, standard error */
+  int64_t *curve_samples;
+  int64_t steps_done;
+  int broken;                       /* 1: this rank failed where the others cannot know: the job is ended by force */
+  const flr_session_report *report; /* borrowed */
+};
+
+/* The sampler of a split: training order, or file order for evaluation. */
+flr_sampler flr_session_sampler(const flr_session *session, flr_split split, flr_rng_stream stream);
+
+/* Starts a loader over this rank's shards. *out is owned by the caller. Collective. */
+flr_status flr_session_loader(flr_loader **out, flr_session *session, flr_split split, const flr_sampler *sampler,
+                              int64_t steps);
+
+/* Tells the watchdog where this rank is. */
+static inline void flr_session_beat(flr_session *session, const char *phase, int64_t step) {
+  flr_watchdog_beat(session->watchdog, phase, step);
+}
+
+#endif

@@ -1,0 +1,116 @@
+/* Training state and its snapshots. */
+#include "train/state.h"
+
+#include "core/hash.h"
+#include "core/memory.h"
+
+flr_status flr_train_state_init(flr_train_state *out, const flr_params *layout, flr_backend *backend,
+                                const flr_optimizer_settings *optimizer, int64_t shards) {
+  const size_t bytes = (size_t)layout->elements * sizeof(float);
+  const size_t norm_bytes = (size_t)(shards * layout->state_elements) * sizeof(float);
+  *out = (flr_train_state){.layout = layout, .backend = backend, .shards = shards};
+  flr_status status;
+  FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->params, bytes), fail);
+  FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->norms, norm_bytes), fail);
+  if (!optimizer) return FLR_OK;
+  FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->gradients, bytes), fail);
+  FLR_TRY_GOTO(status, flr_optimizer_create(&out->optimizer, layout, backend, optimizer), fail);
+  return FLR_OK;
+fail:
+  flr_train_state_clear(out);
+  return status;
+}
+
+void flr_train_state_clear(flr_train_state *state) {
+  flr_optimizer_destroy(state->optimizer);
+  flr_buffer_clear(&state->gradients);
+  flr_buffer_clear(&state->norms);
+  flr_buffer_clear(&state->params);
+  *state = (flr_train_state){0};
+}
+
+flr_status flr_train_state_set(flr_train_state *state, const float *values, const float *norms) {
+  const size_t norm_bytes = (size_t)state->layout->state_elements * sizeof(float);
+  FLR_TRY(flr_backend_upload(state->backend, state->params.data, values, state->params.bytes));
+  for (int64_t shard = 0; shard < state->shards && norm_bytes > 0; shard++)
+    FLR_TRY(flr_backend_upload(state->backend, flr_train_state_norms(state, shard), norms, norm_bytes));
+  return FLR_OK;
+}
+
+flr_status flr_train_state_get(const flr_train_state *state, float *values) {
+  return flr_backend_download(state->backend, values, state->params.data, state->params.bytes);
+}
+
+/* The pieces a snapshot holds, in order: parameters, statistics, then each optimizer slot. Returns 0 past the last. */
+static int piece(const flr_train_state *state, int index, void **data, size_t *bytes) {
+  const flr_buffer *const own[] = {&state->params, &state->norms};
+  if (index < 2) {
+    *data = own[index]->data;
+    *bytes = own[index]->bytes;
+    return 1;
+  }
+  if (!state->optimizer || index - 2 >= flr_optimizer_slot_count(state->optimizer)) return 0;
+  *data = flr_optimizer_slot(state->optimizer, index - 2);
+  *bytes = state->params.bytes;
+  return 1;
+}
+
+static size_t pieces_bytes(const flr_train_state *state) {
+  size_t total = 0, bytes;
+  void *data;
+  for (int i = 0; piece(state, i, &data, &bytes); i++) total += flr_align_up(bytes);
+  return total;
+}
+
+static flr_status download_all(const flr_train_state *state, void *memory) {
+  size_t bytes;
+  void *data;
+  char *host = memory;
+  for (int i = 0; piece(state, i, &data, &bytes); i++) {
+    if (bytes > 0) FLR_TRY(flr_backend_download(state->backend, host, data, bytes));
+    host += flr_align_up(bytes);
+  }
+  return FLR_OK;
+}
+
+static uint64_t hash_state(const flr_buffer *memory, int64_t update_count) {
+  const uint64_t hash = flr_hash(FLR_HASH_START, memory->data, memory->bytes);
+  return flr_hash(hash, &update_count, sizeof update_count);
+}
+
+flr_status flr_snapshot_take(flr_snapshot *out, const flr_train_state *state) {
+  *out = (flr_snapshot){0};
+  FLR_TRY(flr_backend_alloc_host(state->backend, &out->memory, pieces_bytes(state)));
+  const flr_status status = download_all(state, out->memory.data);
+  if (status != FLR_OK) {
+    flr_snapshot_clear(out);
+    return status;
+  }
+  out->update_count = flr_optimizer_updates(state->optimizer);
+  out->hash = hash_state(&out->memory, out->update_count);
+  return FLR_OK;
+}
+
+/* Reads the state back from the backend and compares hashes: what was uploaded is what the next step will see. */
+static flr_status verify(const flr_snapshot *snapshot, const flr_train_state *state) {
+  flr_snapshot now;
+  FLR_TRY(flr_snapshot_take(&now, state));
+  const int same = now.hash == snapshot->hash;
+  flr_snapshot_clear(&now);
+  if (!same) return flr_fail(FLR_ERROR_INTERNAL, "the state after the sweep is not the state before it (hash differs)");
+  return FLR_OK;
+}
+
+flr_status flr_snapshot_restore(const flr_snapshot *snapshot, flr_train_state *state) {
+  size_t bytes;
+  void *data;
+  const char *host = snapshot->memory.data;
+  for (int i = 0; piece(state, i, &data, &bytes); i++) {
+    if (bytes > 0) FLR_TRY(flr_backend_upload(state->backend, data, host, bytes));
+    host += flr_align_up(bytes);
+  }
+  flr_optimizer_set_updates(state->optimizer, snapshot->update_count);
+  return verify(snapshot, state);
+}
+
+void flr_snapshot_clear(flr_snapshot *snapshot) { flr_buffer_clear(&snapshot->memory); }

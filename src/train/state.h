@@ -1,0 +1,52 @@
+/* The training state of a rank: parameters, gradients, optimizer slots, batch norm statistics; and snapshots of it. */
+#ifndef FLR_TRAIN_STATE_H
+#define FLR_TRAIN_STATE_H
+
+#include <stdint.h>
+
+#include "backend/backend.h"
+#include "core/status.h"
+#include "nn/param.h"
+#include "optim/optimizer.h"
+#include "tensor/buffer.h"
+
+/* Flat buffers in the backend's space. */
+typedef struct flr_train_state {
+  const flr_params *layout; /* borrowed */
+  flr_backend *backend;     /* borrowed */
+  flr_optimizer *optimizer; /* owned; NULL for evaluation only */
+  flr_buffer params;        /* [layout->elements] f32 */
+  flr_buffer gradients;     /* [layout->elements] f32; empty for evaluation only */
+  flr_buffer norms;         /* batch norm statistics, [shards of this rank, layout->state_elements] f32 */
+  int64_t shards;           /* copies in norms, >= 1 */
+} flr_train_state;
+
+/* Allocates; optimizer settings NULL: for evaluation only (no gradients, no slots). `shards`: logical shards of this rank. The
+   caller clears it. Not collective. */
+flr_status flr_train_state_init(flr_train_state *out, const flr_params *layout, flr_backend *backend,
+                                const flr_optimizer_settings *optimizer, int64_t shards);
+void flr_train_state_clear(flr_train_state *state);
+
+/* Uploads initial values (host, [elements] and [state_elements]); every shard starts from the same statistics. */
+flr_status flr_train_state_set(flr_train_state *state, const float *values, const float *norms);
+/* Downloads the parameters into host memory [elements]. */
+flr_status flr_train_state_get(const flr_train_state *state, float *values);
+
+static inline float *flr_train_state_norms(const flr_train_state *state, int64_t shard) {
+  return (float *)state->norms.data + shard * state->layout->state_elements;
+}
+
+/* A copy of everything a step changes, in host memory, with its hash. */
+typedef struct flr_snapshot {
+  flr_buffer memory;
+  int64_t update_count;
+  uint64_t hash;
+} flr_snapshot;
+
+/* Copies the state. The caller clears it. Not collective. */
+flr_status flr_snapshot_take(flr_snapshot *out, const flr_train_state *state);
+/* Puts it back, then checks by hash that the state is what was taken. Errors: FLR_ERROR_INTERNAL when it is not. */
+flr_status flr_snapshot_restore(const flr_snapshot *snapshot, flr_train_state *state);
+void flr_snapshot_clear(flr_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,110 @@
+/* One training step. */
+#include "train/step.h"
+
+#include <math.h>
+
+/* What this rank has to say, being summed. */
+typedef struct report_exchange {
+  flr_report report;
+  flr_comm_request request;
+} report_exchange;
+
+flr_status flr_step_to_device(flr_session *s, const flr_buffer *space, const void *data, size_t bytes, const void **out) {
+  *out = s->backend->host_memory ? data : space->data;
+  if (s->backend->host_memory || bytes == 0) return FLR_OK;
+  return flr_backend_upload(s->backend, space->data, data, bytes);
+}
+
+static flr_status begin_report(flr_session *s, report_exchange *exchange, flr_status local) {
+  flr_loss_result result = {0};
+  if (local == FLR_OK) local = flr_backend_download(s->backend, &result, s->result.data, sizeof result);
+  exchange->report = (flr_report){.loss_sum = result.loss_sum,
+                                  .loss_sq_sum = result.loss_sq_sum,
+                                  .samples = (double)result.count,
+                                  .correct = (double)result.correct,
+                                  .nonfinite = (double)result.nonfinite,
+                                  .failures = local == FLR_OK ? 0 : 1};
+  return flr_comm_all_reduce_begin(s->comm, FLR_LANE_CONTROL, &exchange->report, FLR_REPORT_NUMBERS, FLR_COMM_F64,
+                                   &exchange->request);
+}
+
+static flr_status set_values(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t shard) {
+  flr_step_values values = {.momentum = directive->rates.momentum,
+                            .grad_scale = 1.0 / (double)batch->global_count,
+                            .update_count = flr_optimizer_updates(s->state.optimizer) + 1,
+                            .first_sample = batch->step * s->plan.batch + batch->shard_position[shard]};
+  for (int group = 0; group < s->state.layout->groups; group++) values.lr[group] = directive->rates.lr[group];
+  return flr_backend_upload(s->backend, s->values.data, &values, sizeof values);
+}
+
+/* Input and labels of one shard, ready for the executor. */
+static flr_status shard_io(flr_session *s, const flr_batch *batch, int64_t shard, flr_executor_io *io) {
+  const int64_t first = batch->shard_first[shard], count = batch->shard_first[shard + 1] - first;
+  const size_t sample = s->dataset->sample_bytes;
+  const void *input, *labels;
+  FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
+                             &input));
+  FLR_TRY(flr_step_to_device(s, &s->labels, batch->labels + first, (size_t)count * sizeof(int32_t), &labels));
+  *io = (flr_executor_io){.batch = count,
+                          .input = input,
+                          .labels = labels,
+                          .params = s->state.params.data,
+                          .states = flr_train_state_norms(&s->state, shard),
+                          .values = s->values.data,
+                          .result = s->result.data};
+  io->gradients = flr_reducer_target(s->reducer, shard, &io->accumulate);
+  return FLR_OK;
+}
+
+static int64_t last_shard(const flr_batch *batch, int64_t shards) {
+  while (shards > 0 && batch->shard_first[shards] == batch->shard_first[shards - 1]) shards--;
+  return shards - 1;
+}
+
+/* The report leaves after the last forward, so that its sum is ready when backward is; buckets leave during the last backward.
+ */
+static flr_status run_shards(flr_session *s, const flr_directive *directive, const flr_batch *batch, report_exchange *exchange,
+                             int *reported) {
+  const int64_t last = last_shard(batch, s->plan.shard_count);
+  for (int64_t shard = 0; shard <= last; shard++) {
+    if (batch->shard_first[shard] == batch->shard_first[shard + 1]) continue;
+    flr_executor_io io;
+    FLR_TRY(set_values(s, directive, batch, shard));
+    FLR_TRY(shard_io(s, batch, shard, &io));
+    FLR_TRY(flr_executor_forward(s->executor, &io));
+    if (shard == last) {
+      *reported = 1;
+      FLR_TRY(begin_report(s, exchange, FLR_OK));
+    }
+    FLR_TRY(flr_executor_backward(s->executor, &io, shard == last ? flr_reducer_ready : NULL, s->reducer));
+  }
+  if (last < 0) FLR_TRY(set_values(s, directive, batch, 0));
+  return FLR_OK;
+}
+
+/* A failure of this rank's own work after the report has left can only be told by ending the job: the others wait in the sum.
+ */
+static flr_status update(flr_session *s, double *grad_norm) {
+  double *sumsq = grad_norm ? s->sumsq.data : NULL;
+  FLR_TRY(flr_optimizer_step(s->state.optimizer, s->state.params.data, s->state.gradients.data, s->values.data, sumsq));
+  if (!grad_norm) return FLR_OK;
+  FLR_TRY(flr_backend_download(s->backend, grad_norm, sumsq, sizeof *grad_norm));
+  *grad_norm = sqrt(*grad_norm);
+  return FLR_OK;
+}
+
+flr_status flr_step_run(flr_session *s, const flr_directive *directive, const flr_batch *batch, flr_status local,
+                        flr_report *report, double *grad_norm) {
+  report_exchange exchange = {0};
+  int reported = 0;
+  if (local == FLR_OK) local = flr_backend_fill(s->backend, s->result.data, 0, sizeof(flr_loss_result));
+  flr_reducer_start(s->reducer, s->state.gradients.data);
+  if (local == FLR_OK) local = run_shards(s, directive, batch, &exchange, &reported);
+  if (local != FLR_OK && reported) return local;
+  if (!reported) FLR_TRY(begin_report(s, &exchange, local));
+  FLR_TRY(flr_reducer_finish(s->reducer));
+  FLR_TRY(flr_comm_wait(s->comm, &exchange.request));
+  *report = exchange.report;
+  if (report->failures > 0) return flr_comm_agree(s->comm, local);
+  return update(s, grad_norm);
+}

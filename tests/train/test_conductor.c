@@ -1,0 +1,101 @@
+/* The conductor: directives one step ahead, verdicts from reports. */
+#include "train/conductor.h"
+
+#include "harness/harness.h"
+
+static flr_report report_of(double loss) {
+  return (flr_report){.loss_sum = 64 * loss, .loss_sq_sum = 64 * loss * loss, .samples = 64};
+}
+
+static flr_sweep make_sweep(int64_t iterations) {
+  flr_sweep_options options = flr_sweep_options_defaults();
+  flr_sweep sweep;
+  options.groups = 1;
+  options.iterations = iterations;
+  CHECK_OK(flr_sweep_init(&sweep, &options));
+  return sweep;
+}
+
+static void test_conductor__training_ends_after_its_steps(void **state) {
+  (void)state;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  flr_schedule schedule;
+  options.total_steps = 10;
+  options.max_lr[0] = 1e-2;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  flr_conductor c = flr_conductor_train(&schedule, 10, 4);
+  for (int64_t step = 0; step < 10; step++) {
+    const flr_directive d = flr_conductor_direct(&c, step);
+    assert_int_equal(d.action, FLR_ACTION_STEP);
+    assert_int_equal(d.evaluate, step == 3 || step == 7 || step == 9);
+    const flr_report report = report_of(1);
+    assert_int_equal(flr_conductor_report(&c, step, &report), 1);
+  }
+  assert_int_equal(flr_conductor_direct(&c, 10).action, FLR_ACTION_STOP);
+  assert_int_equal(flr_conductor_direct(&c, 10).reason, FLR_REASON_DONE);
+}
+
+static void test_conductor__a_nonfinite_sample_stops_training(void **state) {
+  (void)state;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  flr_schedule schedule;
+  options.total_steps = 10;
+  options.max_lr[0] = 1e-2;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  flr_conductor c = flr_conductor_train(&schedule, 10, 10);
+  flr_report report = report_of(1);
+  report.nonfinite = 1;
+  (void)flr_conductor_report(&c, 0, &report);
+  const flr_directive d = flr_conductor_direct(&c, 2);
+  assert_int_equal(d.action, FLR_ACTION_STOP);
+  assert_int_equal(d.reason, FLR_REASON_NONFINITE);
+}
+
+static void test_conductor__the_step_after_a_verdict_is_not_recorded(void **state) {
+  (void)state;
+  flr_sweep sweep = make_sweep(100);
+  flr_conductor c = flr_conductor_sweep(&sweep);
+  const flr_report fine = report_of(2), huge = report_of(1e6);
+  assert_int_equal(flr_conductor_report(&c, 0, &fine), 1);
+  assert_int_equal(flr_conductor_report(&c, 1, &huge), 1);
+  assert_int_equal(sweep.verdict, FLR_SWEEP_DIVERGED);
+  assert_int_equal(sweep.count, 2); /* the diverging point is kept */
+  assert_int_equal(flr_conductor_report(&c, 2, &huge), 0);
+  assert_int_equal(sweep.count, 2);
+  assert_int_equal(flr_conductor_direct(&c, 3).action, FLR_ACTION_STOP);
+  assert_int_equal(flr_conductor_direct(&c, 3).reason, FLR_REASON_DIVERGED);
+  flr_sweep_clear(&sweep);
+}
+
+static void test_conductor__a_nonfinite_sample_ends_a_sweep(void **state) {
+  (void)state;
+  flr_sweep sweep = make_sweep(100);
+  flr_conductor c = flr_conductor_sweep(&sweep);
+  flr_report report = report_of(2);
+  (void)flr_conductor_report(&c, 0, &report);
+  report.nonfinite = 1;
+  (void)flr_conductor_report(&c, 1, &report);
+  assert_int_equal(sweep.verdict, FLR_SWEEP_NONFINITE);
+  assert_int_equal(flr_conductor_direct(&c, 3).reason, FLR_REASON_NONFINITE);
+  flr_sweep_clear(&sweep);
+}
+
+static void test_conductor__the_loss_is_weighted_by_samples(void **state) {
+  (void)state;
+  const flr_report report = {.loss_sum = 3 * 1.0 + 1 * 5.0, .loss_sq_sum = 3 * 1.0 + 25.0, .samples = 4};
+  CHECK_NEAR(flr_report_loss(&report), 2.0, 1e-15, 0);
+  CHECK_NEAR(flr_report_standard_error(&report), 1.0, 1e-15, 0); /* sqrt((7 - 4) / 3) */
+  const flr_report empty = {0};
+  assert_true(isnan(flr_report_loss(&empty)));
+}
+
+int main(void) {
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_conductor__training_ends_after_its_steps),
+      cmocka_unit_test(test_conductor__a_nonfinite_sample_stops_training),
+      cmocka_unit_test(test_conductor__the_step_after_a_verdict_is_not_recorded),
+      cmocka_unit_test(test_conductor__a_nonfinite_sample_ends_a_sweep),
+      cmocka_unit_test(test_conductor__the_loss_is_weighted_by_samples),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+/* Trajectories of the real fastai, reproduced by whole runs at any number of ranks. */
+#include "train/train_harness.h"
+
+#define MLP_START "tests/vectors/mlp.safetensors"
+#define RESNET_START "tests/vectors/resnet20.safetensors"
+
+/* From about point 52 on the ResNet's curve depends on the last bit of every sum: with AVX2 and with AVX-512 it differs as much
+ * as it does from fastai's. */
+enum { BEFORE_CHAOS = 52, WHOLE_CURVE = 1000 };
+
+typedef struct run_case {
+  const char *vector;  /* entry of parity.json */
+  const char *weights; /* starting values */
+  const char *pairs[32];
+} run_case;
+
+static flr_session *open_case(const run_case *c, flr_config *config, const char *directory) {
+  char weights[1200];
+  flr_session *session;
+  train_config(config, c->pairs);
+  CHECK_OK(flr_config_set(config, "data", "digits"));
+  CHECK_OK(flr_config_set(config, "order", "sequential"));
+  CHECK_OK(flr_config_set(config, "init-weights", train_source_path(weights, sizeof weights, c->weights)));
+  CHECK_OK(flr_config_set(config, "log-every", "1"));
+  CHECK_OK(flr_config_set(config, "plot", "none"));
+  CHECK_OK(flr_config_set(config, "out", directory));
+  CHECK_OK(flr_session_create(&session, config, NULL, NULL));
+  return session;
+}
+
+static void check_losses(const cJSON *steps, const cJSON *truth, int first_steps, double tolerance) {
+  const cJSON *losses = cJSON_GetObjectItem(truth, "loss");
+  const cJSON *rates = cJSON_GetObjectItem(truth, "lr");
+  assert_int_equal(cJSON_GetArraySize(steps), cJSON_GetArraySize(losses));
+  for (int i = 0; i < cJSON_GetArraySize(losses); i++) {
+    const double rate = cJSON_GetNumberValue(cJSON_GetArrayItem(cJSON_GetArrayItem(rates, i), 0));
+    CHECK_NEAR(train_number(steps, i, "lr"), rate, 1e-6, 1e-12);
+    if (i < first_steps)
+      CHECK_NEAR(train_number(steps, i, "loss"), cJSON_GetNumberValue(cJSON_GetArrayItem(losses, i)), tolerance, 1e-3);
+  }
+}
+
+static void check_fit(const run_case *c, int first_steps, double tolerance) {
+  char directory[1200];
+  flr_config config;
+  flr_fit_result result;
+  train_directory(directory, sizeof directory, c->vector);
+  flr_session *session = open_case(c, &config, directory);
+  const flr_status status = flr_session_fit(session, &result);
+  flr_session_destroy(session);
+  flr_config_clear(&config);
+  CHECK_OK(status);
+  if (train_rank() != 0) return;
+  cJSON *vectors = train_vectors(), *steps = train_events(directory, "step");
+  const cJSON *truth = cJSON_GetObjectItem(vectors, c->vector);
+  assert_non_null(steps);
+  check_losses(steps, truth, first_steps, tolerance);
+  CHECK_NEAR(result.error_rate, cJSON_GetNumberValue(cJSON_GetObjectItem(truth, "error_rate")), 0.01, 1.0);
+  cJSON_Delete(steps);
+  cJSON_Delete(vectors);
+  train_remove(directory);
+}
+
+static void test_parity__mlp_sgd_constant(void **state) {
+  (void)state;
+  static const run_case c = {"mlp_sgd_constant",
+                             MLP_START,
+                             {"model", "mlp", "hidden", "96,48", "batch", "75", "epochs", "8", "lr", "0.03", "policy",
+                              "constant", "optimizer", "sgd", "moms", "0.9", NULL}};
+  check_fit(&c, 100, 1e-4);
+}
+
+static void test_parity__mlp_sgd_wd(void **state) {
+  (void)state;
+  static const run_case c = {"mlp_sgd_wd", MLP_START, {"model", "mlp", "hidden", "96,48",  "batch",    "75",        "epochs",
+                                                       "4",     "lr",  "0.03",   "policy", "constant", "optimizer", "sgd",
+                                                       "moms",  "0.9", "wd",     "0.012",  "bn-wd",    "off",       NULL}};
+  check_fit(&c, 100, 1e-4);
+}
+
+/* Up to the smoothed minimum, past which a sweep is chaos; or up to `most` points, where rounding grows into chaos earlier. */
+static void check_curve(const flr_sweep_result *result, const cJSON *truth, double tolerance, int most) {
+  const cJSON *rates = cJSON_GetObjectItem(truth, "lrs"), *losses = cJSON_GetObjectItem(truth, "loss");
+  const cJSON *smooth = cJSON_GetObjectItem(truth, "smooth");
+  int best = 0;
+  for (int i = 0; i < cJSON_GetArraySize(smooth); i++)
+    if (cJSON_GetArrayItem(smooth, i)->valuedouble < cJSON_GetArrayItem(smooth, best)->valuedouble) best = i;
+  if (best > most) best = most;
+  if (result->points < best) fail_msg("only %lld points, the minimum is point %d", (long long)result->points, best);
+  for (int i = 0; i < best; i++) {
+    CHECK_NEAR(result->lr[i], cJSON_GetArrayItem(rates, i)->valuedouble, 1e-6, 0);
+    CHECK_NEAR(result->loss[i], cJSON_GetArrayItem(losses, i)->valuedouble, tolerance, 1e-3);
+  }
+}
+
+/* Within one point of a sweep of 100 points over eight decades. */
+static void check_suggestions(const flr_sweep_result *result, const cJSON *truth) {
+  const double point = pow(10, 8.0 / 100) * 1.0001;
+  for (int i = 0; i < FLR_SWEEP_SUGGESTIONS; i++) {
+    const flr_sweep_suggestion *s = &result->suggestions[i];
+    const double wanted = cJSON_GetNumberValue(cJSON_GetObjectItem(truth, s->name));
+    if (!(s->lr <= wanted * point && s->lr >= wanted / point))
+      fail_msg("%s: %.9g (%s), fastai says %.9g", s->name, s->lr, s->status, wanted);
+  }
+}
+
+static void check_find(const run_case *c, double tolerance, int most) {
+  char directory[1200];
+  flr_config config;
+  flr_sweep_result result;
+  train_directory(directory, sizeof directory, c->vector);
+  flr_session *session = open_case(c, &config, directory);
+  cJSON *vectors = train_vectors();
+  const cJSON *truth = cJSON_GetObjectItem(vectors, c->vector);
+  CHECK_OK(flr_session_find(session, &result));
+  check_curve(&result, truth, tolerance, most);
+  if (most == WHOLE_CURVE) check_suggestions(&result, truth);
+  cJSON_Delete(vectors);
+  flr_session_destroy(session);
+  flr_config_clear(&config);
+  train_remove(directory);
+}
+
+static void test_parity__find_mlp_sgd(void **state) {
+  (void)state;
+  static const run_case c = {
+      "find_mlp_sgd", MLP_START, {"model", "mlp", "hidden", "96,48", "batch", "75", "optimizer", "sgd", "wd", "0", NULL}};
+  check_find(&c, 1e-3, WHOLE_CURVE);
+}
+
+static void test_parity__find_mlp_adam(void **state) {
+  (void)state;
+  static const run_case c = {
+      "find_mlp_adam", MLP_START, {"model", "mlp", "hidden", "96,48", "batch", "75", "optimizer", "adam", "wd", "0", NULL}};
+  check_find(&c, 1e-3, WHOLE_CURVE);
+}
+
+static void find_resnet20(const char *vector, const char *optimizer) {
+  const run_case c = {vector, RESNET_START, {"model", "resnet20", "batch", "48", "optimizer", optimizer, "wd", "0", NULL}};
+  if (train_size() > 1) return; /* batch norm is per shard: only one shard is fastai's net */
+  check_find(&c, 1e-2, BEFORE_CHAOS);
+}
+
+static void test_parity__find_resnet20_sgd(void **state) {
+  (void)state;
+  find_resnet20("find_resnet20_sgd", "sgd");
+}
+
+static void test_parity__find_resnet20_adam(void **state) {
+  (void)state;
+  find_resnet20("find_resnet20_adam", "adam");
+}
+
+int main(int argc, char **argv) {
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_parity__mlp_sgd_constant),  cmocka_unit_test(test_parity__mlp_sgd_wd),
+      cmocka_unit_test(test_parity__find_mlp_sgd),      cmocka_unit_test(test_parity__find_mlp_adam),
+      cmocka_unit_test(test_parity__find_resnet20_sgd), cmocka_unit_test(test_parity__find_resnet20_adam),
+  };
+  return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}

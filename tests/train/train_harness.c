@@ -1,0 +1,99 @@
+/* Whole runs inside a test. */
+#include "train/train_harness.h"
+
+#include <mpi.h>
+#include <unistd.h>
+
+const char *train_source_path(char *text, size_t size, const char *name) {
+  (void)snprintf(text, size, "%s/%s", FLR_SOURCE_DIR, name);
+  return text;
+}
+
+void train_config(flr_config *out, const char *const *pairs) {
+  CHECK_OK(flr_config_init(out));
+  for (; pairs[0]; pairs += 2) CHECK_OK(flr_config_set(out, pairs[0], pairs[1]));
+  CHECK_OK(flr_config_check(out));
+}
+
+int train_rank(void) {
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank;
+}
+
+int train_size(void) {
+  int size;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  return size;
+}
+
+const char *train_directory(char *text, size_t size, const char *name) {
+  const char *base = getenv("TMPDIR");
+  long long pid = getpid();
+  MPI_Bcast(&pid, 1, MPI_LONG_LONG, 0, MPI_COMM_WORLD);
+  (void)snprintf(text, size, "%s/flr-%s-%lld", base ? base : "/tmp", name, pid);
+  return text;
+}
+
+void train_remove(const char *directory) {
+  char command[1200];
+  if (train_rank() != 0) return;
+  (void)snprintf(command, sizeof command, "rm -rf '%s'", directory);
+  if (system(command) != 0) fail_msg("cannot remove %s", directory);
+}
+
+static char *read_file(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) return NULL;
+  fseek(file, 0, SEEK_END);
+  const long length = ftell(file);
+  rewind(file);
+  char *text = calloc((size_t)length + 1, 1);
+  if (fread(text, 1, (size_t)length, file) != (size_t)length) text[0] = '\0';
+  fclose(file);
+  return text;
+}
+
+cJSON *train_events(const char *directory, const char *event) {
+  char path[1200];
+  (void)snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
+  char *text = read_file(path), *rest = NULL;
+  if (!text) return NULL;
+  cJSON *array = cJSON_CreateArray();
+  for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    cJSON *object = cJSON_Parse(line);
+    if (!object) fail_msg("not JSON: %s", line);
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(object, "event"));
+    if (name && strcmp(name, event) == 0)
+      cJSON_AddItemToArray(array, object);
+    else
+      cJSON_Delete(object);
+  }
+  free(text);
+  return array;
+}
+
+double train_number(const cJSON *array, int i, const char *name) {
+  const cJSON *item = cJSON_GetObjectItem(cJSON_GetArrayItem(array, i), name);
+  return cJSON_IsNumber(item) ? cJSON_GetNumberValue(item) : NAN;
+}
+
+cJSON *train_vectors(void) {
+  char path[1200];
+  char *text = read_file(train_source_path(path, sizeof path, "tests/vectors/parity.json"));
+  if (!text) fail_msg("cannot read %s", path);
+  cJSON *vectors = cJSON_Parse(text);
+  free(text);
+  if (!vectors) fail_msg("%s is not JSON", path);
+  return vectors;
+}
+
+int train_main(int argc, char **argv, const struct CMUnitTest *tests, size_t count) {
+  int provided;
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
+  if (train_rank() != 0) cmocka_set_message_output(CM_OUTPUT_SUBUNIT);
+  int failed = _cmocka_run_group_tests(argv[0], tests, count, NULL, NULL);
+  MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Finalize();
+  return failed != 0;
+}

@@ -1,0 +1,34 @@
+/* Whole runs inside a test: a configuration from pairs of text, a private run directory, its metrics read back. */
+#ifndef FLR_TESTS_TRAIN_HARNESS_H
+#define FLR_TESTS_TRAIN_HARNESS_H
+
+#include "harness/harness.h"
+
+#include <cjson/cJSON.h>
+
+#include "fastlr.h"
+
+/* Path of a file of the source tree. */
+const char *train_source_path(char *text, size_t size, const char *name);
+
+/* A configuration with these "name", "value" pairs, ended by NULL; fails the test on a refusal. The caller clears it. */
+void train_config(flr_config *out, const char *const *pairs);
+
+/* A directory for this test program's runs, the same on all ranks (rank 0 makes it), removed by train_remove. Collective over MPI. */
+const char *train_directory(char *text, size_t size, const char *name);
+void train_remove(const char *directory);
+
+/* The objects of this event in DIRECTORY/metrics.jsonl as a JSON array; NULL when the file cannot be read. cJSON_Delete it. */
+cJSON *train_events(const char *directory, const char *event);
+/* array[i][name], NAN where there is none. */
+double train_number(const cJSON *array, int i, const char *name);
+
+/* tests/vectors/parity.json, whole. cJSON_Delete it. */
+cJSON *train_vectors(void);
+
+/* MPI_Init_thread, the cmocka group, MPI_Finalize; returns the exit code of the worst rank. */
+int train_main(int argc, char **argv, const struct CMUnitTest *tests, size_t count);
+int train_rank(void);
+int train_size(void);
+
+#endif
