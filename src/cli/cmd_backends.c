@@ -1,0 +1,52 @@
+/* backends: what this build and this machine can use. */
+#include "backend/backend.h"
+#include "cli/command.h"
+#include "cli/json.h"
+#include "report/plot.h"
+
+static void add(cJSON *array, const char *kind, const char *name, const char *reason, const char *description) {
+  cJSON *item = cJSON_CreateObject();
+  cJSON_AddStringToObject(item, "kind", kind);
+  cJSON_AddStringToObject(item, "name", name);
+  cJSON_AddBoolToObject(item, "available", reason[0] == '\0');
+  cJSON_AddStringToObject(item, "description", reason[0] ? reason : description);
+  cJSON_AddItemToArray(array, item);
+}
+
+static void add_backends(cJSON *array) {
+  char reason[256];
+  const char *name;
+  for (int i = 0; (name = flr_backend_list(i, reason, sizeof reason)); i++) {
+    const flr_backend_options options = {.local_size = 1};
+    flr_backend *backend = NULL;
+    if (reason[0] == '\0' && flr_backend_create(&backend, name, &options) != FLR_OK) backend = NULL;
+    add(array, "backend", name, reason, backend ? backend->description : "");
+    flr_backend_destroy(backend);
+  }
+  add(array, "backend", "cuda", "not in this build", "");
+}
+
+flr_status flr_cmd_backends(const flr_command_args *args) {
+  flr_config config;
+  flr_status status = flr_command_config(args, NULL, &config);
+  const int json = config.json;
+  flr_config_clear(&config);
+  if (status != FLR_OK || args->rank != 0) return status;
+  cJSON *array = cJSON_CreateArray();
+  add_backends(array);
+  add(array, "comm", "self", "", "one rank, no launcher");
+  add(array, "comm", "mpi", "", "under mpirun or srun");
+  add(array, "comm", "nccl", "not in this build", "");
+  add(array, "plots", "gnuplot", flr_plot_available() ? "" : "not found in PATH: no plots are drawn", "svg, png, terminal");
+  if (json) {
+    flr_json_print(array);
+    return FLR_OK;
+  }
+  const cJSON *item;
+  cJSON_ArrayForEach(item, array) printf("%-8s %-8s %-4s %s\n", cJSON_GetObjectItem(item, "kind")->valuestring,
+                                         cJSON_GetObjectItem(item, "name")->valuestring,
+                                         cJSON_IsTrue(cJSON_GetObjectItem(item, "available")) ? "yes" : "no",
+                                         cJSON_GetObjectItem(item, "description")->valuestring);
+  cJSON_Delete(array);
+  return FLR_OK;
+}

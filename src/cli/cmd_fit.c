@@ -1,0 +1,26 @@
+/* fit: train. */
+#include <math.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+static void summarize(const flr_session *session, const flr_config *config, const flr_fit_result *r) {
+  if (flr_session_rank(session) != 0 || config->quiet) return;
+  fprintf(stderr, "trained %lld steps in %.2f s (%.0f samples/s)", (long long)r->steps, r->seconds, r->samples_per_second);
+  if (!isnan(r->error_rate)) fprintf(stderr, ": valid loss %.4f, error rate %.4f", r->valid_loss, r->error_rate);
+  fprintf(stderr, "\nrun directory: %s\n", flr_session_directory(session));
+}
+
+flr_status flr_cmd_fit(const flr_command_args *args) {
+  flr_config config;
+  flr_session *session = NULL;
+  flr_fit_result result;
+  const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
+  flr_status status = flr_command_config(args, NULL, &config);
+  if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);
+  if (status == FLR_OK) status = flr_session_fit(session, &result);
+  if (status == FLR_OK) summarize(session, &config, &result);
+  flr_session_destroy(session);
+  flr_config_clear(&config);
+  return status;
+}

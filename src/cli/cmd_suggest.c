@@ -1,0 +1,71 @@
+/* suggest: what the rules read off a curve. */
+#include <math.h>
+
+#include "cli/command.h"
+#include "cli/curve_csv.h"
+#include "cli/json.h"
+#include "core/memory.h"
+#include "optim/suggest.h"
+#include "report/run_log.h"
+
+static void print_json(const flr_curve_csv *curve, const char *verdict, const flr_suggestion *suggestions) {
+  cJSON *document = cJSON_CreateObject();
+  cJSON_AddNumberToObject(document, "points", (double)curve->n);
+  cJSON_AddStringToObject(document, "verdict", verdict);
+  cJSON *all = cJSON_AddObjectToObject(document, "suggestions");
+  for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++)
+    flr_json_add_suggestion(all, flr_suggest_name((flr_suggest_kind)kind), suggestions[kind].lr,
+                            flr_suggest_status_text(suggestions[kind].status));
+  flr_json_print(document);
+}
+
+static void print_table(const flr_suggestion *suggestions, int csv) {
+  char number[32];
+  puts(csv ? "name,lr,status" : "rule      rate         status");
+  for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
+    const char *name = flr_suggest_name((flr_suggest_kind)kind), *status = flr_suggest_status_text(suggestions[kind].status);
+    if (csv)
+      printf("%s,%s,%s\n", name, flr_format_number(number, suggestions[kind].lr, "nan"), status);
+    else if (isfinite(suggestions[kind].lr))
+      printf("%-9s %-12.4g %s\n", name, suggestions[kind].lr, status);
+    else
+      printf("%-9s %-12s %s\n", name, "-", status);
+  }
+}
+
+/* A file tells no verdict of its own: what can be seen is whether a loss is not finite. */
+static const char *verdict_of(const flr_curve_csv *curve) {
+  for (int64_t i = 0; i < curve->n; i++)
+    if (!isfinite(curve->loss[i])) return "nonfinite";
+  return "finished";
+}
+
+static flr_status suggest(const flr_config *config, flr_curve_csv *curve, int rank) {
+  flr_suggestion suggestions[FLR_SUGGEST_COUNT];
+  flr_suggest_options options = flr_suggest_options_defaults();
+  const char *verdict = verdict_of(curve);
+  double *scratch;
+  options.trim_start = config->trim_start;
+  options.trim_end = config->trim_end;
+  FLR_TRY(flr_alloc(&scratch, 2 * curve->n, sizeof(double)));
+  flr_smooth(curve->loss, curve->loss, curve->n, config->smooth);
+  flr_suggest(suggestions, curve->lr, curve->loss, curve->n, &options, scratch);
+  flr_free(scratch);
+  if (rank != 0) return FLR_OK;
+  if (config->json)
+    print_json(curve, verdict, suggestions);
+  else
+    print_table(suggestions, config->csv);
+  return FLR_OK;
+}
+
+flr_status flr_cmd_suggest(const flr_command_args *args) {
+  flr_config config;
+  flr_curve_csv curve = {0};
+  flr_status status = flr_command_config(args, NULL, &config);
+  if (status == FLR_OK) status = flr_curve_csv_read(&curve, args->operands[0]);
+  if (status == FLR_OK) status = suggest(&config, &curve, args->rank);
+  flr_curve_csv_clear(&curve);
+  flr_config_clear(&config);
+  return status;
+}

@@ -1,0 +1,42 @@
+/* The commands of the program and what they are given. */
+#ifndef FLR_CLI_COMMAND_H
+#define FLR_CLI_COMMAND_H
+
+#include <stdio.h>
+
+#include "fastlr.h"
+
+/* One "--name value" of the command line. */
+typedef struct flr_setting {
+  const char *name, *value;
+} flr_setting;
+
+typedef struct flr_command_args {
+  int rank; /* as the launcher tells it: only rank 0 prints */
+  int operand_count;
+  char **operands;         /* what is no option, the command's name left out */
+  const char *config_path; /* --config, NULL: none */
+  flr_setting *settings;   /* in the order given */
+  int setting_count;
+} flr_command_args;
+
+typedef struct flr_command {
+  const char *name, *operands, *summary;
+  int least_operands, most_operands;
+  flr_status (*run)(const flr_command_args *args);
+} flr_command;
+
+/* Default, then `stored` (INI text of a checkpoint, NULL: none), then --config, then the command line; checked. The caller
+ * clears it. */
+flr_status flr_command_config(const flr_command_args *args, const char *stored, flr_config *out);
+
+flr_status flr_cmd_fit(const flr_command_args *args);
+flr_status flr_cmd_find(const flr_command_args *args);
+flr_status flr_cmd_eval(const flr_command_args *args);
+flr_status flr_cmd_schedule(const flr_command_args *args);
+flr_status flr_cmd_suggest(const flr_command_args *args);
+flr_status flr_cmd_inspect(const flr_command_args *args);
+flr_status flr_cmd_export(const flr_command_args *args);
+flr_status flr_cmd_backends(const flr_command_args *args);
+
+#endif

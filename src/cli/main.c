@@ -1,0 +1,194 @@
+/* Command line in, exit code out. */
+#include <argp.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "core/memory.h"
+#include "mpi/launch.h"
+#include "nn/graph.h"
+#include "train/config_table.h"
+
+static const flr_command commands[] = {
+    {"fit", "", "train; without --lr it sweeps first (the default command)", 0, 0, flr_cmd_fit},
+    {"find", "", "the sweep alone: curve, suggestions, plot", 0, 0, flr_cmd_find},
+    {"eval", "CKPT", "loss and error rate of a checkpoint on a split", 1, 1, flr_cmd_eval},
+    {"schedule", "", "the schedule, one row per step (--steps, --lr)", 0, 0, flr_cmd_schedule},
+    {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, 1, flr_cmd_suggest},
+    {"inspect", "FILE.h5", "what a file holds, and whether it is whole", 1, 1, flr_cmd_inspect},
+    {"export", "CKPT.h5 OUT.safetensors", "weights under the model's usual names", 2, 2, flr_cmd_export},
+    {"backends", "", "what this build and this machine can use", 0, 0, flr_cmd_backends},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], EXTRA_OPTIONS = 3, FIRST_KEY = 1000 };
+enum { KEY_CONFIG = FIRST_KEY - 3, KEY_HELP = FIRST_KEY - 2, KEY_VERSION = FIRST_KEY - 1 };
+
+/* ---- help ---- */
+
+static void fill_help(struct argp_option *out) {
+  const char *group = NULL;
+  int at = 0;
+  for (int i = 0; i < flr_config_table.count; i++) {
+    const flr_option *o = &flr_config_table.options[i];
+    if (!o->doc) continue;
+    if (o->group != group) out[at++] = (struct argp_option){.doc = group = o->group, .group = at + 1};
+    out[at] = (struct argp_option){
+        .name = o->name, .key = FIRST_KEY + i, .arg = o->argument, .doc = o->doc, .group = out[at - 1].group};
+    at++;
+  }
+  out[at] = (struct argp_option){.doc = "Other", .group = at + 1};
+  out[at + 1] = (struct argp_option){
+      .name = "config", .key = KEY_CONFIG, .arg = "FILE.ini", .doc = "options from a file", .group = at + 1};
+  out[at + 2] = (struct argp_option){.name = "help", .key = KEY_HELP, .doc = "this list", .group = at + 1};
+  out[at + 3] = (struct argp_option){.name = "version", .key = KEY_VERSION, .doc = "the version", .group = at + 1};
+}
+
+static flr_status print_help(char *program) {
+  char text[4096] = "Finds the learning rate and trains, over MPI.\n\nCommands:\n";
+  struct argp_option *list;
+  for (int i = 0; i < COMMAND_COUNT; i++) {
+    char left[64];
+    const size_t used = strlen(text);
+    (void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].operands);
+    (void)snprintf(text + used, sizeof text - used, "  %-32s %s\n", left, commands[i].summary);
+  }
+  strcat(text, "\nOptions:\v");
+  strcat(text,
+         "Exit codes: 0 done; 3 training diverged; 64 usage; 65 bad data; 66 no input; 69 a device or library is missing; "
+         "70 our fault; 74 input or output; 75 stopped early; 76 another rank failed or fell silent.");
+  FLR_TRY(flr_alloc(&list, 2 * flr_config_table.count + 8, sizeof *list));
+  fill_help(list);
+  const struct argp argp = {.options = list, .args_doc = "", .doc = text};
+  argp_help(&argp, stdout, ARGP_HELP_LONG | ARGP_HELP_USAGE | ARGP_HELP_DOC, program);
+  flr_free(list);
+  return FLR_OK;
+}
+
+static flr_status print_models(void) {
+  for (int i = 0; flr_model_name(i); i++) printf("%-10s %s\n", flr_model_name(i), flr_model_description(i));
+  return FLR_OK;
+}
+
+/* ---- parsing ---- */
+
+typedef struct parsed {
+  flr_command_args args;
+  const flr_command *command;
+  int help, version;
+} parsed;
+
+static void fill_long_options(struct option *out) {
+  const int n = flr_config_table.count;
+  for (int i = 0; i < n; i++) {
+    const flr_option *o = &flr_config_table.options[i];
+    out[i] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, FIRST_KEY + i};
+  }
+  out[n] = (struct option){"config", required_argument, NULL, KEY_CONFIG};
+  out[n + 1] = (struct option){"help", no_argument, NULL, KEY_HELP};
+  out[n + 2] = (struct option){"version", no_argument, NULL, KEY_VERSION};
+}
+
+/* What getopt did not understand. */
+static flr_status explain(int code, char **argv) {
+  const char *culprit = argv[optind - 1];
+  const size_t length = strcspn(culprit, "=");
+  flr_config scratch;
+  char name[64];
+  if (code == ':') return flr_fail(FLR_ERROR_USAGE, "%s needs a value", culprit);
+  if (strncmp(culprit, "--", 2) != 0) return flr_fail(FLR_ERROR_USAGE, "-%c is no option: --help lists all", optopt);
+  (void)snprintf(name, sizeof name, "%.*s", (int)length - 2, culprit + 2);
+  if (flr_options_find(&flr_config_table, name)) return flr_fail(FLR_ERROR_USAGE, "--%s takes no value", name);
+  return flr_config_set(&scratch, name, ""); /* the table's own words on an unknown name; nothing is set */
+}
+
+static flr_status take(parsed *p, int code) {
+  flr_command_args *args = &p->args;
+  if (code == KEY_HELP) p->help = 1;
+  if (code == KEY_VERSION) p->version = 1;
+  if (code == KEY_CONFIG) args->config_path = optarg;
+  if (code >= FIRST_KEY)
+    args->settings[args->setting_count++] =
+        (flr_setting){flr_config_table.options[code - FIRST_KEY].name, optarg ? optarg : "on"};
+  return FLR_OK;
+}
+
+/* The first operand names the command; "fit" when there is none. */
+static flr_status find_command(parsed *p) {
+  static const char *const later[] = {"predict", "convert", "plot"};
+  flr_command_args *args = &p->args;
+  p->command = &commands[0];
+  if (args->operand_count == 0) return FLR_OK;
+  const char *name = args->operands[0];
+  args->operands++;
+  args->operand_count--;
+  for (int i = 0; i < COMMAND_COUNT; i++) {
+    p->command = &commands[i];
+    if (strcmp(name, commands[i].name) == 0) return FLR_OK;
+  }
+  p->help |= strcmp(name, "help") == 0;
+  if (p->help) return FLR_OK;
+  for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+    if (strcmp(name, later[i]) == 0)
+      return flr_fail(FLR_ERROR_USAGE, "the command %s is not in this version yet: --help lists those it has", name);
+  return flr_fail(FLR_ERROR_USAGE, "%s is no command: --help lists them", name);
+}
+
+static flr_status check_operands(const parsed *p) {
+  const int count = p->args.operand_count;
+  if (count >= p->command->least_operands && count <= p->command->most_operands) return FLR_OK;
+  if (count > p->command->most_operands)
+    return flr_fail(FLR_ERROR_USAGE, "%s: %s is one too many: fastlr_dist %s %s", p->command->name,
+                    p->args.operands[p->command->most_operands], p->command->name, p->command->operands);
+  return flr_fail(FLR_ERROR_USAGE, "%s: %s is missing", p->command->name, p->command->operands);
+}
+
+static flr_status parse(parsed *p, int argc, char **argv) {
+  struct option *list;
+  FLR_TRY(flr_alloc(&p->args.settings, argc, sizeof(flr_setting)));
+  FLR_TRY(flr_alloc(&list, flr_config_table.count + EXTRA_OPTIONS + 1, sizeof *list));
+  fill_long_options(list);
+  flr_status status = FLR_OK;
+  for (int code; status == FLR_OK && (code = getopt_long(argc, argv, ":", list, NULL)) != -1;)
+    status = code == '?' || code == ':' ? explain(code, argv) : take(p, code);
+  flr_free(list);
+  FLR_TRY(status);
+  p->args.operands = argv + optind;
+  p->args.operand_count = argc - optind;
+  return find_command(p);
+}
+
+flr_status flr_command_config(const flr_command_args *args, const char *stored, flr_config *out) {
+  FLR_TRY(flr_config_init(out));
+  if (stored) FLR_TRY(flr_config_load_text(out, stored, "the checkpoint's configuration"));
+  if (args->config_path) FLR_TRY(flr_config_load(out, args->config_path));
+  for (int i = 0; i < args->setting_count; i++) FLR_TRY(flr_config_set(out, args->settings[i].name, args->settings[i].value));
+  return flr_config_check(out);
+}
+
+static int asks_for_models(const flr_command_args *args) {
+  for (int i = 0; i < args->setting_count; i++)
+    if (strcmp(args->settings[i].name, "model") == 0 && strcmp(args->settings[i].value, "help") == 0) return 1;
+  return 0;
+}
+
+static flr_status run(parsed *p, int argc, char **argv) {
+  FLR_TRY(parse(p, argc, argv));
+  if (p->version) {
+    if (p->args.rank == 0) printf("fastlr_dist %s\n", FLR_VERSION);
+    return FLR_OK;
+  }
+  if (p->help) return p->args.rank == 0 ? print_help(argv[0]) : FLR_OK;
+  if (asks_for_models(&p->args)) return p->args.rank == 0 ? print_models() : FLR_OK;
+  FLR_TRY(check_operands(p));
+  return p->command->run(&p->args);
+}
+
+int main(int argc, char **argv) {
+  parsed p = {.args = {.rank = flr_launch_rank()}};
+  opterr = 0;
+  const flr_status status = run(&p, argc, argv);
+  if (status != FLR_OK && p.args.rank == 0) fprintf(stderr, "fastlr_dist: %s\n", flr_status_message());
+  flr_free(p.args.settings);
+  return (int)status;
+}
