@@ -14,7 +14,8 @@ typedef struct flr_dataset_ops flr_dataset_ops;
 
 struct flr_dataset_ops {
   const char *name;
-  /* Copies rows[i] of the split to out + i * sample_bytes, for i < n. Thread-safe; allocates nothing. Errors: FLR_ERROR_IO, FLR_ERROR_DATA. */
+  /* Copies rows[i] of the split to out + i * sample_bytes, for i < n. Thread-safe; allocates nothing. Errors: FLR_ERROR_IO,
+   * FLR_ERROR_DATA. */
   flr_status (*read)(flr_dataset *dataset, flr_split split, const int64_t *rows, int64_t n, void *out);
   void (*destroy)(flr_dataset *dataset);
 };
@@ -22,30 +23,30 @@ struct flr_dataset_ops {
 /* The common head of every implementation's struct. */
 struct flr_dataset {
   const flr_dataset_ops *ops;
-  char source[256];                  /* for messages */
-  int64_t samples[FLR_SPLIT_COUNT];  /* 0: the split is not there */
-  int32_t *labels[FLR_SPLIT_COUNT];  /* [samples], each in 0..classes-1; owned by the data set */
-  int64_t height, width, channels;   /* features: 1, 1, D */
-  int features;                      /* 1: float features, 0: images */
-  flr_dtype dtype;                   /* of samples as read: FLR_U8 or FLR_F32 */
+  char source[256];                 /* for messages */
+  int64_t samples[FLR_SPLIT_COUNT]; /* 0: the split is not there */
+  int32_t *labels[FLR_SPLIT_COUNT]; /* [samples], each in 0..classes-1; owned by the data set */
+  int64_t height, width, channels;  /* features: 1, 1, D */
+  int features;                     /* 1: float features, 0: images */
+  flr_dtype dtype;                  /* of samples as read: FLR_U8 or FLR_F32 */
   size_t sample_bytes;
   int64_t classes;
-  char **class_names;                /* [classes], NULL when the file names none */
-  float *mean, *std;                 /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
+  char **class_names; /* [classes], NULL when the file names none */
+  float *mean, *std;  /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
 };
 
 typedef struct flr_dataset_options {
-  const char *source;        /* "digits", "synthetic:N,H,W,C,K", or FILE.h5[,FILE..] */
+  const char *source;                                        /* "digits", "synthetic:N,H,W,C,K", or FILE.h5[,FILE..] */
   const char *x_path, *y_path, *valid_x_path, *valid_y_path; /* NULL: the format's own; "FILE:PATH" names another file */
-  const char *axis_order;    /* "nhwc" (NULL) or "nchw" */
-  double valid_fraction;     /* NAN: 0.2 when the source has no validation split; else taken from the training split in any case */
-  uint64_t seed;             /* of the validation split and of synthetic data */
+  const char *axis_order;                                    /* "nhwc" (NULL) or "nchw" */
+  double valid_fraction; /* NAN: 0.2 when the source has no validation split; else taken from the training split in any case */
+  uint64_t seed;         /* of the validation split and of synthetic data */
 } flr_dataset_options;
 
 /* Opens a data set: structure, labels and file offsets are read and checked here. Rows taken for validation are those the keyed
    permutation of (seed, FLR_STREAM_SPLIT) puts first, so the split does not depend on ranks; both splits keep file order.
-   Errors: FLR_ERROR_NO_INPUT (missing, a folder, empty), FLR_ERROR_DATA (not HDF5, truncated, no such path, lengths differ, label out of
-   range, zero samples) naming file and path. *out is owned by the caller. Not collective. */
+   Errors: FLR_ERROR_NO_INPUT (missing, a folder, empty), FLR_ERROR_DATA (not HDF5, truncated, no such path, lengths differ,
+   label out of range, zero samples) naming file and path. *out is owned by the caller. Not collective. */
 flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options);
 void flr_dataset_destroy(flr_dataset *dataset);
 
@@ -54,7 +55,8 @@ static inline flr_status flr_dataset_read(flr_dataset *d, flr_split split, const
 }
 
 /* Mean and standard deviation per channel of (value/255 for bytes, value for floats) over the training split, at most 65,536
-   samples of it (those the keyed permutation puts first). mean and std: [channels]. A constant channel gets std 1. Not collective. */
+   samples of it (those the keyed permutation puts first). mean and std: [channels]. A constant channel gets std 1. Not
+   collective. */
 flr_status flr_dataset_measure(flr_dataset *dataset, uint64_t seed, float *mean, float *std);
 
 const char *flr_split_name(flr_split split); /* "train", "valid", "test" */

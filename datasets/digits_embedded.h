@@ -8,8 +8,6 @@ extern const unsigned char flr_digits_h5[];
 extern const unsigned char flr_digits_h5_end[];
 
 /* Bytes of the file. */
-static inline size_t flr_digits_h5_size(void) {
-  return (size_t)(flr_digits_h5_end - flr_digits_h5);
-}
+static inline size_t flr_digits_h5_size(void) { return (size_t)(flr_digits_h5_end - flr_digits_h5); }
 
 #endif

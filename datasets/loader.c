@@ -171,9 +171,7 @@ flr_status flr_loader_next(flr_loader *l, flr_batch *out) {
   return FLR_OK;
 }
 
-double flr_loader_stall_seconds(const flr_loader *l) {
-  return l->stall;
-}
+double flr_loader_stall_seconds(const flr_loader *l) { return l->stall; }
 
 static void free_slot(slot *s) {
   flr_buffer_clear(&s->samples);

@@ -27,19 +27,20 @@ typedef struct flr_loader_options {
 /* This rank's part of one global batch. Borrowed until the next flr_loader_next. */
 typedef struct flr_batch {
   int64_t step;
-  int64_t global_count;       /* samples of the global batch over all ranks */
-  int64_t count;              /* of this rank, may be 0 */
-  const void *samples;        /* [count, h, w, c] */
-  const int32_t *labels;      /* [count] */
-  const int64_t *rows;        /* [count] */
-  const int64_t *shard_first; /* [shard_count + 1]: shard s of this rank is samples shard_first[s] .. shard_first[s+1]-1 */
+  int64_t global_count;          /* samples of the global batch over all ranks */
+  int64_t count;                 /* of this rank, may be 0 */
+  const void *samples;           /* [count, h, w, c] */
+  const int32_t *labels;         /* [count] */
+  const int64_t *rows;           /* [count] */
+  const int64_t *shard_first;    /* [shard_count + 1]: shard s of this rank is samples shard_first[s] .. shard_first[s+1]-1 */
   const int64_t *shard_position; /* [shard_count]: position of the shard's first sample in the global batch */
 } flr_batch;
 
 /* The data set is borrowed. Starts the threads. *out is owned by the caller. Not collective. */
 flr_status flr_loader_create(flr_loader **out, flr_dataset *dataset, const flr_loader_options *options);
 
-/* The next step's batch, in order; waits for it if need be. Errors: what reading met, FLR_ERROR_INTERNAL past the end. No allocation. */
+/* The next step's batch, in order; waits for it if need be. Errors: what reading met, FLR_ERROR_INTERNAL past the end. No
+ * allocation. */
 flr_status flr_loader_next(flr_loader *loader, flr_batch *out);
 
 /* Seconds that flr_loader_next has waited so far: the loader stall. */

@@ -23,8 +23,8 @@ int64_t flr_sampler_batch_size(const flr_sampler *sampler, int64_t step);
 /* Row of the sample at `position` of the global batch of that step. */
 int64_t flr_sampler_row(const flr_sampler *sampler, int64_t step, int64_t position);
 
-/* The slice [*first, *first + *count) of `total` that part `part` of `parts` gets: contiguous, sizes differ by one at most, larger parts
-   first. Used for the shards of a batch and the shards of a rank. */
+/* The slice [*first, *first + *count) of `total` that part `part` of `parts` gets: contiguous, sizes differ by one at most,
+   larger parts first. Used for the shards of a batch and the shards of a rank. */
 void flr_partition(int64_t total, int64_t parts, int64_t part, int64_t *first, int64_t *count);
 
 #endif

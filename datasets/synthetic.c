@@ -1,5 +1,7 @@
 /* Images made up on the spot: a pattern per class under noise; sample r is a pure function of (seed, r). */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -55,25 +57,37 @@ static flr_status fill(synthetic *s, uint64_t seed) {
   return FLR_OK;
 }
 
+/* The numbers of "synthetic:N,H,W,C,K"; 0 unless all five are there and within bounds. */
+static int parse_sizes(int64_t sizes[5], const char *source) {
+  static const int64_t least[5] = {1, 1, 1, 1, 2}, most[5] = {INT64_MAX, 1 << 16, 1 << 16, 1 << 12, 1 << 20};
+  const char *text = source + strlen("synthetic:");
+  for (int i = 0; i < 5; i++) {
+    char *end;
+    errno = 0;
+    sizes[i] = strtoll(text, &end, 10);
+    if (end == text || errno != 0 || *end != (i < 4 ? ',' : '\0') || sizes[i] < least[i] || sizes[i] > most[i]) return 0;
+    text = end + 1;
+  }
+  return sizes[1] * sizes[2] * sizes[3] <= 1 << 28;
+}
+
 flr_status flr_synthetic_open(flr_dataset **out, const flr_dataset_options *options) {
-  long long n, h, w, c, k;
-  char rest;
+  int64_t sizes[5];
   *out = NULL;
-  if (sscanf(options->source, "synthetic:%lld,%lld,%lld,%lld,%lld%c", &n, &h, &w, &c, &k, &rest) != 5 || n < 1 || h < 1 ||
-      w < 1 || c < 1 || k < 2 || h > 1 << 16 || w > 1 << 16 || c > 1 << 12 || k > 1 << 20 || h * w * c > 1 << 28)
+  if (!parse_sizes(sizes, options->source))
     return flr_fail(FLR_ERROR_USAGE,
                     "--data: %s is not allowed: synthetic:N,H,W,C,K with samples, height, width, channels, classes",
                     options->source);
   synthetic *s;
   FLR_TRY(flr_alloc(&s, 1, sizeof *s));
   s->head = (flr_dataset){.ops = &synthetic_ops,
-                          .samples = {n, 0, 0},
-                          .height = h,
-                          .width = w,
-                          .channels = c,
+                          .samples = {sizes[0], 0, 0},
+                          .height = sizes[1],
+                          .width = sizes[2],
+                          .channels = sizes[3],
                           .dtype = FLR_U8,
-                          .sample_bytes = (size_t)(h * w * c),
-                          .classes = k};
+                          .sample_bytes = (size_t)(sizes[1] * sizes[2] * sizes[3]),
+                          .classes = sizes[4]};
   (void)snprintf(s->head.source, sizeof s->head.source, "%s", options->source);
   const flr_status status = fill(s, options->seed);
   if (status != FLR_OK) {

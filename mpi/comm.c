@@ -45,9 +45,7 @@ flr_status flr_comm_wait(flr_comm *comm, flr_comm_request *request) {
   WAITING(comm, comm->ops->wait(comm, request));
 }
 
-flr_status flr_comm_barrier(flr_comm *comm) {
-  WAITING(comm, comm->ops->barrier(comm));
-}
+flr_status flr_comm_barrier(flr_comm *comm) { WAITING(comm, comm->ops->barrier(comm)); }
 
 flr_status flr_comm_all_gather(flr_comm *comm, const void *in, void *out, size_t bytes) {
   WAITING(comm, comm->ops->all_gather(comm, in, out, bytes));
@@ -106,9 +104,7 @@ flr_status flr_comm_agree(flr_comm *comm, flr_status local) {
   return rank < 0 ? FLR_OK : spread(comm, local, rank);
 }
 
-void flr_comm_abort(flr_comm *comm, int exit_code) {
-  comm->ops->abort(comm, exit_code);
-}
+void flr_comm_abort(flr_comm *comm, int exit_code) { comm->ops->abort(comm, exit_code); }
 
 void flr_comm_destroy(flr_comm *comm) {
   if (comm) comm->ops->destroy(comm);

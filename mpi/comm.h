@@ -25,10 +25,12 @@ typedef enum flr_comm_lane { FLR_LANE_DATA, FLR_LANE_CONTROL } flr_comm_lane;
 
 struct flr_comm_ops {
   const char *name; /* "self", "mpi", "nccl" */
-  /* Each begin returns at once; buffers stay untouched by the caller until wait. In place. Never allocates after the first use of
-     a request's slot. */
-  flr_status (*all_reduce_begin)(flr_comm *comm, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type, flr_comm_request *request);
-  flr_status (*broadcast_begin)(flr_comm *comm, flr_comm_lane lane, void *buffer, size_t bytes, int root, flr_comm_request *request);
+  /* Each begin returns at once; buffers stay untouched by the caller until wait. In place. Never allocates after the first use
+     of a request's slot. */
+  flr_status (*all_reduce_begin)(flr_comm *comm, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
+                                 flr_comm_request *request);
+  flr_status (*broadcast_begin)(flr_comm *comm, flr_comm_lane lane, void *buffer, size_t bytes, int root,
+                                flr_comm_request *request);
   /* Drives progress; *done is 1 when the request has completed (and is released). Does not block. */
   flr_status (*test)(flr_comm *comm, flr_comm_request *request, int *done);
   /* Blocks until completed, then releases the request. An inactive request is a no-op. */
@@ -50,8 +52,8 @@ struct flr_comm {
   const flr_comm_ops *ops;
   int rank, size;             /* of the job */
   int local_rank, local_size; /* among the ranks that share this host's memory */
-  int waiting;                /* 1 while a caller is blocked in a collective: it waits for others and is not itself silent. Atomic */
-  int owns_launch;            /* 1: flr_launch_start began MPI for it, flr_launch_finish ends MPI with it */
+  int waiting;     /* 1 while a caller is blocked in a collective: it waits for others and is not itself silent. Atomic */
+  int owns_launch; /* 1: flr_launch_start began MPI for it, flr_launch_finish ends MPI with it */
   char host[64];
 };
 
@@ -60,23 +62,25 @@ flr_status flr_comm_self_create(flr_comm **out);
 /* Open MPI over MPI_COMM_WORLD; MPI must be initialised with MPI_THREAD_MULTIPLE (launch.h). Collective. */
 flr_status flr_comm_mpi_create(flr_comm **out);
 
-/* Checked, dispatching calls; NULL and range mistakes are FLR_ERROR_INTERNAL. Semantics as in the table. Collective, but test. */
+/* Checked, dispatching calls; NULL and range mistakes are FLR_ERROR_INTERNAL. Semantics as in the table. Collective, but test.
+ */
 flr_status flr_comm_all_reduce_begin(flr_comm *comm, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
                                      flr_comm_request *request);
-flr_status flr_comm_broadcast_begin(flr_comm *comm, flr_comm_lane lane, void *buffer, size_t bytes, int root, flr_comm_request *request);
+flr_status flr_comm_broadcast_begin(flr_comm *comm, flr_comm_lane lane, void *buffer, size_t bytes, int root,
+                                    flr_comm_request *request);
 flr_status flr_comm_test(flr_comm *comm, flr_comm_request *request, int *done);
 flr_status flr_comm_wait(flr_comm *comm, flr_comm_request *request);
 flr_status flr_comm_barrier(flr_comm *comm);
 flr_status flr_comm_all_gather(flr_comm *comm, const void *in, void *out, size_t bytes);
-flr_status flr_comm_exchange(flr_comm *comm, const float *send, const int64_t *send_count, const int64_t *send_offset, float *recv,
-                             const int64_t *recv_count, const int64_t *recv_offset);
+flr_status flr_comm_exchange(flr_comm *comm, const float *send, const int64_t *send_count, const int64_t *send_offset,
+                             float *recv, const int64_t *recv_count, const int64_t *recv_offset);
 /* begin + wait on the control lane. */
 flr_status flr_comm_all_reduce(flr_comm *comm, void *buffer, int64_t count, flr_comm_type type);
 flr_status flr_comm_broadcast(flr_comm *comm, void *buffer, size_t bytes, int root);
 
-/* Makes all ranks leave a rank-local phase the same way: returns FLR_OK when every rank passed FLR_OK, else the status of the lowest
-   failing rank, with that rank's message ("rank 2 (host): ..." in front when not all ranks share it) as this thread's message on
-   every rank. Collective. */
+/* Makes all ranks leave a rank-local phase the same way: returns FLR_OK when every rank passed FLR_OK, else the status of the
+   lowest failing rank, with that rank's message ("rank 2 (host): ..." in front when not all ranks share it) as this thread's
+   message on every rank. Collective. */
 flr_status flr_comm_agree(flr_comm *comm, flr_status local);
 
 /* As the table's abort. Not collective. */

@@ -17,9 +17,7 @@ typedef struct mpi_comm {
 
 _Static_assert(sizeof(MPI_Request) <= sizeof(void *[2]), "an MPI_Request fits in a request's handle");
 
-static mpi_comm *of(const flr_comm *comm) {
-  return (mpi_comm *)(uintptr_t)comm;
-}
+static mpi_comm *of(const flr_comm *comm) { return (mpi_comm *)(uintptr_t)comm; }
 
 flr_status flr_mpi_failed(int code, const char *expression) {
   char text[MPI_MAX_ERROR_STRING] = "";

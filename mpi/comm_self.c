@@ -58,9 +58,7 @@ static void abort_job(flr_comm *comm, int exit_code) {
   _exit(exit_code);
 }
 
-static void destroy(flr_comm *comm) {
-  flr_free(comm);
-}
+static void destroy(flr_comm *comm) { flr_free(comm); }
 
 static const flr_comm_ops self_ops = {.name = "self",
                                       .all_reduce_begin = all_reduce_begin,

@@ -20,13 +20,13 @@ int flr_launch_detected(void) {
 int flr_launch_rank(void) {
   static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", NULL};
   const char *rank = first_of(names);
-  return rank ? atoi(rank) : 0;
+  return rank ? (int)strtol(rank, NULL, 10) : 0;
 }
 
 static int launched_size(void) {
   static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", NULL};
   const char *size = first_of(names);
-  return size ? atoi(size) : 1;
+  return size ? (int)strtol(size, NULL, 10) : 1;
 }
 
 /* Uses the MPI that is running (a program or test may have started it), else starts it. */

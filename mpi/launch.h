@@ -5,17 +5,18 @@
 #include "core/status.h"
 #include "mpi/comm.h"
 
-/* 1 when this process was started by mpirun, srun or another launcher of several ranks (OMPI_COMM_WORLD_SIZE, PMIX_RANK, PMI_RANK,
-   SLURM_PROCID with SLURM_STEP_NUM_TASKS..). Needs no MPI. */
+/* 1 when this process was started by mpirun, srun or another launcher of several ranks (OMPI_COMM_WORLD_SIZE, PMIX_RANK,
+   PMI_RANK, SLURM_PROCID with SLURM_STEP_NUM_TASKS..). Needs no MPI. */
 int flr_launch_detected(void);
 
 /* The rank as the launcher's environment tells it, before MPI is started; 0 without a launcher. Used so that only rank 0 prints
    usage errors. */
 int flr_launch_rank(void);
 
-/* MPI that the caller has already started is used and left running at the end. Opens the comm named by `kind` ("auto": mpi under a launcher, else self; "mpi"; "self"): initialises MPI with
-   MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors: FLR_ERROR_UNAVAILABLE (nccl: says what is missing), FLR_ERROR_USAGE (self under a
-   launcher of several ranks). Collective. *out is destroyed by flr_launch_finish. */
+/* MPI that the caller has already started is used and left running at the end. Opens the comm named by `kind` ("auto": mpi
+   under a launcher, else self; "mpi"; "self"): initialises MPI with MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors:
+   FLR_ERROR_UNAVAILABLE (nccl: says what is missing), FLR_ERROR_USAGE (self under a launcher of several ranks). Collective.
+   *out is destroyed by flr_launch_finish. */
 flr_status flr_launch_start(flr_comm **out, const char *kind);
 
 /* Destroys the comm (NULL allowed) and finalises MPI if flr_launch_start began it. Collective. */

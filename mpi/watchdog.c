@@ -83,12 +83,8 @@ static void end_job(const flr_watchdog *w, int rank, const heartbeat *last, doub
   flr_comm_abort(w->comm, FLR_ERROR_PEER);
 }
 
-static int first_peer(const flr_watchdog *w) {
-  return w->comm->rank == 0 ? 1 : 0;
-}
-static int last_peer(const flr_watchdog *w) {
-  return w->comm->rank == 0 ? w->comm->size - 1 : 0;
-}
+static int first_peer(const flr_watchdog *w) { return w->comm->rank == 0 ? 1 : 0; }
+static int last_peer(const flr_watchdog *w) { return w->comm->rank == 0 ? w->comm->size - 1 : 0; }
 
 static void send_heartbeats(flr_watchdog *w, double now) {
   const heartbeat own = own_state(w, now);

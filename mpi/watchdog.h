@@ -10,16 +10,16 @@
 
 typedef struct flr_watchdog flr_watchdog;
 
-/* Starts the watchdog thread of this rank. Ranks exchange heartbeats over their own MPI communicator (MPI_THREAD_MULTIPLE), several
-   times within `timeout_seconds`. The job is ended with exit code 76 and one line on standard error (from whichever rank notices,
-   once) when a rank's process answers no heartbeat for that long (stopped, swapped out, host gone), or when no beat of any rank
-   has come for that long (everybody waits for a rank that does not come: named is the rank whose step is furthest behind).
-   timeout_seconds <= 0 or a single rank without a launcher: *out is a watchdog that does nothing (a single rank still notices
-   its own silence). Collective. */
+/* Starts the watchdog thread of this rank. Ranks exchange heartbeats over their own MPI communicator (MPI_THREAD_MULTIPLE),
+   several times within `timeout_seconds`. The job is ended with exit code 76 and one line on standard error (from whichever
+   rank notices, once) when a rank's process answers no heartbeat for that long (stopped, swapped out, host gone), or when no
+   beat of any rank has come for that long (everybody waits for a rank that does not come: named is the rank whose step is
+   furthest behind). timeout_seconds <= 0 or a single rank without a launcher: *out is a watchdog that does nothing (a single
+   rank still notices its own silence). Collective. */
 flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout_seconds);
 
-/* Says that this rank is alive and where it is; `phase` is a string literal ("sweep", "train", "evaluate", "write", "load"). Cheap
-   (two atomic stores), callable from the training thread at every step. NULL: nothing. */
+/* Says that this rank is alive and where it is; `phase` is a string literal ("sweep", "train", "evaluate", "write", "load").
+   Cheap (two atomic stores), callable from the training thread at every step. NULL: nothing. */
 void flr_watchdog_beat(flr_watchdog *watchdog, const char *phase, int64_t step);
 
 /* Ends the thread. Collective: every rank calls it, and none is taken for silent because it stopped first. NULL allowed. */

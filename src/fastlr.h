@@ -17,64 +17,64 @@ extern "C" {
    flr_config_init, changed by flr_config_set, checked as a whole by flr_config_check. */
 typedef struct flr_config {
   /* data */
-  char *data;                        /* "digits" */
+  char *data; /* "digits" */
   char *x_path, *y_path, *valid_x_path, *valid_y_path;
-  char *axis_order;                  /* "nhwc" */
-  double valid_fraction;             /* NAN: 0.2 when the file has no validation split */
-  char *normalize;                   /* "auto" */
-  char *order;                       /* "shuffled" */
-  int drop_last;                     /* 1 */
-  int64_t workers, prefetch;         /* -1: fits the cores */
+  char *axis_order;          /* "nhwc" */
+  double valid_fraction;     /* NAN: 0.2 when the file has no validation split */
+  char *normalize;           /* "auto" */
+  char *order;               /* "shuffled" */
+  int drop_last;             /* 1 */
+  int64_t workers, prefetch; /* -1: fits the cores */
   /* model */
-  char *model;                       /* NULL: by the data */
-  char *hidden;                      /* "256,128" */
-  char *stem;                        /* "auto" */
-  double dropout;                    /* 0 */
+  char *model;    /* NULL: by the data */
+  char *hidden;   /* "256,128" */
+  char *stem;     /* "auto" */
+  double dropout; /* 0 */
   char *init_weights;
-  int init_head;                     /* 1 */
+  int init_head; /* 1 */
   /* optimisation */
-  int64_t batch;                     /* 64, global */
-  int64_t epochs, steps;             /* 10; steps -1: from the epochs */
-  char *policy;                      /* "one-cycle" */
-  char *lr;                          /* "auto" or the per-group forms */
-  char *pick;                        /* "minimum" */
+  int64_t batch;                           /* 64, global */
+  int64_t epochs, steps;                   /* 10; steps -1: from the epochs */
+  char *policy;                            /* "one-cycle" */
+  char *lr;                                /* "auto" or the per-group forms */
+  char *pick;                              /* "minimum" */
   double div_factor, pct_start, final_div; /* NAN: the policy's own */
-  char *moms;                        /* NULL: the policy's own */
-  char *optimizer;                   /* "adam" */
-  double weight_decay;               /* NAN: 1e-2, 0 for sgd */
-  char *wd_mode;                     /* "decoupled" */
-  int bn_wd;                         /* 1 */
-  double sqr_mom, eps;               /* 0.99, 1e-5 */
-  uint64_t seed;                     /* 1 */
+  char *moms;                              /* NULL: the policy's own */
+  char *optimizer;                         /* "adam" */
+  double weight_decay;                     /* NAN: 1e-2, 0 for sgd */
+  char *wd_mode;                           /* "decoupled" */
+  int bn_wd;                               /* 1 */
+  double sqr_mom, eps;                     /* 0.99, 1e-5 */
+  uint64_t seed;                           /* 1 */
   /* sweep */
-  char *sweep_start, *sweep_end;     /* "1e-7", "10": per-group forms */
-  int64_t sweep_iters;               /* 100 */
+  char *sweep_start, *sweep_end;            /* "1e-7", "10": per-group forms */
+  int64_t sweep_iters;                      /* 100 */
   double sweep_beta, sweep_stop, sweep_mom; /* 0.98, 4, 0.9 */
-  char *sweep_mode;                  /* "exp" */
-  int sweep_inclusive;               /* 0 */
-  int64_t trim_start, trim_end;      /* -1: 10 % of the points; 5 */
-  double smooth;                     /* suggest: 0 */
+  char *sweep_mode;                         /* "exp" */
+  int sweep_inclusive;                      /* 0 */
+  int64_t trim_start, trim_end;             /* -1: 10 % of the points; 5 */
+  double smooth;                            /* suggest: 0 */
   /* run */
-  char *out;                         /* NULL: runs/<time>-<model> */
-  char *backend, *comm;              /* "auto" */
-  int64_t threads;                   /* -1: fits the cores */
-  int64_t shards;                    /* -1: the rank count */
-  int deterministic;                 /* 0 */
-  double watchdog;                   /* 120 seconds; 0: off */
-  int64_t log_every;                 /* steps between `step` lines; 10 */
+  char *out;            /* NULL: runs/<time>-<model> */
+  char *backend, *comm; /* "auto" */
+  int64_t threads;      /* -1: fits the cores */
+  int64_t shards;       /* -1: the rank count */
+  int deterministic;    /* 0 */
+  double watchdog;      /* 120 seconds; 0: off */
+  int64_t log_every;    /* steps between `step` lines; 10 */
   int quiet, verbose;
-  char *plot;                        /* "auto", "none", "terminal" */
+  char *plot; /* "auto", "none", "terminal" */
   /* outputs and other commands */
   int json, csv;
-  int64_t groups;                    /* schedule: 1 */
-  char *split;                       /* eval: "valid" */
+  int64_t groups; /* schedule: 1 */
+  char *split;    /* eval: "valid" */
 } flr_config;
 
 /* Fills in the defaults. The caller clears it. Not collective. */
 flr_status flr_config_init(flr_config *out);
 void flr_config_clear(flr_config *config);
-/* Sets the option `name` (CLI.md's long name without dashes) from its text. Errors: FLR_ERROR_USAGE naming option, value and what is
-   allowed. Not collective. */
+/* Sets the option `name` (CLI.md's long name without dashes) from its text. Errors: FLR_ERROR_USAGE naming option, value and
+   what is allowed. Not collective. */
 flr_status flr_config_set(flr_config *config, const char *name, const char *value);
 /* Reads an INI file of long names. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_USAGE with file and line. Not collective. */
 flr_status flr_config_load(flr_config *config, const char *path);
@@ -82,7 +82,8 @@ flr_status flr_config_load(flr_config *config, const char *path);
 flr_status flr_config_load_text(flr_config *config, const char *text, const char *origin);
 /* Finds options that contradict each other. Errors: FLR_ERROR_USAGE naming both. Not collective. */
 flr_status flr_config_check(const flr_config *config);
-/* The effective configuration as INI text, one `name = value` per option that has a value; owned by the caller, flr_config_free_text. */
+/* The effective configuration as INI text, one `name = value` per option that has a value; owned by the caller,
+ * flr_config_free_text. */
 flr_status flr_config_text(char **out, const flr_config *config);
 void flr_config_free_text(char *text);
 
@@ -109,8 +110,8 @@ typedef struct flr_sweep_result {
   const double *lr, *loss, *smooth;
   const char *verdict; /* "finished", "diverged", "nonfinite" */
   flr_sweep_suggestion suggestions[FLR_SWEEP_SUGGESTIONS];
-  const char *picked;  /* the name that --pick asked for */
-  double picked_lr;    /* NAN when it could not be made */
+  const char *picked; /* the name that --pick asked for */
+  double picked_lr;   /* NAN when it could not be made */
 } flr_sweep_result;
 
 typedef struct flr_fit_result {
@@ -119,17 +120,19 @@ typedef struct flr_fit_result {
   double seconds, samples_per_second;
 } flr_fit_result;
 
-/* Of one split. confusion: [classes, classes], row = label, column = predicted; owned by the session until its next evaluation. */
+/* Of one split. confusion: [classes, classes], row = label, column = predicted; owned by the session until its next evaluation.
+ */
 typedef struct flr_eval_result {
   int64_t samples, classes;
   double loss, error_rate, accuracy;
   const int64_t *confusion;
 } flr_eval_result;
 
-/* Starts (or joins) the ranks, opens data, builds the model, prepares every operation. With `checkpoint` not NULL the weights come from it
-   (eval). Errors carry the exit code of CLI.md; every rank gets the same status. Collective. *out is owned by the caller, also
-   after an error (it then knows the rank; NULL only when memory is exhausted). */
-flr_status flr_session_create(flr_session **out, const flr_config *config, const flr_session_report *report, const char *checkpoint);
+/* Starts (or joins) the ranks, opens data, builds the model, prepares every operation. With `checkpoint` not NULL the weights
+   come from it (eval). Errors carry the exit code of CLI.md; every rank gets the same status. Collective. *out is owned by the
+   caller, also after an error (it then knows the rank; NULL only when memory is exhausted). */
+flr_status flr_session_create(flr_session **out, const flr_config *config, const flr_session_report *report,
+                              const char *checkpoint);
 /* This process's rank and the number of ranks. Not collective. */
 int flr_session_rank(const flr_session *session);
 int flr_session_size(const flr_session *session);

@@ -29,15 +29,15 @@ typedef struct flr_step_values {
 
 /* What the loss op adds up; in the backend's memory space, cleared by the caller with fill. */
 typedef struct flr_loss_result {
-  double loss_sum;   /* of per-sample losses that are finite */
+  double loss_sum; /* of per-sample losses that are finite */
   double loss_sq_sum;
   int64_t count;     /* samples seen */
   int64_t correct;   /* samples whose largest logit is the label's (first of equals) */
   int64_t nonfinite; /* samples whose loss is not finite */
 } flr_loss_result;
 
-/* Arguments of forward and backward; what an op does not use stays NULL. Pointers are in the backend's memory space; tensors have
-   the descriptions the op was prepared with (gradients have the description of the tensor they belong to). */
+/* Arguments of forward and backward; what an op does not use stays NULL. Pointers are in the backend's memory space; tensors
+   have the descriptions the op was prepared with (gradients have the description of the tensor they belong to). */
 typedef struct flr_op_args {
   const void *src, *src2; /* inputs */
   void *dst;              /* output */
@@ -45,16 +45,16 @@ typedef struct flr_op_args {
   const float *bias;      /* [out] or batch_norm's shift [c] */
   float *running_mean;    /* batch_norm: read in evaluation, updated in training; NULL in training: not updated */
   float *running_var;
-  void *diff_dst;         /* gradient of dst; backward may overwrite it: nobody reads it afterwards */
-  void *diff_src;         /* gradient of src, overwritten; NULL: not wanted */
+  void *diff_dst; /* gradient of dst; backward may overwrite it: nobody reads it afterwards */
+  void *diff_src; /* gradient of src, overwritten; NULL: not wanted */
   void *diff_src2;
-  float *diff_weight;     /* gradient of weight; NULL: not wanted */
+  float *diff_weight; /* gradient of weight; NULL: not wanted */
   float *diff_bias;
-  int accumulate;         /* 1: diff_weight and diff_bias are added to, 0: overwritten */
-  const int32_t *labels;  /* loss: [n], each in 0..c-1 */
-  flr_loss_result *result; /* loss: added to */
-  void *saved;            /* op->saved_bytes that live from forward to backward of the same batch */
-  void *scratch;          /* op->scratch_bytes, free between calls */
+  int accumulate;                /* 1: diff_weight and diff_bias are added to, 0: overwritten */
+  const int32_t *labels;         /* loss: [n], each in 0..c-1 */
+  flr_loss_result *result;       /* loss: added to */
+  void *saved;                   /* op->saved_bytes that live from forward to backward of the same batch */
+  void *scratch;                 /* op->scratch_bytes, free between calls */
   const flr_step_values *values; /* loss, dropout */
 } flr_op_args;
 
@@ -74,7 +74,7 @@ enum { FLR_NEEDS_SRC = 1, FLR_NEEDS_DST = 2, FLR_NEEDS_SRC2 = 4 };
 struct flr_op {
   const flr_op_methods *methods;
   flr_backend *backend;
-  flr_tensor_desc dst;   /* with the layout the op prefers */
+  flr_tensor_desc dst; /* with the layout the op prefers */
   size_t saved_bytes;
   size_t scratch_bytes;
   unsigned backward_needs; /* FLR_NEEDS_* */
@@ -83,9 +83,9 @@ struct flr_op {
 
 typedef struct flr_conv2d_settings {
   int64_t out_channels, kernel_h, kernel_w, stride, pad; /* kernel 1..7; stride >= 1; the same pad on all four sides */
-  int bias;          /* 1: has a bias */
-  int training;      /* 0: backward will never be called */
-  int need_diff_src; /* 0: the input needs no gradient (first layer) */
+  int bias;                                              /* 1: has a bias */
+  int training;                                          /* 0: backward will never be called */
+  int need_diff_src;                                     /* 0: the input needs no gradient (first layer) */
 } flr_conv2d_settings;
 
 typedef struct flr_linear_settings {
@@ -94,8 +94,8 @@ typedef struct flr_linear_settings {
   int training, need_diff_src;
 } flr_linear_settings;
 
-/* y = scale * (x - mean) / sqrt(var + epsilon) + shift per channel, var biased; running = (1-m) running + m batch with the unbiased
-   var (Ioffe, Szegedy 2015, as torch's BatchNorm2d). */
+/* y = scale * (x - mean) / sqrt(var + epsilon) + shift per channel, var biased; running = (1-m) running + m batch with the
+   unbiased var (Ioffe, Szegedy 2015, as torch's BatchNorm2d). */
 typedef struct flr_batch_norm_settings {
   double epsilon, momentum; /* torch: 1e-5, 0.1 */
   int relu;                 /* 1: ReLU fused behind it */
@@ -135,8 +135,8 @@ typedef struct flr_input_settings {
   const float *mean, *inverse_std; /* [c], copied at preparation; NULL: 0 and 1 */
 } flr_input_settings;
 
-/* Softmax cross-entropy of dense logits [n,1,1,c] against labels. forward: adds to *result, writes class probabilities to dst when it
-   is not NULL. backward: diff_src = (softmax - onehot) * values->grad_scale; needs forward's saved memory. */
+/* Softmax cross-entropy of dense logits [n,1,1,c] against labels. forward: adds to *result, writes class probabilities to dst
+   when it is not NULL. backward: diff_src = (softmax - onehot) * values->grad_scale; needs forward's saved memory. */
 typedef struct flr_loss_settings {
   double label_smoothing; /* 0 */
   int training;
@@ -145,8 +145,8 @@ typedef struct flr_loss_settings {
 /* One range of the flat buffer that shares group and decay. */
 typedef struct flr_update_range {
   int64_t offset, count;
-  int group;     /* index into values->lr */
-  double decay;  /* weight decay of the range */
+  int group;    /* index into values->lr */
+  double decay; /* weight decay of the range */
 } flr_update_range;
 
 typedef enum flr_update_kind { FLR_UPDATE_SGD, FLR_UPDATE_ADAM } flr_update_kind;
@@ -187,8 +187,10 @@ struct flr_backend_ops {
   flr_status (*batch_norm)(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src);
   flr_status (*relu)(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
   flr_status (*pool2d)(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
-  flr_status (*global_average_pool)(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src); /* dst [n,1,1,c] dense */
-  flr_status (*add)(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src, const flr_tensor_desc *src2);
+  flr_status (*global_average_pool)(flr_backend *, flr_op **out, int training,
+                                    const flr_tensor_desc *src); /* dst [n,1,1,c] dense */
+  flr_status (*add)(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src,
+                    const flr_tensor_desc *src2);
   flr_status (*dropout)(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);
   flr_status (*shortcut)(flr_backend *, flr_op **out, const flr_shortcut_settings *, const flr_tensor_desc *src);
   flr_status (*input)(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
@@ -198,7 +200,8 @@ struct flr_backend_ops {
   flr_status (*update)(flr_backend *, const flr_update *);
   flr_status (*axpy)(flr_backend *, int64_t n, double alpha, const float *x, float *y); /* y += alpha x */
   flr_status (*scale)(flr_backend *, int64_t n, double alpha, float *x);                /* x *= alpha */
-  flr_status (*sum_of_squares)(flr_backend *, int64_t n, const float *x, double *out);  /* in double; *out in the backend's space */
+  flr_status (*sum_of_squares)(flr_backend *, int64_t n, const float *x,
+                               double *out); /* in double; *out in the backend's space */
 
   void (*destroy)(flr_backend *);
 };
@@ -221,8 +224,8 @@ typedef struct flr_backend_options {
 flr_status flr_backend_create(flr_backend **out, const char *name, const flr_backend_options *options);
 void flr_backend_destroy(flr_backend *backend);
 
-/* The i-th backend this build knows: its name (NULL past the last) and, into `reason` (may be NULL), "" when it works here or why
-   it does not. */
+/* The i-th backend this build knows: its name (NULL past the last) and, into `reason` (may be NULL), "" when it works here or
+   why it does not. */
 const char *flr_backend_list(int i, char *reason, size_t size);
 
 /* Checked dispatch of the preparations: shapes, ranges and dtypes are checked here once for all implementations
@@ -233,7 +236,8 @@ flr_status flr_backend_batch_norm(flr_backend *, flr_op **out, const flr_batch_n
 flr_status flr_backend_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_backend_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
-flr_status flr_backend_add(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src, const flr_tensor_desc *src2);
+flr_status flr_backend_add(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src,
+                           const flr_tensor_desc *src2);
 flr_status flr_backend_dropout(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_shortcut(flr_backend *, flr_op **out, const flr_shortcut_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_input(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
@@ -244,15 +248,25 @@ flr_status flr_op_forward(flr_op *op, const flr_op_args *args);
 flr_status flr_op_backward(flr_op *op, const flr_op_args *args);
 void flr_op_destroy(flr_op *op);
 
-static inline flr_status flr_backend_alloc(flr_backend *b, flr_buffer *out, size_t bytes) { return b->ops->alloc(b, out, bytes); }
-static inline flr_status flr_backend_alloc_host(flr_backend *b, flr_buffer *out, size_t bytes) { return b->ops->alloc_host(b, out, bytes); }
-static inline flr_status flr_backend_upload(flr_backend *b, void *d, const void *s, size_t n) { return b->ops->upload(b, d, s, n); }
-static inline flr_status flr_backend_download(flr_backend *b, void *d, const void *s, size_t n) { return b->ops->download(b, d, s, n); }
+static inline flr_status flr_backend_alloc(flr_backend *b, flr_buffer *out, size_t bytes) {
+  return b->ops->alloc(b, out, bytes);
+}
+static inline flr_status flr_backend_alloc_host(flr_backend *b, flr_buffer *out, size_t bytes) {
+  return b->ops->alloc_host(b, out, bytes);
+}
+static inline flr_status flr_backend_upload(flr_backend *b, void *d, const void *s, size_t n) {
+  return b->ops->upload(b, d, s, n);
+}
+static inline flr_status flr_backend_download(flr_backend *b, void *d, const void *s, size_t n) {
+  return b->ops->download(b, d, s, n);
+}
 static inline flr_status flr_backend_copy(flr_backend *b, void *d, const void *s, size_t n) { return b->ops->copy(b, d, s, n); }
 static inline flr_status flr_backend_fill(flr_backend *b, void *d, int v, size_t n) { return b->ops->fill(b, d, v, n); }
 static inline flr_status flr_backend_synchronize(flr_backend *b) { return b->ops->synchronize(b); }
 static inline flr_status flr_backend_update(flr_backend *b, const flr_update *u) { return b->ops->update(b, u); }
-static inline flr_status flr_backend_axpy(flr_backend *b, int64_t n, double a, const float *x, float *y) { return b->ops->axpy(b, n, a, x, y); }
+static inline flr_status flr_backend_axpy(flr_backend *b, int64_t n, double a, const float *x, float *y) {
+  return b->ops->axpy(b, n, a, x, y);
+}
 static inline flr_status flr_backend_scale(flr_backend *b, int64_t n, double a, float *x) { return b->ops->scale(b, n, a, x); }
 static inline flr_status flr_backend_sum_of_squares(flr_backend *b, int64_t n, const float *x, double *out) {
   return b->ops->sum_of_squares(b, n, x, out);

@@ -8,7 +8,8 @@
 /* Start value of a chain of flr_hash calls. */
 #define FLR_HASH_START 0x243F6A8885A308D3ull
 
-/* Continues the hash `seed` over bytes; equal bytes in equal pieces give equal hashes on every machine of one byte order. Pure. */
+/* Continues the hash `seed` over bytes; equal bytes in equal pieces give equal hashes on every machine of one byte order. Pure.
+ */
 uint64_t flr_hash(uint64_t seed, const void *data, size_t bytes);
 
 #endif

@@ -28,8 +28,6 @@ flr_status flr_multiply(int64_t *out, int64_t a, int64_t b);
 flr_status flr_to_int(int *out, int64_t value, const char *what);
 
 /* bytes rounded up to a multiple of FLR_ALIGNMENT. */
-static inline size_t flr_align_up(size_t bytes) {
-  return (bytes + (FLR_ALIGNMENT - 1)) & ~(size_t)(FLR_ALIGNMENT - 1);
-}
+static inline size_t flr_align_up(size_t bytes) { return (bytes + (FLR_ALIGNMENT - 1)) & ~(size_t)(FLR_ALIGNMENT - 1); }
 
 #endif

@@ -6,10 +6,10 @@
 
 /* Streams keep uses of one seed apart. Values are part of the stored format: append, never renumber. */
 typedef enum flr_rng_stream {
-  FLR_STREAM_INIT = 1,      /* + parameter index in the high bits, see flr_rng_key */
-  FLR_STREAM_SHUFFLE = 2,   /* training order */
-  FLR_STREAM_SWEEP = 3,     /* the sweep's own order */
-  FLR_STREAM_SPLIT = 4,     /* validation split */
+  FLR_STREAM_INIT = 1,    /* + parameter index in the high bits, see flr_rng_key */
+  FLR_STREAM_SHUFFLE = 2, /* training order */
+  FLR_STREAM_SWEEP = 3,   /* the sweep's own order */
+  FLR_STREAM_SPLIT = 4,   /* validation split */
   FLR_STREAM_DROPOUT = 5,
   FLR_STREAM_AUGMENT = 6,
   FLR_STREAM_SYNTHETIC = 7

@@ -29,6 +29,4 @@ flr_status flr_fail(flr_status status, const char *format, ...) {
 
 const char *flr_status_message(void) { return message; }
 
-void flr_status_set_message(const char *text) {
-  (void)snprintf(message, sizeof message, "%s", text ? text : "");
-}
+void flr_status_set_message(const char *text) { (void)snprintf(message, sizeof message, "%s", text ? text : ""); }

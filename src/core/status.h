@@ -7,16 +7,16 @@ extern "C" {
 #endif
 
 /* name, value, text. The values are the exit codes of the program (CLI.md); 0 is success. */
-#define FLR_STATUS_LIST(X)                                      \
-  X(FLR_OK, 0, "done")                                          \
-  X(FLR_ERROR_DIVERGED, 3, "training diverged")                 \
-  X(FLR_ERROR_USAGE, 64, "wrong usage")                         \
-  X(FLR_ERROR_DATA, 65, "bad data")                             \
-  X(FLR_ERROR_NO_INPUT, 66, "no input")                         \
+#define FLR_STATUS_LIST(X)                                              \
+  X(FLR_OK, 0, "done")                                                  \
+  X(FLR_ERROR_DIVERGED, 3, "training diverged")                         \
+  X(FLR_ERROR_USAGE, 64, "wrong usage")                                 \
+  X(FLR_ERROR_DATA, 65, "bad data")                                     \
+  X(FLR_ERROR_NO_INPUT, 66, "no input")                                 \
   X(FLR_ERROR_UNAVAILABLE, 69, "a needed device or library is missing") \
-  X(FLR_ERROR_INTERNAL, 70, "internal error")                   \
-  X(FLR_ERROR_IO, 74, "input or output failed")                 \
-  X(FLR_STOPPED, 75, "stopped early with a good checkpoint")    \
+  X(FLR_ERROR_INTERNAL, 70, "internal error")                           \
+  X(FLR_ERROR_IO, 74, "input or output failed")                         \
+  X(FLR_STOPPED, 75, "stopped early with a good checkpoint")            \
   X(FLR_ERROR_PEER, 76, "another rank failed or fell silent")
 
 typedef enum flr_status {
@@ -40,9 +40,9 @@ const char *flr_status_message(void);
 void flr_status_set_message(const char *message);
 
 /* Returns from the calling function when `call` fails. */
-#define FLR_TRY(call)                       \
-  do {                                      \
-    const flr_status flr_try_ = (call);     \
+#define FLR_TRY(call)                        \
+  do {                                       \
+    const flr_status flr_try_ = (call);      \
     if (flr_try_ != FLR_OK) return flr_try_; \
   } while (0)
 

@@ -24,9 +24,10 @@ typedef struct flr_executor_options {
   double label_smoothing;
 } flr_executor_options;
 
-/* Prepares every op for every plan; all plans share one arena (the largest plan's peak). Graph and backend are borrowed and must
-   outlive it. *out is owned by the caller. Not collective. */
-flr_status flr_executor_create(flr_executor **out, const flr_graph *graph, flr_backend *backend, const flr_executor_options *options);
+/* Prepares every op for every plan; all plans share one arena (the largest plan's peak). Graph and backend are borrowed and
+   must outlive it. *out is owned by the caller. Not collective. */
+flr_status flr_executor_create(flr_executor **out, const flr_graph *graph, flr_backend *backend,
+                               const flr_executor_options *options);
 void flr_executor_destroy(flr_executor *executor);
 
 /* Bytes of the arena: activations, gradients, saved and scratch memory at the peak. */
@@ -34,27 +35,29 @@ size_t flr_executor_arena_bytes(const flr_executor *executor);
 
 /* One shard's work. Device pointers in the backend's space. */
 typedef struct flr_executor_io {
-  int64_t batch;                  /* one of the plans'; >= 1 */
-  const void *input;              /* [batch, h, w, c] dense, input_dtype */
-  const int32_t *labels;          /* [batch] */
-  const float *params;            /* flat */
-  float *states;                  /* flat batch norm statistics of this shard: updated in training, read in evaluation */
-  float *gradients;               /* flat, backward only */
-  int accumulate;                 /* backward: 1 adds to gradients, 0 overwrites them */
+  int64_t batch;         /* one of the plans'; >= 1 */
+  const void *input;     /* [batch, h, w, c] dense, input_dtype */
+  const int32_t *labels; /* [batch] */
+  const float *params;   /* flat */
+  float *states;         /* flat batch norm statistics of this shard: updated in training, read in evaluation */
+  float *gradients;      /* flat, backward only */
+  int accumulate;        /* backward: 1 adds to gradients, 0 overwrites them */
   const flr_step_values *values;
-  flr_loss_result *result;        /* added to */
-  float *probabilities;           /* [batch, classes], NULL: not wanted; evaluation only */
+  flr_loss_result *result; /* added to */
+  float *probabilities;    /* [batch, classes], NULL: not wanted; evaluation only */
 } flr_executor_io;
 
-/* Called during backward each time a layer is done: gradients[offset .. offset+count) are final (count may be 0: a chance to poll
-   communication). Layers come in reverse order and ranges tile the buffer from its end to its beginning, padding included. */
+/* Called during backward each time a layer is done: gradients[offset .. offset+count) are final (count may be 0: a chance to
+   poll communication). Layers come in reverse order and ranges tile the buffer from its end to its beginning, padding included.
+ */
 typedef flr_status (*flr_range_ready)(void *context, int64_t offset, int64_t count);
 
 /* Forward through the loss, in evaluation mode. */
 flr_status flr_executor_evaluate(flr_executor *executor, const flr_executor_io *io);
 /* Forward and loss in training mode, then backward; `ready` may be NULL. */
 flr_status flr_executor_train(flr_executor *executor, const flr_executor_io *io, flr_range_ready ready, void *context);
-/* The two halves of it, for callers that do something in between (the report's all-reduce): backward belongs to the last forward. */
+/* The two halves of it, for callers that do something in between (the report's all-reduce): backward belongs to the last
+ * forward. */
 flr_status flr_executor_forward(flr_executor *executor, const flr_executor_io *io);
 flr_status flr_executor_backward(flr_executor *executor, const flr_executor_io *io, flr_range_ready ready, void *context);
 

@@ -10,20 +10,20 @@ enum { FLR_NO_ITEM = -1 };
 
 /* Memory of a node's step, as indices into the plan's items. */
 typedef struct flr_node_memory {
-  int saved;             /* from forward to backward */
+  int saved;               /* from forward to backward */
   int diff_src, diff_src2; /* where backward writes; FLR_NO_ITEM: not wanted */
-  int add_src, add_src2; /* 1: diff_src is a temporary to be added to the tensor's gradient */
+  int add_src, add_src2;   /* 1: diff_src is a temporary to be added to the tensor's gradient */
 } flr_node_memory;
 
 typedef struct flr_plan {
   int64_t batch;
   int training;
   flr_op *input, *loss;
-  flr_op **ops;             /* [nodes] */
-  flr_tensor_desc *descs;   /* [nodes + 1] */
-  int *tensor_item;         /* [nodes + 1] */
-  int *gradient_item;       /* [nodes + 1], FLR_NO_ITEM: needs none */
-  flr_node_memory *memory;  /* [nodes] */
+  flr_op **ops;            /* [nodes] */
+  flr_tensor_desc *descs;  /* [nodes + 1] */
+  int *tensor_item;        /* [nodes + 1] */
+  int *gradient_item;      /* [nodes + 1], FLR_NO_ITEM: needs none */
+  flr_node_memory *memory; /* [nodes] */
   flr_memory_item *items;
   int item_count, item_limit;
   int scratch_item, loss_saved_item;

@@ -11,17 +11,17 @@ typedef struct flr_graph flr_graph;
 
 /* What a model is made for. */
 typedef struct flr_model_options {
-  const char *name;        /* --model, never "auto" here */
+  const char *name;                /* --model, never "auto" here */
   int64_t height, width, channels; /* features: 1, 1, D */
   int64_t classes;
-  const char *hidden;      /* mlp: "256,128" */
-  const char *stem;        /* "auto", "small", "imagenet" */
-  double dropout;          /* before the last linear; 0: none */
-  uint64_t seed;           /* dropout keys */
+  const char *hidden; /* mlp: "256,128" */
+  const char *stem;   /* "auto", "small", "imagenet" */
+  double dropout;     /* before the last linear; 0: none */
+  uint64_t seed;      /* dropout keys */
 } flr_model_options;
 
-/* Builds the model. Names as torchvision for ResNets. Errors: FLR_ERROR_USAGE naming what and what is allowed (the list of models for
-   an unknown name). *out is owned by the caller. Not collective. */
+/* Builds the model. Names as torchvision for ResNets. Errors: FLR_ERROR_USAGE naming what and what is allowed (the list of
+   models for an unknown name). *out is owned by the caller. Not collective. */
 flr_status flr_model_create(flr_graph **out, const flr_model_options *options);
 void flr_graph_destroy(flr_graph *graph);
 

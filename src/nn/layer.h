@@ -20,10 +20,10 @@ typedef struct flr_layer {
 /* Tensor 0 is the network's input; tensor i + 1 is what node i makes. */
 struct flr_node {
   const flr_layer *layer;
-  int src, src2;        /* tensors; src2 -1: one input */
-  int weight, bias;     /* parameters, -1: none */
-  int mean, var;        /* states, -1: none */
-  flr_shape shape;      /* of its output, n = 1 */
+  int src, src2;    /* tensors; src2 -1: one input */
+  int weight, bias; /* parameters, -1: none */
+  int mean, var;    /* states, -1: none */
+  flr_shape shape;  /* of its output, n = 1 */
   union {
     flr_conv2d_settings conv2d;
     flr_linear_settings linear;
@@ -43,12 +43,12 @@ struct flr_graph {
   int param_limit, state_limit;
 };
 
-/* Adds layers to a graph. The first failure sticks: later calls do nothing and return tensor 0, so models read as a list of layers and
-   the status is looked at once, at the end. Every layer function returns the number of the tensor it makes. */
+/* Adds layers to a graph. The first failure sticks: later calls do nothing and return tensor 0, so models read as a list of
+   layers and the status is looked at once, at the end. Every layer function returns the number of the tensor it makes. */
 typedef struct flr_builder {
   flr_graph *graph;
   flr_status status;
-  int group;              /* layer group of the parameters that follow */
+  int group; /* layer group of the parameters that follow */
   flr_init_kind conv_init, linear_init;
   const flr_model_options *options;
 } flr_builder;
@@ -56,7 +56,8 @@ typedef struct flr_builder {
 flr_shape flr_build_shape(const flr_builder *builder, int tensor);
 void flr_build_fail(flr_builder *builder, flr_status status);
 
-int flr_build_conv(flr_builder *builder, const char *name, int src, int64_t channels, int64_t kernel, int64_t stride, int64_t pad);
+int flr_build_conv(flr_builder *builder, const char *name, int src, int64_t channels, int64_t kernel, int64_t stride,
+                   int64_t pad);
 int flr_build_linear(flr_builder *builder, const char *name, int src, int64_t features, int relu);
 int flr_build_batch_norm(flr_builder *builder, const char *name, int src, int relu);
 int flr_build_relu(flr_builder *builder, int src);
@@ -67,10 +68,11 @@ int flr_build_shortcut(flr_builder *builder, int src, int64_t channels, int64_t 
 /* Nothing for probability 0. */
 int flr_build_dropout(flr_builder *builder, int src, double probability);
 
-/* For layer files: appends a node (tensor numbers and shape filled in), and its parameters and states; -1 or 0 after a failure. */
+/* For layer files: appends a node (tensor numbers and shape filled in), and its parameters and states; -1 or 0 after a failure.
+ */
 int flr_build_node(flr_builder *builder, const flr_node *node);
-int flr_build_param(flr_builder *builder, const char *layer, const char *name, flr_param_kind kind, flr_init_kind init, int64_t fan,
-                    double constant, int rank, const int64_t *dims);
+int flr_build_param(flr_builder *builder, const char *layer, const char *name, flr_param_kind kind, flr_init_kind init,
+                    int64_t fan, double constant, int rank, const int64_t *dims);
 int flr_build_state(flr_builder *builder, const char *layer, const char *name, int64_t count, double initial);
 
 #endif

@@ -15,9 +15,9 @@ typedef struct flr_memory_item {
 /* Makes the item alive at step too. */
 void flr_memory_item_extend(flr_memory_item *item, int step);
 
-/* Fills in the offsets so that items alive at the same step do not overlap: largest first, each at the lowest place that is free while it
-   lives (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020). *peak: bytes of the arena.
-   Not collective. */
+/* Fills in the offsets so that items alive at the same step do not overlap: largest first, each at the lowest place that is
+   free while it lives (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020). *peak: bytes of
+   the arena. Not collective. */
 flr_status flr_memory_plan(flr_memory_item *items, int count, size_t *peak);
 
 #endif

@@ -1,4 +1,5 @@
-/* The flat store of parameters: one f32 buffer ordered by layer, with names, shapes, groups; and the buffers (batch norm statistics). */
+/* The flat store of parameters: one f32 buffer ordered by layer, with names, shapes, groups; and the buffers (batch norm
+ * statistics). */
 #ifndef FLR_NN_PARAM_H
 #define FLR_NN_PARAM_H
 
@@ -20,22 +21,22 @@ typedef enum flr_param_kind {
 
 /* How it starts. */
 typedef enum flr_init_kind {
-  FLR_INIT_UNIFORM_FAN_IN,   /* U(-1/sqrt(fan_in), 1/sqrt(fan_in)): torch's default of conv and linear weights and biases */
-  FLR_INIT_KAIMING_FAN_OUT,  /* N(0, sqrt(2/fan_out)): torchvision's resnet convolutions */
-  FLR_INIT_KAIMING_FAN_IN,   /* N(0, sqrt(2/fan_in)) */
+  FLR_INIT_UNIFORM_FAN_IN,  /* U(-1/sqrt(fan_in), 1/sqrt(fan_in)): torch's default of conv and linear weights and biases */
+  FLR_INIT_KAIMING_FAN_OUT, /* N(0, sqrt(2/fan_out)): torchvision's resnet convolutions */
+  FLR_INIT_KAIMING_FAN_IN,  /* N(0, sqrt(2/fan_in)) */
   FLR_INIT_CONSTANT
 } flr_init_kind;
 
 typedef struct flr_param {
   char name[FLR_PARAM_NAME]; /* "layer1.0.conv1.weight" */
   flr_param_kind kind;
-  int64_t dims[4];           /* as in memory; unused trailing dims are 0 */
+  int64_t dims[4]; /* as in memory; unused trailing dims are 0 */
   int rank;
-  int64_t offset, count;     /* elements in the flat buffer; offsets are multiples of 16 */
-  int group;                 /* layer group, 0 nearest the input */
+  int64_t offset, count; /* elements in the flat buffer; offsets are multiples of 16 */
+  int group;             /* layer group, 0 nearest the input */
   flr_init_kind init;
-  double constant;           /* FLR_INIT_CONSTANT */
-  int64_t fan;               /* fan_in or fan_out as `init` wants */
+  double constant; /* FLR_INIT_CONSTANT */
+  int64_t fan;     /* fan_in or fan_out as `init` wants */
 } flr_param;
 
 /* A batch norm statistic: "bn1.running_mean", [c]. It lives in its own flat buffer, one copy per local shard. */

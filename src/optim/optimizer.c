@@ -139,13 +139,9 @@ flr_status flr_optimizer_step(flr_optimizer *optimizer, float *params, const flo
   return FLR_OK;
 }
 
-int64_t flr_optimizer_updates(const flr_optimizer *optimizer) {
-  return optimizer->updates;
-}
+int64_t flr_optimizer_updates(const flr_optimizer *optimizer) { return optimizer->updates; }
 
-void flr_optimizer_set_updates(flr_optimizer *optimizer, int64_t updates) {
-  optimizer->updates = updates;
-}
+void flr_optimizer_set_updates(flr_optimizer *optimizer, int64_t updates) { optimizer->updates = updates; }
 
 flr_status flr_optimizer_reset(flr_optimizer *optimizer) {
   for (int i = 0; i < optimizer->row->slot_count; ++i)
@@ -154,9 +150,7 @@ flr_status flr_optimizer_reset(flr_optimizer *optimizer) {
   return FLR_OK;
 }
 
-int flr_optimizer_slot_count(const flr_optimizer *optimizer) {
-  return optimizer->row->slot_count;
-}
+int flr_optimizer_slot_count(const flr_optimizer *optimizer) { return optimizer->row->slot_count; }
 
 const char *flr_optimizer_slot_name(const flr_optimizer *optimizer, int i) {
   return i >= 0 && i < optimizer->row->slot_count ? optimizer->row->slot_names[i] : NULL;

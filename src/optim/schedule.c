@@ -13,18 +13,12 @@ typedef struct policy_row {
   flr_rates (*at)(const flr_schedule_options *options, int64_t step);
 } policy_row;
 
-static double or_default(double value, double fallback) {
-  return isnan(value) ? fallback : value;
-}
+static double or_default(double value, double fallback) { return isnan(value) ? fallback : value; }
 
 /* From a at p = 0 to b at p = 1. */
-static double anneal_cosine(double a, double b, double p) {
-  return b + (a - b) / 2 * (1 + cos(M_PI * p));
-}
+static double anneal_cosine(double a, double b, double p) { return b + (a - b) / 2 * (1 + cos(M_PI * p)); }
 
-static int64_t at_least_one(int64_t steps) {
-  return steps < 1 ? 1 : steps;
-}
+static int64_t at_least_one(int64_t steps) { return steps < 1 ? 1 : steps; }
 
 /* fastai v1 never lets a phase be shorter than one step: without a warm-up step 0 still is at max / div_factor, step 1 at max.
  */
@@ -79,9 +73,7 @@ static const policy_row policies[] = {
 };
 enum { POLICY_COUNT = sizeof policies / sizeof policies[0] };
 
-const char *flr_schedule_policy_name(int i) {
-  return i >= 0 && i < POLICY_COUNT ? policies[i].name : NULL;
-}
+const char *flr_schedule_policy_name(int i) { return i >= 0 && i < POLICY_COUNT ? policies[i].name : NULL; }
 
 flr_schedule_options flr_schedule_options_defaults(void) {
   flr_schedule_options options = {.policy = policies[0].name,

@@ -17,9 +17,7 @@ flr_suggest_options flr_suggest_options_defaults(void) {
   return (flr_suggest_options){.trim_start = -1, .trim_end = DEFAULT_TRIM_END, .asked = 0};
 }
 
-static flr_suggestion nothing(flr_suggest_status status) {
-  return (flr_suggestion){.lr = NAN, .point = -1, .status = status};
-}
+static flr_suggestion nothing(flr_suggest_status status) { return (flr_suggestion){.lr = NAN, .point = -1, .status = status}; }
 
 static flr_suggestion at_point(const stretch *s, int64_t i) {
   return (flr_suggestion){.lr = s->lr[i], .point = s->first + i, .status = FLR_SUGGEST_OK};
@@ -95,9 +93,7 @@ static flr_suggestion suggest_slide(const stretch *s) {
   return at_point(s, found);
 }
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high) {
-  return value < low ? low : value > high ? high : value;
-}
+static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
 
 /* Trims both ends and cuts at the first loss that is not finite; *cut tells whether there was one. */
 static stretch keep(const double *lr, const double *loss, int64_t n, const flr_suggest_options *options, double *scratch,

@@ -20,8 +20,6 @@
 enum { PATH_ROOM = 4096, WORDS = 512, CHUNK = 65536, LARGEST_PICTURE = 64 << 20 };
 static const double patience = 20;
 
-extern char **environ;
-
 /* A running child and our ends of its three streams, -1 when closed. */
 typedef struct child {
   pid_t pid;

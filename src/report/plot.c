@@ -27,9 +27,7 @@ typedef struct frame {
   double left, right, low, high;
 } frame;
 
-int flr_plot_available(void) {
-  return flr_gnuplot_available();
-}
+int flr_plot_available(void) { return flr_gnuplot_available(); }
 
 static int shown(const flr_plot_curve *curve, double x, double y) {
   return isfinite(x) && isfinite(y) && (curve->linear_x || x > 0);
@@ -293,9 +291,7 @@ static void write_page(FILE *page, const char *plot, const flr_plot_curve *curve
       fprintf(page, "%*c  %s\n", TEXT_LEFT + 1, 'A' + i, curve->markers[i].label);
 }
 
-static int limit(int value, int low, int high) {
-  return value < low ? low : value > high ? high : value;
-}
+static int limit(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
 
 flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows) {
   const int below = (curve->marker_count < LETTERS ? curve->marker_count : LETTERS) + (curve->raw ? 1 : 0);

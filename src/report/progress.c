@@ -1,6 +1,7 @@
 /* The live line and its plain sibling. */
 #include "report/progress.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,8 +85,8 @@ static int terminal_columns(void) {
   struct winsize window = {0};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) return window.ws_col;
   const char *columns = getenv("COLUMNS");
-  const int value = columns ? atoi(columns) : 0;
-  return value > 0 ? value : DEFAULT_COLUMNS;
+  const long value = columns ? strtol(columns, NULL, 10) : 0;
+  return value > 0 && value < INT_MAX ? (int)value : DEFAULT_COLUMNS;
 }
 
 static void add_field(field *fields, int *count, int worth, const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -20,8 +20,8 @@ typedef struct flr_shape {
 static inline int64_t flr_shape_elements(flr_shape s) { return s.n * s.h * s.w * s.c; }
 static inline int flr_shape_equal(flr_shape a, flr_shape b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
 
-/* How a backend arranges a tensor in memory; opaque, owned by the backend that made it, alive as long as the backend. One backend
-   hands out one pointer per arrangement, so equal pointers mean equal arrangement. NULL: dense NHWC, row-major. */
+/* How a backend arranges a tensor in memory; opaque, owned by the backend that made it, alive as long as the backend. One
+   backend hands out one pointer per arrangement, so equal pointers mean equal arrangement. NULL: dense NHWC, row-major. */
 typedef struct flr_layout flr_layout;
 
 typedef struct flr_tensor_desc {

@@ -17,9 +17,7 @@ static void on_alarm(int signal_number) {
 
 #define CASE(name) (current = (name), alarm(20))
 
-static int64_t value_of(int rank, int64_t i) {
-  return (rank + 1) * 3 + i % 17;
-}
+static int64_t value_of(int rank, int64_t i) { return (rank + 1) * 3 + i % 17; }
 
 static int64_t sum_of(int64_t i) {
   int64_t sum = 0;

@@ -14,7 +14,8 @@ const char *train_source_path(char *text, size_t size, const char *name);
 /* A configuration with these "name", "value" pairs, ended by NULL; fails the test on a refusal. The caller clears it. */
 void train_config(flr_config *out, const char *const *pairs);
 
-/* A directory for this test program's runs, the same on all ranks (rank 0 makes it), removed by train_remove. Collective over MPI. */
+/* A directory for this test program's runs, the same on all ranks (rank 0 makes it), removed by train_remove. Collective over
+ * MPI. */
 const char *train_directory(char *text, size_t size, const char *name);
 void train_remove(const char *directory);
 

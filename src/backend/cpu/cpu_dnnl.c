@@ -200,7 +200,8 @@ flr_status flr_cpu_reorder_init(flr_cpu *cpu, flr_cpu_reorder *out, const flr_la
 
 flr_status flr_cpu_reorder_run(flr_cpu *cpu, flr_cpu_reorder *reorder, const void *from, void *to, void *scratch) {
   char *own = (char *)scratch + reorder->copy_bytes;
-  const void *const direct[] = {from, to}, *const in[] = {from, scratch}, *const back[] = {scratch, to};
+  const void *const direct[FLR_CPU_MAX_ARGS] = {from, to}, *const in[FLR_CPU_MAX_ARGS] = {from, scratch},
+                    *const back[FLR_CPU_MAX_ARGS] = {scratch, to};
   if (reorder->copy_bytes == 0) return flr_cpu_primitive_run(cpu, &reorder->last, direct, own);
   FLR_TRY(flr_cpu_primitive_run(cpu, &reorder->first, in, own));
   return flr_cpu_primitive_run(cpu, &reorder->last, back, own);

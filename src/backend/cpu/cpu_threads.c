@@ -2,6 +2,7 @@
 #include <omp.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/cpu_impl.h"
@@ -27,15 +28,17 @@ static int affinity_cpus(void) {
   return CPU_COUNT(&set);
 }
 
-/* The first number of a file; -1 when there is none ("max"). */
+/* The first number of a file, *second the one after it; -1 when there is none ("max"). */
 static int64_t read_number(const char *path, int64_t *second) {
   FILE *file = fopen(path, "r");
-  long long a = -1, b = 0;
+  char line[64] = "", *rest;
   if (!file) return -1;
-  const int found = fscanf(file, "%lld %lld", &a, &b);
+  if (!fgets(line, sizeof line, file)) line[0] = 0;
   (void)fclose(file);
-  if (second) *second = b;
-  return found >= 1 ? a : -1;
+  const int64_t first = strtoll(line, &rest, 10);
+  if (rest == line) return -1;
+  if (second) *second = strtoll(rest, NULL, 10);
+  return first;
 }
 
 /* CPUs of the control group's quota, version 2 then 1; 0: no quota. */

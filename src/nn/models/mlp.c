@@ -13,8 +13,7 @@ static int parse_widths(const char *text, int64_t out[MAX_HIDDEN]) {
   while (text && *text) {
     char *end;
     const long long width = strtoll(text, &end, 10);
-    if (end == text || width < 1 || width > 1 << 24 || count == MAX_HIDDEN || (*end != ',' && *end != '\0'))
-      return -1;
+    if (end == text || width < 1 || width > 1 << 24 || count == MAX_HIDDEN || (*end != ',' && *end != '\0')) return -1;
     out[count++] = width;
     if (*end == ',' && end[1] == '\0') return -1;
     text = *end == ',' ? end + 1 : end;
