@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# clang-tidy has nothing to say about the files that are built; .clang-tidy has the checks. usage: tidy.sh TREE BUILD [FILE]
+# One process per file: several in one run give false reports about va_list.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
+tidy=$(tool clang-tidy)
+
+if [ $# = 3 ]; then
+  extra=(--extra-arg=-include --extra-arg="$here/analyzer.h")
+  case "$3" in */core/status.c) extra=() ;; esac # it defines what analyzer.h redefines
+  "$tidy" -p "$build" --quiet --warnings-as-errors='*' ${extra[@]+"${extra[@]}"} "$3" 2>&1 | sed '/warnings\{0,1\} .*generated\.$/d'
+  exit
+fi
+
+commands=$build/compile_commands.json
+[ -e "$commands" ] || skip "there is no $commands"
+mapfile -t files < <(sed -n 's/^ *"file": "\(.*\)",*$/\1/p' "$commands" | grep -F -x -f <(sources src mpi datasets) | sort -u)
+[ ${#files[@]} -gt 0 ] || skip "the build has none of the files"
+printf '%s\n' "${files[@]}" | xargs -d '\n' -P "$(nproc)" -n 1 bash "$0" "$tree" "$build"
