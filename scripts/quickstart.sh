@@ -10,4 +10,3 @@ out=$root/runs/quickstart-$(date +%Y%m%d-%H%M%S)-$$
 if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 export OMPI_MCA_mpi_yield_when_idle=1 # ranks that wait leave the core to those that work
 mpirun --oversubscribe --bind-to none -np 2 "$root/build/release/fastlr_dist" fit --lr auto --plot terminal --out "$out" "$@"
-if [ -d "$out" ]; then echo "The run directory: $out"; fi
