@@ -4,7 +4,13 @@ set(FLR_MPIRUN "${MPIEXEC_EXECUTABLE}" --oversubscribe --bind-to none)
 set(FLR_TEST_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
                          "FLR_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "FLR_PROGRAM=${CMAKE_BINARY_DIR}/fastlr_dist")
 if(FLR_SANITIZE MATCHES address)
-  list(APPEND FLR_TEST_ENVIRONMENT ASAN_OPTIONS=fast_unwind_on_malloc=0 "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/harness/lsan.supp")
+  list(APPEND FLR_TEST_ENVIRONMENT ASAN_OPTIONS=fast_unwind_on_malloc=0:allocator_may_return_null=1 "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/harness/lsan.supp")
+endif()
+
+# Sources to add to a test that counts allocations (tests/harness/alloc_count.h).
+set(FLR_ALLOC_COUNT "${CMAKE_SOURCE_DIR}/tests/harness/alloc_count.c")
+if(FLR_SANITIZE MATCHES "address|thread")
+  set(FLR_ALLOC_COUNT "${CMAKE_SOURCE_DIR}/tests/harness/alloc_count_sanitizer.c")
 endif()
 
 # flr_test_executable(NAME SOURCES...): a cmocka program that may include every room's private headers.

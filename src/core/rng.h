@@ -18,6 +18,9 @@ typedef enum flr_rng_stream {
 /* A key from seed, stream and a substream (layer, epoch, parameter): distinct triples give unrelated sequences. */
 uint64_t flr_rng_key(uint64_t seed, flr_rng_stream stream, uint64_t substream);
 
+/* Philox4x32-10 itself: four words from a counter of 128 bits and a key of 64, low words first. Pure. */
+void flr_philox4x32(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
+
 /* The four 32-bit words of block `index` of the sequence `key`. Pure. */
 void flr_philox(uint32_t out[4], uint64_t key, uint64_t index);
 
