@@ -57,8 +57,9 @@ static flr_status open_structure(flr_h5_source *s) {
 
 flr_status flr_h5_source_open(flr_h5_source *out, const char *path) {
   *out = (flr_h5_source){.file = H5I_INVALID_HID, .fd = -1};
-  if (strlen(path) >= sizeof out->name) return flr_fail(FLR_ERROR_USAGE, "--data: the path %.60s... is too long", path);
-  (void)snprintf(out->name, sizeof out->name, "%s", path);
+  const size_t length = strlen(path);
+  if (length >= sizeof out->name) return flr_fail(FLR_ERROR_USAGE, "--data: the path %.60s... is too long", path);
+  memcpy(out->name, path, length + 1);
   (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   out->fd = open(path, O_RDONLY | O_CLOEXEC);
   if (out->fd < 0)
