@@ -1,4 +1,5 @@
-/* Counts allocations by the hooks of the address and thread sanitizers, which keep malloc for themselves. */
+/* Counts allocations by the hooks of the sanitizers, which keep malloc for themselves. The one for threads tells of no aligned
+ * ones. */
 #include <stdatomic.h>
 #include <stdlib.h>
 
