@@ -27,6 +27,10 @@ int train_size(void) {
   return size;
 }
 
+void train_barrier(void) { MPI_Barrier(MPI_COMM_WORLD); }
+
+void train_broadcast(void *data, int bytes) { MPI_Bcast(data, bytes, MPI_BYTE, 0, MPI_COMM_WORLD); }
+
 const char *train_directory(char *text, size_t size, const char *name) {
   const char *base = getenv("TMPDIR");
   long long pid = getpid();

@@ -31,5 +31,8 @@ cJSON *train_vectors(void);
 int train_main(int argc, char **argv, const struct CMUnitTest *tests, size_t count);
 int train_rank(void);
 int train_size(void);
+void train_barrier(void);
+/* From rank 0 to all. */
+void train_broadcast(void *data, int bytes);
 
 #endif
