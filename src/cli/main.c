@@ -11,10 +11,10 @@
 #include "train/config_table.h"
 
 static const flr_command commands[] = {
-    {"fit", "", "train; without --lr it sweeps first (the default command)", 0, 0, flr_cmd_fit},
+    {"fit", "", "train (default); without --lr sweep first", 0, 0, flr_cmd_fit},
     {"find", "", "the sweep alone: curve, suggestions, plot", 0, 0, flr_cmd_find},
-    {"eval", "CKPT", "loss and error rate of a checkpoint on a split", 1, 1, flr_cmd_eval},
-    {"schedule", "", "the schedule, one row per step (--steps, --lr)", 0, 0, flr_cmd_schedule},
+    {"eval", "CKPT", "loss and error rate of a checkpoint", 1, 1, flr_cmd_eval},
+    {"schedule", "", "the schedule, one row per step", 0, 0, flr_cmd_schedule},
     {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, 1, flr_cmd_suggest},
     {"inspect", "FILE.h5", "what a file holds, and whether it is whole", 1, 1, flr_cmd_inspect},
     {"export", "CKPT.h5 OUT.safetensors", "weights under the model's usual names", 2, 2, flr_cmd_export},
@@ -51,7 +51,7 @@ static flr_status print_help(char *program) {
     char left[64];
     const size_t used = strlen(text);
     (void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].operands);
-    (void)snprintf(text + used, sizeof text - used, "  %-32s %s\n", left, commands[i].summary);
+    (void)snprintf(text + used, sizeof text - used, "  %-31s %s\n", left, commands[i].summary);
   }
   strcat(text, "\nOptions:\v");
   strcat(text,
@@ -59,8 +59,8 @@ static flr_status print_help(char *program) {
          "70 our fault; 74 input or output; 75 stopped early; 76 another rank failed or fell silent.");
   FLR_TRY(flr_alloc(&list, 2 * flr_config_table.count + 8, sizeof *list));
   fill_help(list);
-  const struct argp argp = {.options = list, .args_doc = "", .doc = text};
-  argp_help(&argp, stdout, ARGP_HELP_LONG | ARGP_HELP_USAGE | ARGP_HELP_DOC, program);
+  const struct argp argp = {.options = list, .args_doc = "[COMMAND]", .doc = text};
+  argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, program);
   flr_free(list);
   return FLR_OK;
 }
@@ -178,7 +178,7 @@ static flr_status run(parsed *p, int argc, char **argv) {
     if (p->args.rank == 0) printf("fastlr_dist %s\n", FLR_VERSION);
     return FLR_OK;
   }
-  if (p->help) return p->args.rank == 0 ? print_help(argv[0]) : FLR_OK;
+  if (p->help) return p->args.rank == 0 ? print_help(basename(argv[0])) : FLR_OK;
   if (asks_for_models(&p->args)) return p->args.rank == 0 ? print_models() : FLR_OK;
   FLR_TRY(check_operands(p));
   return p->command->run(&p->args);

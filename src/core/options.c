@@ -206,6 +206,14 @@ flr_status flr_options_load_text(const flr_option_table *table, void *object, co
 
 /* ---- to text ---- */
 
+/* As short as reads back to the same number. */
+static void number_text(char *text, size_t size, double value) {
+  for (int digits = 6; digits <= 17; digits++) {
+    (void)snprintf(text, size, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) return;
+  }
+}
+
 /* The field as text that setting would take back; NULL when it was not given. */
 static const char *value_text(const flr_option *o, const void *object, char *text, size_t size) {
   const void *field = (const char *)object + o->offset;
@@ -218,7 +226,7 @@ static const char *value_text(const flr_option *o, const void *object, char *tex
     case FLR_OPTION_SEED: (void)snprintf(text, size, "%" PRIu64, *(const uint64_t *)field); return text;
     case FLR_OPTION_NUMBER:
       if (isnan(*(const double *)field)) return NULL;
-      (void)snprintf(text, size, "%.17g", *(const double *)field);
+      number_text(text, size, *(const double *)field);
       return text;
     case FLR_OPTION_SWITCH:
     case FLR_OPTION_FLAG: return *(const int *)field ? "on" : "off";

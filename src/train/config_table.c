@@ -82,7 +82,7 @@ static const flr_option options[] = {
     STRING("comm", comm, "auto", NULL, run, "NAME", "auto, mpi or self"),
     INTEGER("threads", threads, NULL, 1, 4096, run, "CPU threads per rank"),
     INTEGER("shards", shards, NULL, 1, 1 << 20, run, "logical shards of the global batch (the rank count)"),
-    FLAG("deterministic", deterministic, run, "the same bits at every rank count"),
+    FLAG("deterministic", deterministic, run, "the same bits at every rank count (--threads is 1 unless given)"),
     NUMBER("watchdog", watchdog, "120", 0, 1e9, run, "seconds of silence before the job is ended; 0: off"),
     INTEGER("log-every", log_every, "10", 1, 1e9, run, "steps between step lines of metrics.jsonl"),
     FLAG("quiet", quiet, run, "only warnings and errors"),

@@ -60,10 +60,15 @@ static flr_status create_model(flr_session *s) {
   return flr_model_create(&s->graph, &options);
 }
 
+/* Sums are split over threads, so the same bits at every rank count need the same threads a shard: one unless told. */
+static int choose_threads(const flr_config *config) {
+  if (config->threads > 0) return (int)config->threads;
+  return config->deterministic ? 1 : 0;
+}
+
 static flr_status create_backend(flr_session *s) {
-  const flr_backend_options options = {.threads = s->config->threads > 0 ? (int)s->config->threads : 0,
-                                       .local_rank = s->comm->local_rank,
-                                       .local_size = s->comm->local_size};
+  const flr_backend_options options = {
+      .threads = choose_threads(s->config), .local_rank = s->comm->local_rank, .local_size = s->comm->local_size};
   return flr_backend_create(&s->backend, s->config->backend, &options);
 }
 
