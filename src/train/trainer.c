@@ -62,10 +62,9 @@ static void tell_epoch(const training *t, const flr_epoch_summary *e, int64_t ep
                   (long long)epochs, e->train_loss, e->samples_per_second);
 }
 
-/* Rank 0 knows the epoch's loss; the counters start anew on all. */
-static flr_status finish_epoch(training *t, const flr_directive *directive, const flr_eval_totals *valid) {
+/* Rank 0 knows the epoch's loss; the counters start anew on all. seconds: of its training. */
+static flr_status finish_epoch(training *t, const flr_directive *directive, double seconds, const flr_eval_totals *valid) {
   flr_session *s = t->session;
-  const double now = flr_clock_seconds(), seconds = now - t->epoch_began;
   const int64_t per_epoch = s->plan.steps_per_epoch;
   const flr_epoch_summary summary = {.epoch = directive->step / per_epoch,
                                      .train_loss = t->samples > 0 ? t->loss_sum / t->samples : NAN,
@@ -73,7 +72,7 @@ static flr_status finish_epoch(training *t, const flr_directive *directive, cons
                                      .seconds = seconds,
                                      .samples_per_second = (double)t->epoch_samples / seconds};
   t->result->train_loss = summary.train_loss;
-  t->epoch_began = now;
+  t->epoch_began = flr_clock_seconds();
   t->loss_sum = t->samples = 0;
   t->epoch_samples = 0;
   if (s->comm->rank != 0) return FLR_OK;
@@ -85,13 +84,14 @@ static flr_status on_evaluate(void *context, const flr_directive *directive) {
   training *t = context;
   flr_session *s = t->session;
   flr_eval_totals valid;
+  const double seconds = flr_clock_seconds() - t->epoch_began;
   const int has_valid = s->dataset->samples[FLR_SPLIT_VALID] > 0;
   if (has_valid) {
     FLR_TRY(flr_evaluate_split(s, FLR_SPLIT_VALID, 0, &valid));
     t->result->valid_loss = valid.loss;
     t->result->error_rate = valid.error_rate;
   }
-  flr_status status = finish_epoch(t, directive, has_valid ? &valid : NULL);
+  flr_status status = finish_epoch(t, directive, seconds, has_valid ? &valid : NULL);
   if (status == FLR_OK) status = t->log_status;
   return flr_comm_agree(s->comm, status);
 }

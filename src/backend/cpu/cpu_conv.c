@@ -137,10 +137,10 @@ static flr_dnnl_conv conv_of(const conv_shape *s, dnnl_prop_kind_t kind, const v
   return conv;
 }
 
-static flr_status prepare_forward(flr_cpu *cpu, conv_op *c, const conv_shape *s, const conv_descs *any, int training) {
+static flr_status prepare_forward(flr_cpu *cpu, conv_op *c, const conv_shape *s, const conv_descs *any) {
   static const int arguments[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
-  const dnnl_prop_kind_t kind = training ? dnnl_forward_training : dnnl_forward_inference;
-  flr_dnnl_conv conv = conv_of(s, kind, any->src, any, any->dst);
+  /* In evaluation too: inference would have Winograd weights transformed by a slow reorder before every batch. */
+  flr_dnnl_conv conv = conv_of(s, dnnl_forward_training, any->src, any, any->dst);
   dnnl_primitive_desc_t desc;
   FLR_TRY(choose_conv(cpu, &desc, NULL, &conv, s->winograd, NULL));
   FLR_TRY(flr_cpu_primitive_init(cpu, &c->forward.primitive, desc, arguments, c->has_bias ? 4 : 3));
@@ -259,7 +259,7 @@ static size_t max_bytes(size_t a, size_t b) { return a > b ? a : b; }
 static flr_status prepare_passes(flr_cpu *cpu, conv_op *c, const flr_conv2d_settings *settings, const conv_shape *shape) {
   conv_descs any;
   FLR_TRY(descs_any(&any, shape, c->has_bias ? c->bias : NULL));
-  flr_status status = prepare_forward(cpu, c, shape, &any, settings->training);
+  flr_status status = prepare_forward(cpu, c, shape, &any);
   if (status == FLR_OK && settings->training) status = prepare_weights(cpu, c, shape, &any);
   if (status == FLR_OK && settings->training && settings->need_diff_src) status = prepare_data(cpu, c, shape, &any);
   descs_clear(&any);
