@@ -100,8 +100,8 @@ static flr_status plan_pass(flr_cpu *cpu, conv_pass *pass, const flr_layout *con
   }
   size_t own = pass->primitive.scratch_bytes;
   for (int i = 0; i < 3; i++)
-    if (pass->reorders[i].scratch_bytes > own) own = pass->reorders[i].scratch_bytes;
-  if (pass->accumulate.scratch_bytes > own) own = pass->accumulate.scratch_bytes;
+    if (pass->reorders[i].primitive.scratch_bytes > own) own = pass->reorders[i].primitive.scratch_bytes;
+  if (pass->accumulate.primitive.scratch_bytes > own) own = pass->accumulate.primitive.scratch_bytes;
   pass->scratch_offset = at;
   pass->bytes = at + own;
   return FLR_OK;

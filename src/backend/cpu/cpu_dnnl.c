@@ -160,57 +160,28 @@ static flr_status reorder_attributes(dnnl_primitive_attr_t *out, int add) {
   return flr_dnnl_check(status, "dnnl_post_ops_append_sum");
 }
 
-/* FLR_ERROR_UNAVAILABLE when the library has no such conversion. */
-static flr_status reorder_step(flr_cpu *cpu, flr_cpu_primitive *out, const flr_layout *from, const flr_layout *to, int add) {
+flr_status flr_cpu_reorder_init(flr_cpu *cpu, flr_cpu_reorder *out, const flr_layout *from, const flr_layout *to, int add) {
   static const int arguments[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
+  *out = (flr_cpu_reorder){.active = from != to || add};
+  if (!out->active) return FLR_OK;
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t desc = NULL;
   omp_set_num_threads(cpu->head.threads);
   flr_status status = reorder_attributes(&attr, add);
-  const dnnl_status_t made =
-      status == FLR_OK ? flr_dnnl_reorder_create(&desc, from->md, to->md, cpu->engine, attr) : dnnl_runtime_error;
+  if (status == FLR_OK)
+    status = flr_dnnl_check(flr_dnnl_reorder_create(&desc, from->md, to->md, cpu->engine, attr),
+                            "dnnl_reorder_primitive_desc_create");
   if (attr) (void)dnnl_primitive_attr_destroy(attr);
   FLR_TRY(status);
-  if (made == dnnl_unimplemented) return flr_fail(FLR_ERROR_UNAVAILABLE, "oneDNN cannot convert between two of its layouts");
-  FLR_TRY(flr_dnnl_check(made, "dnnl_reorder_primitive_desc_create"));
-  return flr_cpu_primitive_init(cpu, out, desc, arguments, 2);
-}
-
-static flr_status reorder_over_dense(flr_cpu *cpu, flr_cpu_reorder *out, const flr_layout *from, const flr_layout *to,
-                                     int add) {
-  const flr_layout *dense;
-  void *md;
-  FLR_TRY(flr_dnnl_md_dense(&md, from->md));
-  FLR_TRY(flr_cpu_layout_take(cpu, &dense, md));
-  FLR_TRY(reorder_step(cpu, &out->first, from, dense, 0));
-  FLR_TRY(reorder_step(cpu, &out->last, dense, to, add));
-  out->copy_bytes = flr_align_up(dense->bytes);
-  return FLR_OK;
-}
-
-flr_status flr_cpu_reorder_init(flr_cpu *cpu, flr_cpu_reorder *out, const flr_layout *from, const flr_layout *to, int add) {
-  *out = (flr_cpu_reorder){.active = from != to || add};
-  if (!out->active) return FLR_OK;
-  flr_status status = reorder_step(cpu, &out->last, from, to, add);
-  if (status == FLR_ERROR_UNAVAILABLE) status = reorder_over_dense(cpu, out, from, to, add);
-  const size_t first = out->first.scratch_bytes, last = out->last.scratch_bytes;
-  out->scratch_bytes = out->copy_bytes + (first > last ? first : last);
-  return status;
+  return flr_cpu_primitive_init(cpu, &out->primitive, desc, arguments, 2);
 }
 
 flr_status flr_cpu_reorder_run(flr_cpu *cpu, flr_cpu_reorder *reorder, const void *from, void *to, void *scratch) {
-  char *own = (char *)scratch + reorder->copy_bytes;
-  const void *const direct[FLR_CPU_MAX_ARGS] = {from, to}, *const in[FLR_CPU_MAX_ARGS] = {from, scratch},
-                    *const back[FLR_CPU_MAX_ARGS] = {scratch, to};
-  if (reorder->copy_bytes == 0) return flr_cpu_primitive_run(cpu, &reorder->last, direct, own);
-  FLR_TRY(flr_cpu_primitive_run(cpu, &reorder->first, in, own));
-  return flr_cpu_primitive_run(cpu, &reorder->last, back, own);
+  const void *const pointers[FLR_CPU_MAX_ARGS] = {from, to};
+  return flr_cpu_primitive_run(cpu, &reorder->primitive, pointers, scratch);
 }
 
-void flr_cpu_reorder_clear(flr_cpu_reorder *reorder) {
-  flr_cpu_primitive_clear(&reorder->first);
-  flr_cpu_primitive_clear(&reorder->last);
-}
+void flr_cpu_reorder_clear(flr_cpu_reorder *reorder) { flr_cpu_primitive_clear(&reorder->primitive); }
 
 flr_status flr_cpu_dense_init(flr_cpu *cpu, flr_cpu_dense *out, const flr_tensor_desc *desc) {
   *out = (flr_cpu_dense){0};
@@ -220,7 +191,7 @@ flr_status flr_cpu_dense_init(flr_cpu *cpu, flr_cpu_dense *out, const flr_tensor
   FLR_TRY(flr_cpu_reorder_init(cpu, &out->in, desc->layout, plain, 0));
   FLR_TRY(flr_cpu_reorder_init(cpu, &out->back, plain, desc->layout, 0));
   out->copy_bytes = flr_align_up(plain->bytes);
-  out->scratch_bytes = out->copy_bytes + out->in.scratch_bytes + out->back.scratch_bytes;
+  out->scratch_bytes = out->copy_bytes + out->in.primitive.scratch_bytes + out->back.primitive.scratch_bytes;
   return FLR_OK;
 }
 

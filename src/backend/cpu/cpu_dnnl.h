@@ -30,8 +30,6 @@ flr_status flr_dnnl_md_create(void **out, int ndims, const int64_t *dims, const 
 /* The description of channel-blocked [n, c / block, h, w, block] images. */
 flr_status flr_dnnl_md_blocked(void **out, const int64_t dims[4], int block);
 flr_status flr_dnnl_md_clone(void **out, const void *md);
-/* A description of the same sizes, dense and row-major. */
-flr_status flr_dnnl_md_dense(void **out, const void *like);
 void flr_dnnl_md_destroy(void *md);
 
 /* A convolution: descriptions of data and weights, of their gradients for the backward passes. */
@@ -107,13 +105,10 @@ void flr_cpu_primitive_clear(flr_cpu_primitive *primitive);
 int flr_cpu_desc_is_reference(const_dnnl_primitive_desc_t desc);
 
 /* A conversion between two layouts; `add`: the result is added to what is there. Empty (nothing to do) when both are the same
-   and nothing is added. Where the library cannot go directly (Winograd weights from and to channels last), it goes over a dense
-   copy at the start of scratch. */
+   and nothing is added. Uses no scratch of its own beyond scratch_bytes. */
 typedef struct flr_cpu_reorder {
-  flr_cpu_primitive first, last; /* first: empty unless there are two steps */
+  flr_cpu_primitive primitive;
   int active;
-  size_t copy_bytes;    /* of the dense copy, 0: one step */
-  size_t scratch_bytes; /* what flr_cpu_reorder_run needs */
 } flr_cpu_reorder;
 
 flr_status flr_cpu_reorder_init(flr_cpu *cpu, flr_cpu_reorder *out, const flr_layout *from, const flr_layout *to, int add);

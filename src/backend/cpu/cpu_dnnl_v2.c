@@ -31,14 +31,6 @@ flr_status flr_dnnl_md_clone(void **out, const void *md) {
   return FLR_OK;
 }
 
-flr_status flr_dnnl_md_dense(void **out, const void *like) {
-  const dnnl_memory_desc_t *md = like;
-  int64_t strides[DNNL_MAX_NDIMS];
-  for (int i = md->ndims - 1, next = md->ndims; i >= 0; next = i--)
-    strides[i] = next == md->ndims ? 1 : strides[next] * md->dims[next];
-  return flr_dnnl_md_create(out, md->ndims, md->dims, strides);
-}
-
 void flr_dnnl_md_destroy(void *md) { flr_free(md); }
 
 dnnl_status_t flr_dnnl_conv_create(dnnl_primitive_desc_t *out, const flr_dnnl_conv *c, dnnl_engine_t engine,

@@ -30,16 +30,6 @@ flr_status flr_dnnl_md_clone(void **out, const void *md) {
   return FLR_OK;
 }
 
-flr_status flr_dnnl_md_dense(void **out, const void *like) {
-  int ndims;
-  dnnl_dims_t *dims;
-  int64_t strides[DNNL_MAX_NDIMS];
-  FLR_DNNL(dnnl_memory_desc_query(like, dnnl_query_ndims_s32, &ndims));
-  FLR_DNNL(dnnl_memory_desc_query(like, dnnl_query_dims, &dims));
-  for (int i = ndims - 1, next = ndims; i >= 0; next = i--) strides[i] = next == ndims ? 1 : strides[next] * (*dims)[next];
-  return flr_dnnl_md_create(out, ndims, *dims, strides);
-}
-
 void flr_dnnl_md_destroy(void *md) {
   if (md) (void)dnnl_memory_desc_destroy(md);
 }

@@ -169,7 +169,7 @@ static flr_status prepare_add(flr_cpu *cpu, add_op *a, const flr_tensor_desc *sr
   FLR_TRY(flr_cpu_reorder_init(cpu, &a->in, from, to, 0));
   FLR_TRY(flr_cpu_reorder_init(cpu, &a->back, to, from, 0));
   a->copy_bytes = flr_align_up(to->bytes);
-  a->head.scratch_bytes = a->copy_bytes + a->in.scratch_bytes + a->back.scratch_bytes;
+  a->head.scratch_bytes = a->copy_bytes + a->in.primitive.scratch_bytes + a->back.primitive.scratch_bytes;
   return FLR_OK;
 }
 
