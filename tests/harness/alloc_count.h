@@ -5,10 +5,12 @@
 
 #include <stdint.h>
 
-/* Calls of malloc, calloc, realloc, aligned_alloc, posix_memalign and memalign so far; both only grow. */
+/* Calls of malloc, calloc, realloc, aligned_alloc, posix_memalign and memalign so far; they only grow. */
 typedef struct alloc_count {
   int64_t process; /* by all threads */
   int64_t thread;  /* by the calling thread */
+  int64_t own; /* by all threads, without those made inside oneDNN, the C++ and OpenMP run-times it uses, and Open MPI, which
+                  nobody but them can avoid; -1: not known (sanitizers do not say who called) */
 } alloc_count;
 
 /* What was counted until now: take it before and after, and subtract. Allocates nothing. Callable from any thread. */

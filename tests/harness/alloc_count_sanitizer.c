@@ -24,5 +24,6 @@ static void on_free(const volatile void *pointer) { (void)pointer; }
 __attribute__((constructor)) static void listen(void) { (void)__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free); }
 
 alloc_count alloc_count_now(void) {
-  return (alloc_count){.process = atomic_load_explicit(&process_count, memory_order_relaxed), .thread = thread_count};
+  return (alloc_count){
+      .process = atomic_load_explicit(&process_count, memory_order_relaxed), .thread = thread_count, .own = -1};
 }

@@ -100,7 +100,8 @@ static void check_model(const char *model) {
   const flr_params *p = flr_graph_params(n->graph);
   const flr_executor_io io = io_of(n, 0, MAX_BATCH);
   CHECK_OK(flr_executor_train(n->executor, &io, NULL, NULL));
-  for (int i = 0; i<p->param_count; i += p->param_count> 20 ? 5 : 1) check_gradient(n, &p->params[i], i);
+  const int stride = p->param_count > 20 ? 5 : 1;
+  for (int i = 0; i < p->param_count; i += stride) check_gradient(n, &p->params[i], i);
   close_net(n);
 }
 
