@@ -166,6 +166,14 @@ flr_status flr_backend_loss(flr_backend *b, flr_op **out, const flr_loss_setting
   return b->ops->loss(b, out, s, src);
 }
 
+flr_status flr_backend_convert(flr_backend *b, const flr_tensor_desc *from, const void *src, const flr_tensor_desc *to,
+                               void *dst) {
+  FLR_TRY(check_src("convert", from));
+  FLR_TRY(check_src("convert", to));
+  if (!flr_shape_equal(from->shape, to->shape)) return bad("convert", "the two arrangements have different shapes", from);
+  return b->ops->convert(b, from, src, to, dst);
+}
+
 flr_status flr_op_forward(flr_op *op, const flr_op_args *args) { return op->methods->forward(op, args); }
 
 flr_status flr_op_backward(flr_op *op, const flr_op_args *args) {

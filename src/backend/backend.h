@@ -178,6 +178,9 @@ struct flr_backend_ops {
   flr_status (*upload)(flr_backend *backend, void *dst, const void *src, size_t bytes);
   flr_status (*download)(flr_backend *backend, void *dst, const void *src, size_t bytes);
   flr_status (*copy)(flr_backend *backend, void *dst, const void *src, size_t bytes); /* within the space, no overlap */
+  /* Between two arrangements of one f32 tensor. Makes what it needs on the spot: for tests and tools, not for steps. */
+  flr_status (*convert)(flr_backend *backend, const flr_tensor_desc *from, const void *src, const flr_tensor_desc *to,
+                        void *dst);
   flr_status (*fill)(flr_backend *backend, void *dst, int byte, size_t bytes);
   flr_status (*synchronize)(flr_backend *backend); /* waits for all enqueued work */
 
@@ -242,6 +245,10 @@ flr_status flr_backend_dropout(flr_backend *, flr_op **out, const flr_dropout_se
 flr_status flr_backend_shortcut(flr_backend *, flr_op **out, const flr_shortcut_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_input(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_loss(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
+
+/* Checked dispatch of convert: FLR_ERROR_USAGE for different shapes or other types than f32. */
+flr_status flr_backend_convert(flr_backend *, const flr_tensor_desc *from, const void *src, const flr_tensor_desc *to,
+                               void *dst);
 
 /* Checked dispatch of execution and of the passes. */
 flr_status flr_op_forward(flr_op *op, const flr_op_args *args);

@@ -1,2 +1,3 @@
 /* The backends of this build, in the order "auto" tries them: one line each. */
 FLR_BACKEND(cpu)
+FLR_BACKEND(ref)

@@ -1,10 +1,13 @@
-/* The executor on the oracle backend: whole-network gradients against finite differences, accumulation, several batch sizes. */
+/* The executor: whole-network gradients against finite differences, accumulation, several batch sizes, on the named backend.
+ * usage: nn_executor BACKEND */
 #include "nn/executor.h"
 
 #include "core/rng.h"
 #include "harness/harness.h"
 
 enum { CLASSES = 5, SIDE = 8, MAX_BATCH = 6 };
+
+static const char *backend_name;
 
 typedef struct net {
   flr_graph *graph;
@@ -31,7 +34,7 @@ static net *open_net(const char *model) {
   const flr_backend_options backend = {.threads = 1, .local_size = 1};
   const flr_executor_options executor = {.plans = plans, .plan_count = 6, .input_dtype = FLR_U8};
   CHECK_OK(flr_model_create(&n->graph, &options));
-  CHECK_OK(flr_backend_create(&n->backend, "cpu", &backend));
+  CHECK_OK(flr_backend_create(&n->backend, backend_name, &backend));
   CHECK_OK(flr_executor_create(&n->executor, n->graph, n->backend, &executor));
   const flr_params *p = flr_graph_params(n->graph);
   n->params = calloc((size_t)p->elements, sizeof(float));
@@ -74,7 +77,7 @@ static double loss_of(net *n) {
 
 /* Along a random direction d: (L(p + e d) - L(p - e d)) / 2e against gradient . d, per parameter. */
 static void check_gradient(net *n, const flr_param *param, int index) {
-  const double step = 2e-3;
+  const double step = 4e-4; /* small enough to cross few kinks */
   float *values = n->params + param->offset, *kept = malloc((size_t)param->count * sizeof(float));
   double slope = 0, norm = 0;
   memcpy(kept, values, (size_t)param->count * sizeof(float));
@@ -108,6 +111,9 @@ static void check_model(const char *model) {
 static void test_executor__gradients_are_the_slopes_of_the_loss(void **state) {
   (void)state;
   check_model("mlp");
+  if (strcmp(backend_name, "ref") != 0) return; /* sums in single precision are too coarse for the deeper ones */
+  check_model("cnn");
+  check_model("resnet20");
 }
 
 static void test_executor__two_halves_add_up_to_the_whole(void **state) {
@@ -128,6 +134,51 @@ static void test_executor__two_halves_add_up_to_the_whole(void **state) {
   close_net(n);
 }
 
+typedef struct tiling {
+  int64_t expected, calls;
+} tiling;
+
+static flr_status note_range(void *context, int64_t offset, int64_t count) {
+  tiling *t = context;
+  t->calls++;
+  if (offset + count != t->expected)
+    fail_msg("range ends at %lld, wanted %lld", (long long)(offset + count), (long long)t->expected);
+  t->expected = offset;
+  return FLR_OK;
+}
+
+static void test_executor__ranges_tile_the_buffer_from_its_end(void **state) {
+  (void)state;
+  net *n = open_net("resnet20");
+  tiling t = {.expected = flr_graph_params(n->graph)->elements};
+  const flr_executor_io io = io_of(n, 0, 6);
+  CHECK_OK(flr_executor_train(n->executor, &io, note_range, &t));
+  assert_int_equal(t.expected, 0);
+  assert_true(t.calls > 20);
+  close_net(n);
+}
+
+static void test_executor__evaluation_changes_no_statistics_and_gives_probabilities(void **state) {
+  (void)state;
+  net *n = open_net("cnn");
+  const flr_params *p = flr_graph_params(n->graph);
+  float *before = malloc((size_t)p->state_elements * sizeof(float)), probabilities[MAX_BATCH * CLASSES];
+  memcpy(before, n->states, (size_t)p->state_elements * sizeof(float));
+  flr_executor_io io = io_of(n, 0, 6);
+  io.probabilities = probabilities;
+  CHECK_OK(flr_executor_evaluate(n->executor, &io));
+  assert_memory_equal(before, n->states, (size_t)p->state_elements * sizeof(float));
+  for (int i = 0; i < MAX_BATCH; i++) {
+    double sum = 0;
+    for (int c = 0; c < CLASSES; c++) sum += (double)probabilities[i * CLASSES + c];
+    CHECK_NEAR(sum, 1, 1e-6, 1);
+  }
+  CHECK_OK(flr_executor_train(n->executor, &io, NULL, NULL));
+  assert_memory_not_equal(before, n->states, (size_t)p->state_elements * sizeof(float));
+  free(before);
+  close_net(n);
+}
+
 static void test_executor__a_batch_that_was_not_planned_is_refused(void **state) {
   (void)state;
   net *n = open_net("mlp");
@@ -137,11 +188,14 @@ static void test_executor__a_batch_that_was_not_planned_is_refused(void **state)
   close_net(n);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_executor__gradients_are_the_slopes_of_the_loss),
       cmocka_unit_test(test_executor__two_halves_add_up_to_the_whole),
+      cmocka_unit_test(test_executor__ranges_tile_the_buffer_from_its_end),
+      cmocka_unit_test(test_executor__evaluation_changes_no_statistics_and_gives_probabilities),
       cmocka_unit_test(test_executor__a_batch_that_was_not_planned_is_refused),
   };
+  backend_name = argc > 1 ? argv[1] : "ref";
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

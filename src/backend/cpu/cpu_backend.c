@@ -16,6 +16,27 @@ static flr_status cpu_copy(flr_backend *backend, void *dst, const void *src, siz
   return FLR_OK;
 }
 
+static flr_status convert_layout(flr_cpu *cpu, const flr_layout *from, const void *src, const flr_layout *to, void *dst) {
+  flr_cpu_reorder reorder;
+  flr_buffer scratch = {0};
+  flr_status status = flr_cpu_reorder_init(cpu, &reorder, from, to, 0);
+  if (status == FLR_OK) status = flr_buffer_init_host(&scratch, reorder.primitive.scratch_bytes);
+  if (status == FLR_OK) status = flr_cpu_reorder_run(cpu, &reorder, src, dst, scratch.data);
+  flr_buffer_clear(&scratch);
+  flr_cpu_reorder_clear(&reorder);
+  return status;
+}
+
+static flr_status cpu_convert(flr_backend *backend, const flr_tensor_desc *from, const void *src, const flr_tensor_desc *to,
+                              void *dst) {
+  flr_cpu *cpu = flr_cpu_of(backend);
+  const flr_layout *in, *out;
+  if (from->layout == to->layout) return cpu_copy(backend, dst, src, from->bytes);
+  FLR_TRY(flr_cpu_layout_of(cpu, &in, from));
+  FLR_TRY(flr_cpu_layout_of(cpu, &out, to));
+  return convert_layout(cpu, in, src, out, dst);
+}
+
 static flr_status cpu_fill(flr_backend *backend, void *dst, int byte, size_t bytes) {
   (void)backend;
   if (bytes > 0) memset(dst, byte, bytes);
@@ -47,6 +68,7 @@ static const flr_backend_ops cpu_ops = {
     .upload = cpu_copy,
     .download = cpu_copy,
     .copy = cpu_copy,
+    .convert = cpu_convert,
     .fill = cpu_fill,
     .synchronize = cpu_synchronize,
     .conv2d = flr_cpu_conv2d,
@@ -90,6 +112,7 @@ flr_status flr_backend_cpu_create(flr_backend **out, const flr_backend_options *
   FLR_TRY(flr_alloc(&cpu, 1, sizeof *cpu));
   cpu->head.ops = &cpu_ops;
   cpu->head.threads = threads_of(options);
+  cpu->head.host_memory = 1;
   char library[96];
   flr_dnnl_describe(library, sizeof library);
   (void)snprintf(cpu->head.description, sizeof cpu->head.description, "%s, %d thread%s", library, cpu->head.threads,

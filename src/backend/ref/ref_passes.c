@@ -1,0 +1,62 @@
+/* Passes over flat buffers, number by number in double (SEMANTICS of the update: backend.h). */
+#include <math.h>
+
+#include "backend/ref/ref_impl.h"
+
+static void sgd_one(const flr_update *u, int64_t i, double lr, double decay) {
+  double p = (double)u->param[i], g = (double)u->grad[i];
+  if (!u->decoupled) g += decay * p;
+  if (u->decoupled) p *= 1 - lr * decay;
+  const double velocity = u->values->momentum * (double)u->slot0[i] + g;
+  u->slot0[i] = (float)velocity;
+  u->param[i] = (float)(p - lr * velocity);
+}
+
+static void adam_one(const flr_update *u, int64_t i, double lr, double decay) {
+  const double mom = u->values->momentum, sqr = u->sqr_mom, t = (double)u->values->update_count;
+  double p = (double)u->param[i], g = (double)u->grad[i];
+  if (!u->decoupled) g += decay * p;
+  if (u->decoupled) p *= 1 - lr * decay;
+  const double m = mom * (double)u->slot0[i] + (1 - mom) * g, v = sqr * (double)u->slot1[i] + (1 - sqr) * g * g;
+  u->slot0[i] = (float)m;
+  u->slot1[i] = (float)v;
+  u->param[i] = (float)(p - lr / (1 - pow(mom, t)) * m / (sqrt(v / (1 - pow(sqr, t))) + u->eps));
+}
+
+flr_status ref_update(flr_backend *backend, const flr_update *u) {
+  double sum = 0;
+  (void)backend;
+  for (int r = 0; r < u->range_count; r++) {
+    const flr_update_range *range = &u->ranges[r];
+    const double lr = u->values->lr[range->group];
+    for (int64_t i = range->offset; i < range->offset + range->count; i++) {
+      sum += (double)u->grad[i] * (double)u->grad[i];
+      if (u->kind == FLR_UPDATE_SGD)
+        sgd_one(u, i, lr, range->decay);
+      else
+        adam_one(u, i, lr, range->decay);
+    }
+  }
+  if (u->grad_sumsq) *u->grad_sumsq = sum;
+  return FLR_OK;
+}
+
+flr_status ref_axpy(flr_backend *backend, int64_t n, double alpha, const float *x, float *y) {
+  (void)backend;
+  for (int64_t i = 0; i < n; i++) y[i] = (float)((double)y[i] + alpha * (double)x[i]);
+  return FLR_OK;
+}
+
+flr_status ref_scale(flr_backend *backend, int64_t n, double alpha, float *x) {
+  (void)backend;
+  for (int64_t i = 0; i < n; i++) x[i] = (float)(alpha * (double)x[i]);
+  return FLR_OK;
+}
+
+flr_status ref_sum_of_squares(flr_backend *backend, int64_t n, const float *x, double *out) {
+  double sum = 0;
+  (void)backend;
+  for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+  *out = sum;
+  return FLR_OK;
+}
