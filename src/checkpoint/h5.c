@@ -34,9 +34,9 @@ flr_status flr_h5_open(hid_t *out, const char *path) {
   char reason[REASON];
   *out = H5I_INVALID_HID;
   flr_h5_quiet();
-  if (stat(path, &info) != 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s", path, strerror(errno));
+  if (stat(path, &info) != 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s: give an HDF5 file", path, strerror(errno));
   if (S_ISDIR(info.st_mode)) return flr_fail(FLR_ERROR_NO_INPUT, "%s is a folder: give an HDF5 file", path);
-  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes)", path);
+  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes): give an HDF5 file", path);
   if (access(path, R_OK) != 0) return flr_fail(FLR_ERROR_IO, "%s: %s", path, strerror(errno));
   if (H5Fis_hdf5(path) <= 0) return flr_fail(FLR_ERROR_DATA, "%s is not an HDF5 file", path);
   const hid_t how = H5Pcreate(H5P_FILE_ACCESS);

@@ -79,7 +79,6 @@ static flr_status take_range(const flr_weights_source *source, flr_weights_tenso
 
 static flr_status add_entry(flr_weights_source *source, const cJSON *entry, int64_t data_start, int64_t data_bytes) {
   flr_weights_tensor *tensor;
-  if (flr_weights_source_find(source, entry->string)) return bad_entry(source, entry->string, "a twin of the same name");
   FLR_TRY(flr_weights_source_add(source, entry->string, &tensor));
   const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "dtype"));
   if (!type) return bad_entry(source, entry->string, "no dtype");

@@ -29,8 +29,21 @@ static flr_status read_channels(float **out, hid_t file, const char *path, int64
   return good ? FLR_OK : flr_fail(FLR_ERROR_DATA, "%s does not hold one number per channel (%lld)", path, (long long)channels);
 }
 
+/* Another of this program's files is told from a model that does not fit. Foreign files say nothing. */
+static flr_status check_kind(hid_t file) {
+  char *kind;
+  FLR_TRY(flr_h5_read_attribute_string(&kind, file, "fastlr_format"));
+  const flr_status status =
+      !kind || strcmp(kind, "checkpoint") == 0
+          ? FLR_OK
+          : flr_fail(FLR_ERROR_DATA, "it is a %.20s file and holds no weights: give a checkpoint such as final.h5", kind);
+  flr_free(kind);
+  return status;
+}
+
 static flr_status read_info(flr_weights_info *out, hid_t file) {
   char *model = NULL;
+  FLR_TRY(check_kind(file));
   const int64_t version = flr_h5_read_attribute_integer(file, "format_version", FLR_CHECKPOINT_VERSION);
   if (version > FLR_CHECKPOINT_VERSION)
     return flr_fail(FLR_ERROR_DATA, "it has format version %lld, this program knows up to %d: use a newer fastlr_dist",
@@ -73,7 +86,7 @@ typedef struct comparison {
   const flr_params *params;
   int head_weight, head_bias; /* indices of parameters, -1: none */
   int skip_head;
-  int problems;
+  int problems, shown;
   char text[PROBLEMS_TEXT];
 } comparison;
 
@@ -87,9 +100,12 @@ static const char *shape_text(char out[SHAPE_TEXT], int rank, const int64_t *dim
 }
 
 static void add_problem(comparison *c, const char *kind, const char *name, const char *shapes) {
+  char entry[4 * SHAPE_TEXT];
   const size_t used = strlen(c->text);
-  if (c->problems++ < PROBLEMS_SHOWN)
-    (void)snprintf(c->text + used, sizeof c->text - used, "%s%s %.96s %s", used ? "; " : "", kind, name, shapes);
+  const int length = snprintf(entry, sizeof entry, "%s%s %.96s %s", used ? "; " : "", kind, name, shapes);
+  if (c->problems++ >= PROBLEMS_SHOWN || used + (size_t)length >= sizeof c->text) return;
+  memcpy(c->text + used, entry, (size_t)length + 1);
+  c->shown++;
 }
 
 static void compare_one(comparison *c, const char *name, int rank, const int64_t *dims) {
@@ -159,7 +175,7 @@ static flr_status compare(comparison *c, const flr_weights_options *options) {
   compare_all(c);
   if (c->problems == 0) return FLR_OK;
   char more[48] = "";
-  if (c->problems > PROBLEMS_SHOWN) (void)snprintf(more, sizeof more, "; and %d more", c->problems - PROBLEMS_SHOWN);
+  if (c->problems > c->shown) (void)snprintf(more, sizeof more, "; and %d more", c->problems - c->shown);
   return flr_fail(FLR_ERROR_DATA, "%s does not fit the model, see --model: %s%s", c->source->path, c->text, more);
 }
 

@@ -17,12 +17,18 @@ typedef struct listing {
 
 static flr_status describe(flr_weights_source *source, flr_weights_tensor *tensor, hid_t set) {
   const hid_t space = H5Dget_space(set), type = H5Dget_type(set);
+  H5D_space_status_t stored;
+  int unwritten = 0;
   hsize_t dims[H5S_MAX_RANK];
   flr_status status = FLR_OK;
   tensor->floating = H5Tget_class(type) == H5T_FLOAT;
   tensor->rank = H5Sget_simple_extent_dims(space, dims, NULL);
   tensor->elements = 1;
-  if (tensor->rank < 0 || tensor->rank > FLR_WEIGHTS_RANK)
+  if (H5Dget_space_status(set, &stored) < 0 || stored != H5D_SPACE_STATUS_ALLOCATED)
+    unwritten = tensor->floating && H5Sget_simple_extent_npoints(space) != 0;
+  if (unwritten)
+    status = flr_fail(FLR_ERROR_DATA, "%s: %s was never written whole: write the file again", source->path, tensor->location);
+  else if (tensor->rank < 0 || tensor->rank > FLR_WEIGHTS_RANK)
     status = flr_fail(FLR_ERROR_DATA, "%s: %s has %d axes", source->path, tensor->name, tensor->rank);
   for (int i = 0; status == FLR_OK && i < tensor->rank; i++) {
     tensor->dims[i] = (int64_t)dims[i];

@@ -12,9 +12,10 @@
 
 static flr_status check_path(const char *path) {
   struct stat info;
-  if (stat(path, &info) != 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s", path, strerror(errno));
+  if (stat(path, &info) != 0)
+    return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s: give a .safetensors or .h5 file", path, strerror(errno));
   if (S_ISDIR(info.st_mode)) return flr_fail(FLR_ERROR_NO_INPUT, "%s is a folder: give a weights file", path);
-  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes)", path);
+  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes): give a .safetensors or .h5 file", path);
   if (access(path, R_OK) != 0) return flr_fail(FLR_ERROR_IO, "%s: %s", path, strerror(errno));
   return FLR_OK;
 }
@@ -55,6 +56,8 @@ static flr_status grow(flr_weights_source *source) {
 }
 
 flr_status flr_weights_source_add(flr_weights_source *source, const char *name, flr_weights_tensor **out) {
+  if (flr_weights_source_find(source, name))
+    return flr_fail(FLR_ERROR_DATA, "%s: %.80s is there twice: which one counts cannot be told", source->path, name);
   if (source->count == source->room) FLR_TRY(grow(source));
   flr_weights_tensor *tensor = &source->tensors[source->count];
   FLR_TRY(flr_strdup(&tensor->name, name));

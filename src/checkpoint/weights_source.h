@@ -41,7 +41,8 @@ void flr_weights_source_close(flr_weights_source *source);
 /* The tensor of this name, NULL when there is none. */
 const flr_weights_tensor *flr_weights_source_find(const flr_weights_source *source, const char *name);
 
-/* For the two kinds of file: a new zeroed entry at the end of the list, valid until the next one. */
+/* For the two kinds of file: a new zeroed entry at the end of the list, valid until the next one. Errors: FLR_ERROR_DATA when
+ * the name is there already. */
 flr_status flr_weights_source_add(flr_weights_source *source, const char *name, flr_weights_tensor **out);
 flr_status flr_weights_source_open_h5(flr_weights_source *source);
 flr_status flr_weights_source_open_safetensors(flr_weights_source *source);

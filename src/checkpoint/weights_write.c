@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "checkpoint/h5.h"
@@ -162,13 +163,28 @@ static flr_status export_to(const char *to, const flr_weights_source *source) {
   return status;
 }
 
+static flr_status check_target(const char *from, const char *to) {
+  struct stat source, target;
+  if (stat(from, &source) == 0 && stat(to, &target) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
+    return flr_fail(FLR_ERROR_USAGE, "%s and %s are the same file: give another name to write to", from, to);
+  return FLR_OK;
+}
+
+static flr_status check_tensors(const flr_weights_source *source) {
+  for (int64_t i = 0; i < source->count; i++)
+    if (source->tensors[i].floating) return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA, "%s holds no floating point tensors: give a checkpoint such as final.h5", source->path);
+}
+
 flr_status flr_weights_export(const char *from, const char *to) {
   flr_weights_source source;
   flr_weights_info info;
-  FLR_TRY(flr_weights_info_load(from, &info)); /* refuses files of a newer format */
+  const flr_status readable = flr_weights_info_load(from, &info); /* refuses files of another kind or a newer format */
   flr_weights_info_clear(&info);
+  FLR_TRY(readable);
+  FLR_TRY(check_target(from, to));
   flr_status status = flr_weights_source_open(&source, from);
-  if (status == FLR_OK && source.count == 0) status = flr_fail(FLR_ERROR_DATA, "%s holds no tensors", from);
+  if (status == FLR_OK) status = check_tensors(&source);
   if (status == FLR_OK) status = export_to(to, &source);
   flr_weights_source_close(&source);
   return status;
