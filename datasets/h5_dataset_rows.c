@@ -34,11 +34,9 @@ static flr_status check_file(const char *path, int fd, int64_t *bytes) {
 }
 
 /* HDF5 says "not HDF5" and "cut off" with the same failure; the signature tells them apart (it may lie behind a user block). */
-static flr_status describe_unreadable(const char *path, int fd, int64_t bytes) {
+static flr_status describe_unreadable(const char *path, int fd, int64_t bytes, const char *reason) {
   static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
   unsigned char start[8];
-  char reason[256];
-  flr_h5_rows_reason(reason, sizeof reason);
   for (int64_t at = 0; at + 8 <= bytes; at = at ? 2 * at : 512)
     if (pread(fd, start, sizeof start, (off_t)at) == (ssize_t)sizeof start && memcmp(start, signature, sizeof start) == 0)
       return flr_fail(FLR_ERROR_DATA, "%s is damaged or cut off (%lld bytes): HDF5 says: %s", path, (long long)bytes, reason);
@@ -51,8 +49,10 @@ static flr_status open_structure(flr_h5_source *s) {
   (void)H5Pset_file_locking(access, 0, 1); /* reading needs no lock, and network file systems may have none */
 #endif
   s->file = H5Fopen(s->name, H5F_ACC_RDONLY, access);
+  char reason[256] = ""; /* the next call of HDF5 forgets it */
+  if (s->file < 0) flr_h5_rows_reason(reason, sizeof reason);
   (void)H5Pclose(access);
-  return s->file >= 0 ? FLR_OK : describe_unreadable(s->name, s->fd, s->bytes);
+  return s->file >= 0 ? FLR_OK : describe_unreadable(s->name, s->fd, s->bytes, reason);
 }
 
 flr_status flr_h5_source_open(flr_h5_source *out, const char *path) {
@@ -78,10 +78,11 @@ flr_status flr_h5_source_open_memory(flr_h5_source *out, const char *name, const
   void *image = (void *)(uintptr_t)memory; /* HDF5 copies it */
   if (H5Pset_fapl_core(access, 65536, 0) >= 0 && H5Pset_file_image(access, image, bytes) >= 0)
     out->file = H5Fopen(name, H5F_ACC_RDONLY, access);
+  char reason[256] = "";
+  if (out->file < 0) flr_h5_rows_reason(reason, sizeof reason);
   (void)H5Pclose(access);
   if (out->file >= 0) return FLR_OK;
-  char reason[256];
-  return flr_fail(FLR_ERROR_INTERNAL, "%s cannot be opened from memory: %s", name, flr_h5_rows_reason(reason, sizeof reason));
+  return flr_fail(FLR_ERROR_INTERNAL, "%s cannot be opened from memory: %s", name, reason);
 }
 
 void flr_h5_source_close_structure(flr_h5_source *s) {

@@ -44,10 +44,11 @@ flr_status flr_h5_open(hid_t *out, const char *path) {
   (void)H5Pset_file_locking(how, 0, 1); /* reading needs no lock, and network file systems may have none */
 #endif
   *out = H5Fopen(path, H5F_ACC_RDONLY, how);
+  if (*out < 0) flr_h5_reason(reason, sizeof reason); /* the next call of HDF5 forgets it */
   (void)H5Pclose(how);
   if (*out >= 0) return FLR_OK;
   return flr_fail(FLR_ERROR_DATA, "%s is damaged or cut off (%lld bytes): HDF5 says: %s", path, (long long)info.st_size,
-                  flr_h5_reason(reason, sizeof reason));
+                  reason);
 }
 
 /* Variable-length text comes as a pointer that HDF5 allocated, fixed-length text as bytes that may lack a terminator. */

@@ -92,7 +92,7 @@ static flr_status add_entry(flr_weights_source *source, const cJSON *entry, int6
 }
 
 static flr_status take_header(flr_weights_source *source, const char *text, int64_t length, int64_t file_bytes) {
-  cJSON *header = cJSON_ParseWithLength(text, (size_t)length);
+  cJSON *header = cJSON_ParseWithLengthOpts(text, (size_t)length + 1, NULL, 1);
   const cJSON *entry;
   const int64_t data_start = LENGTH_BYTES + length;
   flr_status status = cJSON_IsObject(header)
