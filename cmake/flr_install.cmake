@@ -27,11 +27,11 @@ configure_package_config_file(cmake/fastlrConfig.cmake.in "${CMAKE_BINARY_DIR}/f
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/fastlrConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_BINARY_DIR}/fastlrConfig.cmake" "${CMAKE_BINARY_DIR}/fastlrConfigVersion.cmake" DESTINATION "${FLR_INSTALL_PACKAGE}")
 if(NOT BUILD_SHARED_LIBS)
-  install(FILES cmake/FindcJSON_C.cmake cmake/Findinih.cmake cmake/FindoneDNN_C.cmake DESTINATION "${FLR_INSTALL_PACKAGE}")
+  install(FILES cmake/FindcJSON_C.cmake cmake/FindoneDNN_C.cmake DESTINATION "${FLR_INSTALL_PACKAGE}")
 endif()
 
 flr_relative(FLR_PC_TO_PREFIX "${FLR_INSTALL_PC}" ".")
-set(FLR_PC_PRIVATE ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${oneDNN_C_LIBRARY} ${cJSON_C_LIBRARY} ${inih_LIBRARY} ${OpenMP_C_FLAGS} -lpthread -lm)
+set(FLR_PC_PRIVATE ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${oneDNN_C_LIBRARY} ${cJSON_C_LIBRARY} ${OpenMP_C_FLAGS} -lpthread -lm)
 list(JOIN FLR_PC_PRIVATE " " FLR_PC_PRIVATE)
 configure_file(cmake/fastlr.pc.in "${CMAKE_BINARY_DIR}/fastlr.pc" @ONLY)
 install(FILES "${CMAKE_BINARY_DIR}/fastlr.pc" DESTINATION "${FLR_INSTALL_PC}")

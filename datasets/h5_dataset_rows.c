@@ -63,7 +63,8 @@ flr_status flr_h5_source_open(flr_h5_source *out, const char *path) {
   (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   out->fd = open(path, O_RDONLY | O_CLOEXEC);
   if (out->fd < 0)
-    return flr_fail(errno == ENOENT || errno == ENOTDIR ? FLR_ERROR_NO_INPUT : FLR_ERROR_IO, "%s: %s", path, strerror(errno));
+    return flr_fail(errno == ENOENT || errno == ENOTDIR ? FLR_ERROR_NO_INPUT : FLR_ERROR_IO,
+                    "%s: %s: give an HDF5 file, digits or synthetic:N,H,W,C,K", path, strerror(errno));
   flr_status status = check_file(path, out->fd, &out->bytes);
   if (status == FLR_OK) status = open_structure(out);
   if (status != FLR_OK) flr_h5_source_close(out);

@@ -59,7 +59,7 @@ static flr_status fill(synthetic *s, uint64_t seed) {
 
 /* The numbers of "synthetic:N,H,W,C,K"; 0 unless all five are there and within bounds. */
 static int parse_sizes(int64_t sizes[5], const char *source) {
-  static const int64_t least[5] = {1, 1, 1, 1, 2}, most[5] = {INT64_MAX, 1 << 16, 1 << 16, 1 << 12, 1 << 20};
+  static const int64_t least[5] = {1, 1, 1, 1, 2}, most[5] = {1 << 28, 1 << 16, 1 << 16, 1 << 12, 1 << 20};
   const char *text = source + strlen("synthetic:");
   for (int i = 0; i < 5; i++) {
     char *end;

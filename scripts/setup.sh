@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run_packages=(build-essential cmake ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev libdnnl-dev
-  libcjson-dev libinih-dev gnuplot-nox)
+  libcjson-dev gnuplot-nox)
 test_packages=(libcmocka-dev hdf5-tools procps iproute2)
 # Tools of the lint tests, which are skipped where a system does not offer them.
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
@@ -45,7 +45,7 @@ check_elsewhere() {
   for tool in cc cmake mpicc mpirun; do command -v "$tool" >/dev/null || lacking+=("$tool"); done
   echo "setup.sh: this is not Debian or Ubuntu, so nothing was installed" >&2
   [ ${#lacking[@]} = 0 ] || echo "setup.sh: missing commands: ${lacking[*]}" >&2
-  die "needed: a C compiler with OpenMP, CMake 3.22, Ninja or make, Open MPI 4.1, parallel HDF5 1.10, oneDNN 2.6 or 3.x, cJSON, inih," \
+  die "needed: a C compiler with OpenMP, CMake 3.22, Ninja or make, Open MPI 4.1, parallel HDF5 1.10, oneDNN 2.6 or 3.x, cJSON," \
     "gnuplot; for the tests also cmocka, the HDF5 tools and procps. With these in place: cmake --preset release && cmake --build build/release"
 }
 

@@ -8,15 +8,15 @@
 
 static flr_status make_schedule(const flr_config *config, flr_schedule *out) {
   flr_schedule_options options = flr_schedule_options_defaults();
-  if (config->steps < 1) return flr_fail(FLR_ERROR_USAGE, "schedule: --steps is missing");
-  if (strcmp(config->lr, "auto") == 0) return flr_fail(FLR_ERROR_USAGE, "schedule: --lr is missing");
+  if (config->steps < 1) return flr_fail(FLR_ERROR_USAGE, "--steps: schedule needs the number of steps");
+  if (strcmp(config->lr, "auto") == 0) return flr_fail(FLR_ERROR_USAGE, "--lr: schedule needs a rate, it does not sweep");
   options.policy = config->policy;
   options.total_steps = config->steps;
   options.groups = (int)config->groups;
   options.div_factor = config->div_factor;
   options.pct_start = config->pct_start;
   options.final_div = config->final_div;
-  FLR_TRY(flr_parse_group_rates(options.max_lr, options.groups, config->lr, "lr"));
+  FLR_TRY(flr_parse_group_rates(options.max_lr, options.groups, config->lr, "--lr"));
   FLR_TRY(flr_schedule_parse_moms(options.moms, config->moms));
   return flr_schedule_init(out, &options);
 }

@@ -22,12 +22,13 @@ typedef struct flr_command_args {
 
 typedef struct flr_command {
   const char *name, *operands, *summary;
-  int least_operands, most_operands;
+  int operand_count;
+  const char *own_options; /* of those that concern a single command's output, which it takes: "json,csv" */
   flr_status (*run)(const flr_command_args *args);
 } flr_command;
 
-/* Default, then `stored` (INI text of a checkpoint, NULL: none), then --config, then the command line; checked. The caller
- * clears it. */
+/* Default, then `stored` (INI text of the checkpoint that the first operand names, NULL: none; its options about where and how
+   it ran are left out), then --config, then the command line; checked. The caller clears it. */
 flr_status flr_command_config(const flr_command_args *args, const char *stored, flr_config *out);
 
 flr_status flr_cmd_fit(const flr_command_args *args);

@@ -1,8 +1,10 @@
 /* Command line in, exit code out. */
 #include <argp.h>
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/command.h"
 #include "core/memory.h"
@@ -11,14 +13,14 @@
 #include "train/config_table.h"
 
 static const flr_command commands[] = {
-    {"fit", "", "train (default); without --lr sweep first", 0, 0, flr_cmd_fit},
-    {"find", "", "the sweep alone: curve, suggestions, plot", 0, 0, flr_cmd_find},
-    {"eval", "CKPT", "loss and error rate of a checkpoint", 1, 1, flr_cmd_eval},
-    {"schedule", "", "the schedule, one row per step", 0, 0, flr_cmd_schedule},
-    {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, 1, flr_cmd_suggest},
-    {"inspect", "FILE.h5", "what a file holds, and whether it is whole", 1, 1, flr_cmd_inspect},
-    {"export", "CKPT.h5 OUT.safetensors", "weights under the model's usual names", 2, 2, flr_cmd_export},
-    {"backends", "", "what this build and this machine can use", 0, 0, flr_cmd_backends},
+    {"fit", "", "train (default); without --lr sweep first", 0, "", flr_cmd_fit},
+    {"find", "", "the sweep alone: curve, suggestions, plot", 0, "json,csv", flr_cmd_find},
+    {"eval", "CKPT", "loss and error rate of a checkpoint", 1, "json,split", flr_cmd_eval},
+    {"schedule", "", "the schedule, one row per step", 0, "json,csv,groups", flr_cmd_schedule},
+    {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, "json,csv,smooth", flr_cmd_suggest},
+    {"inspect", "FILE.h5", "what a file holds, and whether it is whole", 1, "json", flr_cmd_inspect},
+    {"export", "CKPT.h5 OUT.safetensors", "weights under the model's usual names", 2, "", flr_cmd_export},
+    {"backends", "", "what this build and this machine can use", 0, "json", flr_cmd_backends},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], EXTRA_OPTIONS = 3, FIRST_KEY = 1000 };
@@ -131,16 +133,41 @@ static flr_status find_command(parsed *p) {
   for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
     if (strcmp(name, later[i]) == 0)
       return flr_fail(FLR_ERROR_USAGE, "the command %s is not in this version yet: --help lists those it has", name);
-  return flr_fail(FLR_ERROR_USAGE, "%s is no command: --help lists them", name);
+  return flr_fail(FLR_ERROR_USAGE, "%.200s is no command: --help lists them", name);
 }
 
 static flr_status check_operands(const parsed *p) {
-  const int count = p->args.operand_count;
-  if (count >= p->command->least_operands && count <= p->command->most_operands) return FLR_OK;
-  if (count > p->command->most_operands)
-    return flr_fail(FLR_ERROR_USAGE, "%s: %s is one too many: fastlr_dist %s %s", p->command->name,
-                    p->args.operands[p->command->most_operands], p->command->name, p->command->operands);
-  return flr_fail(FLR_ERROR_USAGE, "%s: %s is missing", p->command->name, p->command->operands);
+  const flr_command *c = p->command;
+  const char *space = c->operands[0] ? " " : "";
+  if (p->args.operand_count == c->operand_count) return FLR_OK;
+  if (p->args.operand_count > c->operand_count)
+    return flr_fail(FLR_ERROR_USAGE, "%s: %.200s is one too many: fastlr_dist %s%s%s", c->name,
+                    p->args.operands[c->operand_count], c->name, space, c->operands);
+  return flr_fail(FLR_ERROR_USAGE, "%s: a file's name is missing: fastlr_dist %s %s", c->name, c->name, c->operands);
+}
+
+static int has_word(const char *list, const char *word) {
+  const size_t length = strlen(word);
+  for (const char *at = list; (at = strstr(at, word)); at += length)
+    if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0')) return 1;
+  return 0;
+}
+
+/* Options about one command's output are refused by the others, not passed over. */
+static flr_status check_settings(const parsed *p) {
+  for (int i = 0; i < p->args.setting_count; i++) {
+    char takers[128] = "";
+    const char *name = p->args.settings[i].name;
+    const flr_option *option = flr_options_find(&flr_config_table, name);
+    if (option->stored || option->type == FLR_OPTION_LATER || has_word(p->command->own_options, name)) continue;
+    for (int c = 0; c < COMMAND_COUNT; c++) {
+      const size_t used = strlen(takers);
+      if (has_word(commands[c].own_options, name))
+        (void)snprintf(takers + used, sizeof takers - used, "%s%s", used ? ", " : "", commands[c].name);
+    }
+    return flr_fail(FLR_ERROR_USAGE, "--%s: %s does not take it: only %s", name, p->command->name, takers);
+  }
+  return FLR_OK;
 }
 
 static flr_status parse(parsed *p, int argc, char **argv) {
@@ -158,9 +185,17 @@ static flr_status parse(parsed *p, int argc, char **argv) {
   return find_command(p);
 }
 
+/* A checkpoint's configuration says what was computed; where and how loudly is the matter of this run. */
+static flr_status load_stored(flr_config *out, const char *stored, const char *path) {
+  char origin[256];
+  (void)snprintf(origin, sizeof origin, "%.200s: its configuration", path);
+  FLR_TRY(flr_config_load_text(out, stored, origin));
+  return flr_options_reset(&flr_config_table, out, flr_options_find(&flr_config_table, "out")->group);
+}
+
 flr_status flr_command_config(const flr_command_args *args, const char *stored, flr_config *out) {
   FLR_TRY(flr_config_init(out));
-  if (stored) FLR_TRY(flr_config_load_text(out, stored, "the checkpoint's configuration"));
+  if (stored) FLR_TRY(load_stored(out, stored, args->operands[0]));
   if (args->config_path) FLR_TRY(flr_config_load(out, args->config_path));
   for (int i = 0; i < args->setting_count; i++) FLR_TRY(flr_config_set(out, args->settings[i].name, args->settings[i].value));
   return flr_config_check(out);
@@ -181,14 +216,29 @@ static flr_status run(parsed *p, int argc, char **argv) {
   if (p->help) return p->args.rank == 0 ? print_help(basename(argv[0])) : FLR_OK;
   if (asks_for_models(&p->args)) return p->args.rank == 0 ? print_models() : FLR_OK;
   FLR_TRY(check_operands(p));
+  FLR_TRY(check_settings(p));
   return p->command->run(&p->args);
+}
+
+/* One line, whatever a name on the command line held. */
+static void print_message(const char *message) {
+  fputs("fastlr_dist: ", stderr);
+  for (const unsigned char *c = (const unsigned char *)message; *c; c++) fputc(iscntrl(*c) ? '?' : *c, stderr);
+  fputc('\n', stderr);
+}
+
+/* A launcher ends the job at the first rank that leaves with a failure: rank 0 gets time to say why. */
+static void let_rank_zero_speak(void) {
+  const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+  (void)nanosleep(&pause, NULL);
 }
 
 int main(int argc, char **argv) {
   parsed p = {.args = {.rank = flr_launch_rank()}};
   opterr = 0;
   const flr_status status = run(&p, argc, argv);
-  if (status != FLR_OK && p.args.rank == 0) fprintf(stderr, "fastlr_dist: %s\n", flr_status_message());
   flr_free(p.args.settings);
+  if (status != FLR_OK && p.args.rank == 0) print_message(flr_status_message());
+  if (status != FLR_OK && p.args.rank != 0) let_rank_zero_speak();
   return (int)status;
 }

@@ -2,7 +2,6 @@
 #include "core/options.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
@@ -10,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/ini.h"
 #include "core/memory.h"
+
+enum { LARGEST_FILE = 1 << 20 };
 
 const flr_option *flr_options_find(const flr_option_table *table, const char *name) {
   for (int i = 0; i < table->count; i++)
@@ -21,9 +23,10 @@ const flr_option *flr_options_find(const flr_option_table *table, const char *na
 /* ---- what is allowed, in words ---- */
 
 static const char *describe_range(const flr_option *o, char *text, size_t size) {
-  const char *kind = o->type == FLR_OPTION_INTEGER ? "a whole number" : "a number";
+  const int whole = o->type == FLR_OPTION_INTEGER;
+  const char *kind = whole ? "a whole number" : "a number";
   if (isfinite(o->min) && isfinite(o->max))
-    (void)snprintf(text, size, "%s from %g to %g", kind, o->min, o->max);
+    (void)snprintf(text, size, whole ? "%s from %.0f to %.0f" : "%s from %.9g to %.9g", kind, o->min, o->max);
   else if (isfinite(o->min))
     (void)snprintf(text, size, "%s, %g or more", kind, o->min);
   else
@@ -33,19 +36,23 @@ static const char *describe_range(const flr_option *o, char *text, size_t size) 
 
 static flr_status refuse(const flr_option *o, const char *value) {
   char range[96];
+  if (!*value) value = "\"\"";
   switch (o->type) {
     case FLR_OPTION_SWITCH:
-    case FLR_OPTION_FLAG: return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not allowed: on or off", o->name, value);
+    case FLR_OPTION_FLAG: return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s is not allowed: on or off", o->name, value);
     case FLR_OPTION_SEED:
-      return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not allowed: a whole number, 0 or more", o->name, value);
-    case FLR_OPTION_STRING: return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not allowed: one of %s", o->name, value, o->choices);
+      return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s is not allowed: a whole number from 0 to %" PRIu64, o->name, value,
+                      UINT64_MAX);
+    case FLR_OPTION_STRING:
+      return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s is not allowed: %s%s", o->name, value, o->choices ? "one of " : "",
+                      o->choices ? o->choices : o->argument);
     case FLR_OPTION_LATER:
-      return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not in this version yet%s%s", o->name, value, o->choices ? ": only " : "",
-                      o->choices ? o->choices : "");
+      return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s is not in this version yet: %s%s", o->name, value,
+                      o->choices ? "only " : "leave the option out", o->choices ? o->choices : "");
     case FLR_OPTION_INTEGER:
     case FLR_OPTION_NUMBER: break;
   }
-  return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not allowed: %s", o->name, value, describe_range(o, range, sizeof range));
+  return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s is not allowed: %s", o->name, value, describe_range(o, range, sizeof range));
 }
 
 /* ---- from text ---- */
@@ -137,7 +144,9 @@ static flr_status unknown(const flr_option_table *table, const char *name) {
   const flr_option *nearest = &table->options[0];
   for (int i = 1; i < table->count; i++)
     if (distance(name, table->options[i].name) < distance(name, nearest->name)) nearest = &table->options[i];
-  return flr_fail(FLR_ERROR_USAGE, "%s is no option: did you mean %s? (--help lists all)", name, nearest->name);
+  if (2 * distance(name, nearest->name) > (int)strlen(nearest->name))
+    return flr_fail(FLR_ERROR_USAGE, "--%.80s is no option: --help lists all", name);
+  return flr_fail(FLR_ERROR_USAGE, "--%.80s is no option: did you mean --%s? (--help lists all)", name, nearest->name);
 }
 
 flr_status flr_options_set(const flr_option_table *table, void *object, const char *name, const char *value) {
@@ -145,14 +154,23 @@ flr_status flr_options_set(const flr_option_table *table, void *object, const ch
   return option ? set_option(option, object, value) : unknown(table, name);
 }
 
-flr_status flr_options_init(const flr_option_table *table, void *object) {
+static flr_status set_default(const flr_option *o, void *object) {
+  void *field = (char *)object + o->offset;
+  if (o->type == FLR_OPTION_INTEGER) *(int64_t *)field = -1;
+  if (o->type == FLR_OPTION_NUMBER) *(double *)field = NAN;
+  if (o->type == FLR_OPTION_STRING) {
+    flr_free(*(char **)field);
+    *(char **)field = NULL;
+  }
+  return o->fallback ? set_option(o, object, o->fallback) : FLR_OK;
+}
+
+flr_status flr_options_init(const flr_option_table *table, void *object) { return flr_options_reset(table, object, NULL); }
+
+flr_status flr_options_reset(const flr_option_table *table, void *object, const char *group) {
   for (int i = 0; i < table->count; i++) {
     const flr_option *o = &table->options[i];
-    void *field = (char *)object + o->offset;
-    if (o->type == FLR_OPTION_LATER) continue;
-    if (o->type == FLR_OPTION_INTEGER) *(int64_t *)field = -1;
-    if (o->type == FLR_OPTION_NUMBER) *(double *)field = NAN;
-    if (o->fallback) FLR_TRY(set_option(o, object, o->fallback));
+    if (o->type != FLR_OPTION_LATER && (!group || strcmp(o->group, group) == 0)) FLR_TRY(set_default(o, object));
   }
   return FLR_OK;
 }
@@ -168,40 +186,56 @@ void flr_options_clear(const flr_option_table *table, void *object) {
 
 /* ---- INI ---- */
 
-typedef struct ini_context {
-  const flr_option_table *table;
-  void *object;
-  flr_status status; /* of the first line that failed */
-} ini_context;
-
-/* inih goes on after a refused line; the first refusal is the one that counts. Returns 0 for a refusal, as inih wants. */
-static int take_line(void *user, const char *section, const char *name, const char *value) {
-  ini_context *context = user;
-  (void)section;
-  if (context->status != FLR_OK) return 0;
-  context->status = flr_options_set(context->table, context->object, name, value);
-  return context->status == FLR_OK;
-}
-
-static flr_status finish_ini(const ini_context *context, int line, const char *origin) {
+static flr_status load_lines(const flr_option_table *table, void *object, char *text, const char *origin) {
+  const char *name, *value;
   char message[1024];
-  if (line == 0) return FLR_OK;
-  if (line < 0) return flr_fail(FLR_ERROR_NO_INPUT, "--config: %s cannot be read: %s", origin, strerror(errno));
-  if (context->status == FLR_OK) return flr_fail(FLR_ERROR_USAGE, "%s, line %d: not \"name = value\"", origin, line);
-  (void)snprintf(message, sizeof message, "%s", flr_status_message());
-  return flr_fail(FLR_ERROR_USAGE, "%s, line %d: %s", origin, line, message);
-}
-
-flr_status flr_options_load(const flr_option_table *table, void *object, const char *path) {
-  ini_context context = {table, object, FLR_OK};
-  const int line = ini_parse(path, take_line, &context);
-  return finish_ini(&context, line, path);
+  int line = 0;
+  for (int taken; (taken = flr_ini_next(&text, &line, &name, &value)) != 0;) {
+    if (taken < 0) return flr_fail(FLR_ERROR_USAGE, "%s, line %d: not \"name = value\"", origin, line);
+    const flr_status status = flr_options_set(table, object, name, value);
+    if (status == FLR_OK) continue;
+    (void)snprintf(message, sizeof message, "%s", flr_status_message());
+    return flr_fail(status, "%s, line %d: %s", origin, line, message);
+  }
+  return FLR_OK;
 }
 
 flr_status flr_options_load_text(const flr_option_table *table, void *object, const char *text, const char *origin) {
-  ini_context context = {table, object, FLR_OK};
-  const int line = ini_parse_string(text, take_line, &context);
-  return finish_ini(&context, line, origin);
+  char *copy;
+  FLR_TRY(flr_strdup(&copy, text));
+  const flr_status status = load_lines(table, object, copy, origin);
+  flr_free(copy);
+  return status;
+}
+
+static flr_status unreadable(const char *path, int reason) {
+  return flr_fail(FLR_ERROR_NO_INPUT, "--config: %s: %s: give an INI file", path, strerror(reason));
+}
+
+/* The whole file as text; *out is owned by the caller. */
+static flr_status read_text(char **out, const char *path) {
+  FILE *file = fopen(path, "re");
+  if (!file) return unreadable(path, errno);
+  flr_status status = flr_alloc(out, LARGEST_FILE + 1, 1);
+  if (status == FLR_OK) {
+    errno = 0;
+    const size_t bytes = fread(*out, 1, LARGEST_FILE + 1, file);
+    if (ferror(file))
+      status = unreadable(path, errno);
+    else if (bytes > LARGEST_FILE || strlen(*out) < bytes)
+      status =
+          flr_fail(FLR_ERROR_USAGE, "--config: %s is not text, or longer than %d bytes: give an INI file", path, LARGEST_FILE);
+  }
+  (void)fclose(file);
+  return status;
+}
+
+flr_status flr_options_load(const flr_option_table *table, void *object, const char *path) {
+  char *text = NULL;
+  flr_status status = read_text(&text, path);
+  if (status == FLR_OK) status = load_lines(table, object, text, path);
+  flr_free(text);
+  return status;
 }
 
 /* ---- to text ---- */

@@ -39,6 +39,8 @@ const flr_option *flr_options_find(const flr_option_table *table, const char *na
 
 /* Sets every field to its default. The object was zeroed. */
 flr_status flr_options_init(const flr_option_table *table, void *object);
+/* Sets the fields of one group (NULL: of all) back to their defaults. */
+flr_status flr_options_reset(const flr_option_table *table, void *object, const char *group);
 /* Frees the strings. */
 void flr_options_clear(const flr_option_table *table, void *object);
 

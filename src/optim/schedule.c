@@ -149,7 +149,7 @@ flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step) {
 }
 
 static flr_status bad_rates(const char *option, const char *text, const char *wanted) {
-  return flr_fail(FLR_ERROR_USAGE, "%s %s: %s", option, text, wanted);
+  return flr_fail(FLR_ERROR_USAGE, "%s: %.200s is not allowed: %s", option, *text ? text : "\"\"", wanted);
 }
 
 /* Reads one rate at *cursor and moves the cursor behind it; only `stop` or the end may follow. */
@@ -171,9 +171,9 @@ static flr_status parse_slice(double out[FLR_MAX_GROUPS], int groups, const char
   const char *cursor = text;
   double first = 0, last = 0;
   const int has_first = *text != ':';
-  if (has_first && !read_rate(&first, &cursor, ':')) return bad_rates(option, text, "A:B wants two finite rates, at least 0");
+  if (has_first && !read_rate(&first, &cursor, ':')) return bad_rates(option, text, "A:B takes two finite rates of at least 0");
   ++cursor; /* the colon */
-  if (!read_rate(&last, &cursor, '\0')) return bad_rates(option, text, "A:B wants two finite rates, at least 0");
+  if (!read_rate(&last, &cursor, '\0')) return bad_rates(option, text, "A:B takes two finite rates of at least 0");
   if (first == 0 || groups == 1) {
     fill_tenth(out, groups, last);
     return FLR_OK;
@@ -191,13 +191,13 @@ static flr_status parse_list(double out[FLR_MAX_GROUPS], int groups, const char 
   for (;;) {
     if (count == FLR_MAX_GROUPS) return bad_rates(option, text, "more values than layer groups");
     if (!read_rate(&values[count++], &cursor, ','))
-      return bad_rates(option, text, "wants a finite rate, at least 0, in one of the forms X, A:B, :B or X0,X1,..");
+      return bad_rates(option, text, "a finite rate of at least 0, in one of the forms X, A:B, :B or X0,X1,..");
     if (*cursor != ',') break;
     ++cursor;
   }
   if (count != 1 && count != groups)
-    return flr_fail(FLR_ERROR_USAGE, "%s %s has %d values, the model %d layer groups: give one value or %d", option, text,
-                    count, groups, groups);
+    return flr_fail(FLR_ERROR_USAGE, "%s: %.200s has %d values, the model %d layer group%s: give one value or one per group",
+                    option, text, count, groups, groups == 1 ? "" : "s");
   for (int g = 0; g < groups; ++g) out[g] = values[count == 1 ? 0 : g];
   return FLR_OK;
 }
@@ -205,7 +205,7 @@ static flr_status parse_list(double out[FLR_MAX_GROUPS], int groups, const char 
 flr_status flr_parse_group_rates(double out[FLR_MAX_GROUPS], int groups, const char *text, const char *option) {
   if (groups < 1 || groups > FLR_MAX_GROUPS)
     return flr_fail(FLR_ERROR_USAGE, "%s: %d layer groups are out of range: 1..%d", option, groups, FLR_MAX_GROUPS);
-  if (!text || !*text) return bad_rates(option, text ? text : "", "is empty: give a rate such as 3e-3");
+  if (!text || !*text) return bad_rates(option, text ? text : "", "give a rate such as 3e-3");
   return strchr(text, ':') ? parse_slice(out, groups, text, option) : parse_list(out, groups, text, option);
 }
 
@@ -220,5 +220,6 @@ flr_status flr_schedule_parse_moms(double out[3], const char *text) {
     at = end + 1;
   }
   if (!text) return FLR_OK;
-  return flr_fail(FLR_ERROR_USAGE, "--moms: %s is not allowed: one to three numbers from 0 to below 1, as 0.95,0.85", text);
+  return flr_fail(FLR_ERROR_USAGE, "--moms: %.200s is not allowed: one to three numbers from 0 to below 1, as 0.95,0.85",
+                  *text ? text : "\"\"");
 }

@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 #include "fastlr.h"
+#include "optim/schedule.h"
 #include "train/config_table.h"
 
 flr_status flr_config_init(flr_config *out) {
@@ -51,8 +52,40 @@ static flr_status check_words(const flr_config *c) {
   return check_word("backend", c->backend, "auto,cpu,ref,cuda", "");
 }
 
+/* An empty name is a mistake (a shell variable that is not set), never a wish. */
+static flr_status check_names(const flr_config *c) {
+  const struct {
+    const char *option, *value, *wanted;
+  } names[] = {{"data", c->data, "a file, digits or synthetic:N,H,W,C,K"},
+               {"init-weights", c->init_weights, "a .safetensors or .h5 file"},
+               {"out", c->out, "a folder"},
+               {"model", c->model, "a model, --model help lists them"}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (names[i].value && !names[i].value[0])
+      return flr_fail(FLR_ERROR_USAGE, "--%s: \"\" is not allowed: give %s", names[i].option, names[i].wanted);
+  return FLR_OK;
+}
+
+/* The form only: how many values a list needs is known once the model is. */
+static flr_status check_rates(const char *option, const char *text) {
+  double rates[FLR_MAX_GROUPS];
+  int groups = 1;
+  for (const char *c = text; *c; c++) groups += *c == ',';
+  return flr_parse_group_rates(rates, groups == 1 ? 2 : groups, text, option);
+}
+
+static flr_status check_forms(const flr_config *c) {
+  double moms[3];
+  if (strcmp(c->lr, "auto") != 0) FLR_TRY(check_rates("--lr", c->lr));
+  FLR_TRY(check_rates("--sweep-start", c->sweep_start));
+  FLR_TRY(check_rates("--sweep-end", c->sweep_end));
+  return flr_schedule_parse_moms(moms, c->moms);
+}
+
 flr_status flr_config_check(const flr_config *c) {
   FLR_TRY(check_words(c));
+  FLR_TRY(check_names(c));
+  FLR_TRY(check_forms(c));
   if (c->quiet && c->verbose) return flr_fail(FLR_ERROR_USAGE, "--quiet and --verbose contradict each other: give one");
   if (c->json && c->csv) return flr_fail(FLR_ERROR_USAGE, "--json and --csv contradict each other: give one");
   if ((c->x_path == NULL) != (c->y_path == NULL))

@@ -106,20 +106,26 @@ flr_status flr_evaluate_split(flr_session *s, flr_split split, int confusion, fl
   return sum_results(s, confusion, out);
 }
 
-flr_status flr_session_evaluate(flr_session *s, const char *split, flr_eval_result *out) {
-  flr_eval_totals totals;
+flr_status flr_evaluate_find_split(const flr_session *s, const char *name, flr_split *out) {
   for (int i = 0; i < FLR_SPLIT_COUNT; i++) {
-    if (strcmp(split, flr_split_name((flr_split)i)) != 0) continue;
-    if (s->dataset->samples[i] == 0)
-      return flr_fail(FLR_ERROR_NO_INPUT, "%s has no %s split: give another --split", s->dataset->source, split);
-    FLR_TRY(flr_evaluate_split(s, (flr_split)i, 1, &totals));
-    *out = (flr_eval_result){.samples = totals.samples,
-                             .classes = s->dataset->classes,
-                             .loss = totals.loss,
-                             .error_rate = totals.error_rate,
-                             .accuracy = 1 - totals.error_rate,
-                             .confusion = s->confusion};
-    return FLR_OK;
+    *out = (flr_split)i;
+    if (strcmp(name, flr_split_name(*out)) != 0) continue;
+    if (s->dataset->samples[i] > 0) return FLR_OK;
+    return flr_fail(FLR_ERROR_NO_INPUT, "%s has no %s split: give another --split", s->dataset->source, name);
   }
-  return flr_fail(FLR_ERROR_USAGE, "--split: %s is not allowed: train, valid or test", split);
+  return flr_fail(FLR_ERROR_USAGE, "--split: %s is not allowed: train, valid or test", name);
+}
+
+flr_status flr_session_evaluate(flr_session *s, const char *name, flr_eval_result *out) {
+  flr_eval_totals totals;
+  flr_split split;
+  FLR_TRY(flr_evaluate_find_split(s, name, &split));
+  FLR_TRY(flr_evaluate_split(s, split, 1, &totals));
+  *out = (flr_eval_result){.samples = totals.samples,
+                           .classes = s->dataset->classes,
+                           .loss = totals.loss,
+                           .error_rate = totals.error_rate,
+                           .accuracy = 1 - totals.error_rate,
+                           .confusion = s->confusion};
+  return FLR_OK;
 }

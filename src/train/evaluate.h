@@ -11,6 +11,10 @@ typedef struct flr_eval_totals {
   int64_t samples;
 } flr_eval_totals;
 
+/* The split of this name. Errors: FLR_ERROR_USAGE for another name, FLR_ERROR_NO_INPUT when the data have none. Not collective.
+ */
+flr_status flr_evaluate_find_split(const flr_session *session, const char *name, flr_split *out);
+
 /* Evaluates with this rank's parameters and the batch norm statistics averaged over all shards in shard order. With
    `confusion`, the session's confusion matrix is filled too. Collective. */
 flr_status flr_evaluate_split(flr_session *session, flr_split split, int confusion, flr_eval_totals *out);

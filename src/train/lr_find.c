@@ -14,8 +14,8 @@ static flr_status sweep_options(const flr_session *s, flr_sweep_options *out) {
   const int groups = s->state.layout->groups;
   *out = flr_sweep_options_defaults();
   out->groups = groups;
-  FLR_TRY(flr_parse_group_rates(out->start, groups, config->sweep_start, "sweep-start"));
-  FLR_TRY(flr_parse_group_rates(out->end, groups, config->sweep_end, "sweep-end"));
+  FLR_TRY(flr_parse_group_rates(out->start, groups, config->sweep_start, "--sweep-start"));
+  FLR_TRY(flr_parse_group_rates(out->end, groups, config->sweep_end, "--sweep-end"));
   out->iterations = config->sweep_iters;
   out->beta = config->sweep_beta;
   out->stop_factor = config->sweep_stop;
@@ -85,6 +85,17 @@ static flr_status suggest(flr_session *s, flr_suggestion suggestions[FLR_SUGGEST
   options.asked = s->config->sweep_iters;
   flr_suggest(suggestions, s->curve, s->curve + 2 * n, n, &options, scratch);
   flr_free(scratch);
+  return FLR_OK;
+}
+
+flr_status flr_lr_find_check(const flr_session *s) {
+  flr_sweep_options options;
+  flr_sweep sweep;
+  flr_suggest_kind picked;
+  FLR_TRY(flr_lr_find_pick(s, &picked));
+  FLR_TRY(sweep_options(s, &options));
+  FLR_TRY(flr_sweep_init(&sweep, &options));
+  flr_sweep_clear(&sweep);
   return FLR_OK;
 }
 

@@ -4,6 +4,9 @@
 
 #include "train/session.h"
 
+/* Whether the sweep's options suit the model. Errors: FLR_ERROR_USAGE. Not collective. */
+flr_status flr_lr_find_check(const flr_session *session);
+
 /* Runs the sweep, puts the model back, fills session->sweep and session->curve on every rank, and the suggestions. Collective.
  */
 flr_status flr_lr_find_run(flr_session *session, flr_suggestion suggestions[FLR_SUGGEST_COUNT]);

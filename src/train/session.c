@@ -7,8 +7,11 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "mpi/launch.h"
+#include "train/evaluate.h"
+#include "train/lr_find.h"
 #include "train/plan.h"
 #include "train/run_dir.h"
+#include "train/trainer.h"
 
 enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4 };
 
@@ -42,6 +45,31 @@ static flr_status open_data(flr_session *s) {
   flr_session_beat(s, "open", 0);
   FLR_TRY(flr_comm_agree(s->comm, flr_plan_open_data(s)));
   return flr_comm_agree(s->comm, flr_plan_steps(s));
+}
+
+/* A checkpoint knows how many classes there are, which a file that lacks the last ones does not tell. */
+static flr_status match_checkpoint(const flr_session *s, const char *path, const flr_weights_info *info) {
+  flr_dataset *d = s->dataset;
+  if (info->classes < 1 || info->channels < 1) return FLR_OK; /* it does not say */
+  if (d->classes < info->classes && !d->class_names) d->classes = info->classes;
+  if (d->classes == info->classes && d->channels == info->channels && d->height == info->height && d->width == info->width)
+    return FLR_OK;
+  return flr_fail(
+      FLR_ERROR_DATA,
+      "%s was trained on samples of %lldx%lldx%lld in %lld classes, %s has %lldx%lldx%lld in %lld: give the data that "
+      "it is for",
+      path, (long long)info->height, (long long)info->width, (long long)info->channels, (long long)info->classes, d->source,
+      (long long)d->height, (long long)d->width, (long long)d->channels, (long long)d->classes);
+}
+
+static flr_status check_checkpoint(const flr_session *s, const char *checkpoint) {
+  flr_weights_info info = {0};
+  flr_split split;
+  FLR_TRY(flr_evaluate_find_split(s, s->config->split, &split));
+  flr_status status = flr_weights_info_load(checkpoint, &info);
+  if (status == FLR_OK) status = match_checkpoint(s, checkpoint, &info);
+  flr_weights_info_clear(&info);
+  return status;
 }
 
 static flr_status create_model(flr_session *s) {
@@ -159,11 +187,19 @@ static void tell_start(const flr_session *s) {
                 (double)flr_executor_arena_bytes(s->executor) / 0x1p20, flr_clock_seconds() - s->start_time);
 }
 
+/* Nothing is written before every option was found good. */
+static flr_status begin_training(flr_session *s) {
+  FLR_TRY(flr_comm_agree(s->comm, flr_trainer_check(s)));
+  FLR_TRY(flr_comm_agree(s->comm, flr_lr_find_check(s)));
+  return flr_run_dir_create(s);
+}
+
 static flr_status prepare(flr_session *s, const char *checkpoint) {
   flr_weights_info info = {0};
   flr_status status;
   FLR_TRY(open_ranks(s));
   FLR_TRY(open_data(s));
+  if (checkpoint) FLR_TRY(flr_comm_agree(s->comm, check_checkpoint(s, checkpoint)));
   FLR_TRY(flr_comm_agree(s->comm, create_model(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_backend(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_state(s)));
@@ -172,7 +208,7 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   FLR_TRY_GOTO(status, flr_plan_normalization(s, checkpoint ? &info : NULL), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, create_executor(s)), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, allocate_step(s)), done);
-  if (s->plan.training) FLR_TRY_GOTO(status, flr_run_dir_create(s), done);
+  if (s->plan.training) FLR_TRY_GOTO(status, begin_training(s), done);
   tell_start(s);
 done:
   flr_weights_info_clear(&info);

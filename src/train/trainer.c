@@ -1,4 +1,6 @@
 /* Training by a schedule: the sweep first when the rate is automatic, an evaluation after each epoch, final.h5 at the end. */
+#include "train/trainer.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -109,8 +111,14 @@ static flr_status schedule_init(const flr_session *s, const double *automatic, f
   if (automatic)
     for (int group = 0; group < options.groups; group++) options.max_lr[group] = *automatic;
   else
-    FLR_TRY(flr_parse_group_rates(options.max_lr, options.groups, config->lr, "lr"));
+    FLR_TRY(flr_parse_group_rates(options.max_lr, options.groups, config->lr, "--lr"));
   return flr_schedule_init(out, &options);
+}
+
+flr_status flr_trainer_check(const flr_session *s) {
+  const double any = 1;
+  flr_schedule schedule;
+  return schedule_init(s, strcmp(s->config->lr, "auto") == 0 ? &any : NULL, &schedule);
 }
 
 static flr_status train(flr_session *s, const flr_schedule *schedule, training *t, flr_stop_reason *reason) {
