@@ -8,7 +8,7 @@
 #include "datasets/digits_embedded.h"
 #include "datasets/h5_dataset_rows.h"
 
-enum { MAX_FILES = 64, MAX_SOURCES = 4 * MAX_FILES, PLANE_BYTES = 16384 };
+enum { MAX_FILES = 64, MAX_SOURCES = 4 * MAX_FILES, PLANE_BYTES = 16384, MOST_CLASSES = 1 << 20 };
 
 /* One split: the rows of several files one after the other. */
 typedef struct split_rows {
@@ -127,9 +127,9 @@ static flr_status no_such_path(const flr_h5_source *s, const char *path) {
 
 static flr_status label_range(const flr_h5_source *s, const char *path, const int64_t *values, int64_t n, int64_t *largest) {
   for (int64_t i = 0; i < n; i++) {
-    if (values[i] < 0 || values[i] >= INT32_MAX)
-      return flr_fail(FLR_ERROR_DATA, "%s: %s: the label of row %lld is %lld: labels count from 0", s->name, path, (long long)i,
-                      (long long)values[i]);
+    if (values[i] < 0 || values[i] >= MOST_CLASSES)
+      return flr_fail(FLR_ERROR_DATA, "%s: %s: the label of row %lld is %lld: labels count classes from 0, at most %d", s->name,
+                      path, (long long)i, (long long)values[i], MOST_CLASSES - 1);
     if (values[i] > *largest) *largest = values[i];
   }
   return FLR_OK;

@@ -157,20 +157,32 @@ static flr_status place_contiguous(flr_h5_rows *r, hid_t dataset) {
   return check_extent(r, r->offset, bytes);
 }
 
-static flr_status place_chunk(flr_h5_rows *r, hid_t dataset, hsize_t index, int64_t chunk_bytes) {
+static flr_status place_chunk(flr_h5_rows *r, hid_t dataset, hid_t space, hsize_t index, int64_t chunk_bytes) {
   hsize_t where[H5S_MAX_RANK], size;
   unsigned mask;
   haddr_t address;
-  const hid_t all = H5S_ALL;
-  if (H5Dget_chunk_info(dataset, all, index, where, &mask, &address, &size) < 0 || address == HADDR_UNDEF)
+  if (H5Dget_chunk_info(dataset, space, index, where, &mask, &address, &size) < 0 || address == HADDR_UNDEF)
     return flr_fail(FLR_ERROR_DATA, "%s: %s: chunk %lld cannot be found", r->source->name, r->path, (long long)index);
   FLR_TRY(check_extent(r, (int64_t)address, chunk_bytes));
   r->chunk_offset[(int64_t)where[0] / r->chunk_rows] = (int64_t)address;
   return FLR_OK;
 }
 
+static flr_status list_chunks(flr_h5_rows *r, hid_t dataset, hid_t space) {
+  const int64_t chunks = (r->dims[0] + r->chunk_rows - 1) / r->chunk_rows;
+  hsize_t stored = 0;
+  if (H5Dget_num_chunks(dataset, space, &stored) < 0)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s: its chunks cannot be listed: the file is damaged", r->source->name, r->path);
+  if ((int64_t)stored != chunks)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s has %lld of its %lld chunks: it was never written whole", r->source->name, r->path,
+                    (long long)stored, (long long)chunks);
+  FLR_TRY(flr_alloc(&r->chunk_offset, chunks, sizeof(int64_t)));
+  for (hsize_t i = 0; i < stored; i++) FLR_TRY(place_chunk(r, dataset, space, i, r->chunk_rows * (int64_t)r->row_bytes));
+  return FLR_OK;
+}
+
 static flr_status place_chunks(flr_h5_rows *r, hid_t dataset, hid_t plist) {
-  hsize_t dims[H5S_MAX_RANK], stored = 0;
+  hsize_t dims[H5S_MAX_RANK];
   const int rank = H5Pget_chunk(plist, H5S_MAX_RANK, dims);
   FLR_TRY(check_filters(r, plist));
   for (int i = 1; i < rank; i++)
@@ -178,14 +190,10 @@ static flr_status place_chunks(flr_h5_rows *r, hid_t dataset, hid_t plist) {
       return flr_fail(FLR_ERROR_DATA, "%s: the chunks of %s cut samples in pieces: h5repack -l CONTI %s OUT.h5",
                       r->source->name, r->path, r->source->name);
   r->chunk_rows = (int64_t)dims[0];
-  const int64_t chunks = (r->dims[0] + r->chunk_rows - 1) / r->chunk_rows;
-  (void)H5Dget_num_chunks(dataset, H5S_ALL, &stored);
-  if ((int64_t)stored != chunks)
-    return flr_fail(FLR_ERROR_DATA, "%s: %s has %lld of its %lld chunks: it was never written whole", r->source->name, r->path,
-                    (long long)stored, (long long)chunks);
-  FLR_TRY(flr_alloc(&r->chunk_offset, chunks, sizeof(int64_t)));
-  for (hsize_t i = 0; i < stored; i++) FLR_TRY(place_chunk(r, dataset, i, r->chunk_rows * (int64_t)r->row_bytes));
-  return FLR_OK;
+  const hid_t space = H5Dget_space(dataset); /* HDF5 1.10 does not take H5S_ALL here */
+  const flr_status status = list_chunks(r, dataset, space);
+  (void)H5Sclose(space);
+  return status;
 }
 
 static flr_status copy_compact(flr_h5_rows *r, hid_t dataset) {
