@@ -19,7 +19,7 @@ bad 65 '\.\./\.\./foreign\.h5: no data set train/images; it holds data/x, data/y
 bad 65 '\.\./\.\./foreign\.h5: no data set data/z' foreign.h5 --x-path data/z --y-path data/y
 bad 65 '\.\./\.\./good\.h5: no data set valid/x' good.h5 --valid-x-path valid/x --valid-y-path valid/y
 bad 65 '\.\./\.\./lengths\.h5: train/labels has 90 labels for 96 samples' lengths.h5
-bad 65 '\.\./\.\./negative\.h5: train/labels: the label of row 5 is -1: labels count from 0' negative.h5
+bad 65 '\.\./\.\./negative\.h5: train/labels: the label of row 5 is -1: labels count classes from 0' negative.h5
 bad 65 '\.\./\.\./beyond\.h5: a label is 7, class_names has 4 names: labels run from 0 to 3' beyond.h5
 bad 65 '\.\./\.\./zero\.h5: train/images.* (no|0) samples' zero.h5
 bad 65 '\.\./\.\./float_labels\.h5: train/labels must hold one integer per sample' float_labels.h5
