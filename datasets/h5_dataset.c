@@ -153,6 +153,10 @@ static flr_status read_labels(const flr_h5_source *s, const char *path, int64_t 
   if (status == FLR_OK && H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) < 0)
     status = flr_fail(FLR_ERROR_DATA, "%s: %s cannot be read: the file is damaged or cut off", s->name, path);
   if (status == FLR_OK) status = label_range(s, path, *out, n, largest);
+  if (status != FLR_OK) {
+    flr_free(*out);
+    *out = NULL;
+  }
   (void)H5Tclose(type);
   (void)H5Sclose(space);
   (void)H5Dclose(dataset);
