@@ -127,8 +127,10 @@ static void write_cut(const char *from, const char *to, int part) {
   free(content);
 }
 
+/* claimed 0: as many bytes as the header has. */
 static void write_safetensors(const char *name, uint64_t claimed, const char *header) {
   char path[PATH];
+  if (claimed == 0) claimed = strlen(header);
   FILE *file = fopen(path_of(path, name), "wb");
   need(file && fwrite(&claimed, sizeof claimed, 1, file) == 1 && fputs(header, file) >= 0 && fclose(file) == 0, path);
 }
@@ -142,7 +144,7 @@ static void write_others(void) {
   write_cut("good.h5", "cut_end.h5", 7);
   write_safetensors("huge.safetensors", UINT64_C(1) << 60, "{}");
   write_safetensors("no_json.safetensors", 8, "not json");
-  write_safetensors("other.safetensors", 74,
+  write_safetensors("other.safetensors", 0,
                     "{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[0, 9],\"data_offsets\":[0, 0]}}    ");
 }
 

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Every documented option takes its good values and refuses the others, naming option, value and what is allowed.
+# usage: see common.sh
+. "$(dirname "$0")/common.sh"
+
+# not_allowed OPTION WANTED VALUE..: each value is refused in these words
+not_allowed() {
+  local option=$1 wanted=$2 value shown
+  shift 2
+  for value in "$@"; do
+    shown=${value:-\"\"}
+    shown=${shown//./\\.}
+    refused 64 "--$option: $shown is not allowed: .*$wanted" "--$option" "$value"
+  done
+}
+later() { # OPTION VALUE REST
+  refused 64 "--$1: $2 is not in this version yet: $3" "--$1" "$2"
+}
+
+several() { # what is tried at any rank count
+  refused 64 '--bach is no option: did you mean --batch' --bach 3
+  refused 64 '--batch needs a value' --batch
+  refused 64 '--quiet and --verbose contradict each other' --quiet --verbose
+  refused 64 'no such thing is no command: --help lists them' 'no such thing'
+  refused 64 'the command predict is not in this version yet' predict final.h5
+  not_allowed model 'mlp, cnn, resnet9, resnet18, .*resnet56' resnet19
+  not_allowed policy 'one of one-cycle,constant' none
+  not_allowed batch 'a whole number from 1 to 1073741824' 0
+  not_allowed lr 'a finite rate of at least 0' abc
+  refused 64 '--lr: 1,2,3 has 3 values, the model 2 layer groups: give one value or one per group' --lr 1,2,3
+  refused 69 '--backend: cuda is not in this build: use ' --backend cuda
+  refused 69 '--comm: nccl is not in this build: use mpi' --comm nccl
+  refused 74 '(rank 0 .*: )?--out: cannot make the folder /dev/null/x: Not a directory' --out /dev/null/x
+  refused 74 '(rank 0 .*: )?--out: cannot make the folder /proc/nowhere: No such file' --out /proc/nowhere/x
+  refused 66 '--config: missing.ini: No such file' --config missing.ini
+}
+
+numbers() {
+  local o whole='a whole number from 1 to'
+  for o in batch epochs steps threads shards workers prefetch log-every sweep-iters; do
+    not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
+  done
+  for o in trim-start trim-end; do not_allowed "$o" 'a whole number from 0 to' -1 x ''; done
+  not_allowed seed 'a whole number from 0 to 18446744073709551615' -1 1.5 x '' 18446744073709551616
+  for o in dropout valid-fraction; do not_allowed "$o" 'a number from 0 to 0\.999' -0.1 1 nan inf x ''; done
+  for o in sweep-mom sweep-beta sqr-mom; do not_allowed "$o" 'a number from 0 to 0\.999999' -0.1 1 nan x ''; done
+  not_allowed pct-start 'a number from 0 to 1' -0.1 1.1 nan x ''
+  for o in div-factor final-div eps; do not_allowed "$o" 'a number from 1e-' 0 -1 nan inf x ''; done
+  for o in wd watchdog sweep-stop; do not_allowed "$o" 'a number from 0 to' -1 nan x ''; done
+  refused 64 '--sweep-stop 0.5 is out of range: at least 1, or 0 for never' --sweep-stop 0.5
+  not_allowed moms 'numbers from 0 to below 1' 1 -0.1 0.9, 0.9,x '' 0.1,0.2,0.3,0.4
+  refused 64 '--moms 0.9,0.8,0.7: --policy one-cycle takes two values' --moms 0.9,0.8,0.7
+  for o in lr sweep-start sweep-end; do not_allowed "$o" 'rate' -1 nan inf x '' 1, 1:x 1:2:3; done
+  refused 64 '--sweep-start 0 of layer group 0 is out of range: a finite rate above 0' --sweep-start 0
+  refused 64 '--sweep-end 1e-08 of layer group 0 is out of range: .*above --sweep-start 1e-07' --sweep-end 1e-8
+}
+
+words() {
+  not_allowed axis-order 'one of nhwc,nchw' hwc ''
+  not_allowed normalize 'one of auto,file,imagenet,none' mean
+  not_allowed order 'one of shuffled,sequential' random
+  not_allowed stem 'one of auto,small,imagenet' big
+  not_allowed hidden 'widths such as 256,128' 0 a 1,,2 1,
+  not_allowed pick 'one of minimum,steepest,valley,slide' best
+  not_allowed optimizer 'one of sgd,adam,adamw' rmsprop
+  not_allowed wd-mode 'one of decoupled,l2' l1
+  not_allowed sweep-mode 'one of exp,linear' log
+  not_allowed backend 'one of auto,cpu,ref,cuda' gpu
+  not_allowed comm 'one of auto,mpi,self,nccl' tcp
+  not_allowed plot 'one of auto,none,terminal' window
+  local o
+  for o in drop-last init-head bn-wd; do not_allowed "$o" 'on or off' yes ''; done
+  for o in data out model init-weights; do not_allowed "$o" 'give a' ''; done
+}
+
+absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
+  local o
+  for o in window cycles cycle-len cycle-mult freeze-epochs lr-mult annihilate-pct tot-epochs clip-norm resume checkpoint-every \
+    keep; do
+    later "$o" 3 'leave the option out'
+  done
+  for o in 'augment flip only auto,none' 'head fastai only linear' 'freeze-to 1 only 0' 'train-bn off only on' 'accum 2 only 1' \
+    'start-epoch 1 only 0' 'label-smoothing 0.1 only 0' 'sync-bn on only off' 'precision bf16 only f32' 'sweep-repeats 3 only 1'; do
+    read -r option value rest <<<"$o"
+    later "$option" "$value" "$rest"
+  done
+  for o in one-cycle-v2 one-cycle-torch one-cycle-torch3 annihilate flat-cos sgdr fine-tune; do later policy $o 'one of'; done
+  later pick consensus 'one of'
+  later optimizer lamb 'one of'
+  refused 64 '--freeze: on is not in this version yet: only off' --freeze
+  refused 64 'the command convert is not in this version yet' convert idx a b
+}
+
+contradictions() {
+  refused 64 '--x-path and --y-path go together' --x-path a
+  refused 64 '--valid-x-path and --valid-y-path go together' --valid-y-path a
+  refused 64 '--optimizer adamw and --wd-mode l2 contradict each other' --optimizer adamw --wd-mode l2
+  refused 64 '--policy constant takes no --div-factor' --policy constant --div-factor 10
+  refused 64 '--json and --csv contradict each other' find --json --csv
+  refused 64 '--batch: 64 is smaller than --shards 100' --shards 100
+  refused 64 '--json: fit does not take it: only find, eval, ' --json
+  refused 64 '--csv: eval does not take it: only find, schedule, suggest' eval x.h5 --csv
+  refused 64 '--split: find does not take it: only eval' find --split test
+  refused 64 '--smooth: find does not take it: only suggest' find --smooth 0.5
+  refused 64 '--json takes no value' --json=1
+  refused 64 '-x is no option' -x
+  refused 64 'eval: a file.s name is missing: fastlr_dist eval CKPT$' eval
+  refused 64 'eval: b is one too many: fastlr_dist eval CKPT$' eval a b
+  refused 64 'backends: x is one too many: fastlr_dist backends$' backends x
+  refused 64 'export: a file.s name is missing: fastlr_dist export CKPT.h5 OUT.safetensors$' export a
+  refused 64 '--steps: schedule needs the number of steps' schedule --lr 1
+  refused 64 '--lr: schedule needs a rate' schedule --steps 5
+  refused 64 '--lr: 1,2 has 2 values, the model 3 layer groups' schedule --steps 5 --lr 1,2 --groups 3
+  refused 64 '--batch: 1.2 is not allowed: a whole number' --batch $'1\n2' # one line all the same
+}
+
+good() { # every option with a good value, in two runs
+  accepted --data digits --axis-order nhwc --valid-fraction 0.3 --normalize none --order sequential --drop-last off --augment none \
+    --workers 2 --prefetch 3 --model mlp --hidden 32,16 --stem small --head linear --dropout 0.1 --init-head off --train-bn on \
+    --freeze-to 0 --batch 60 --accum 1 --epochs 1 --steps 3 --policy one-cycle --lr 1e-4:1e-3 --pick slide --div-factor 10 \
+    --pct-start 0.4 --final-div 100 --moms 0.9,0.8 --start-epoch 0 --optimizer sgd --wd 1e-4 --wd-mode l2 --bn-wd off \
+    --sqr-mom 0.9 --eps 1e-8 --label-smoothing 0 --sync-bn off --precision f32 --seed 18446744073709551615 --sweep-start 1e-6 \
+    --sweep-end 1,2 --sweep-iters 20 --sweep-beta 0 --sweep-stop 0 --sweep-mom 0.5 --sweep-mode linear --sweep-inclusive \
+    --sweep-repeats 1 --trim-start 0 --trim-end 0 --out dir/below --backend auto --comm auto --threads 1 --shards 3 \
+    --deterministic --watchdog 0 --log-every 1 --quiet --plot none
+  accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
+    --batch 16
+  accepted --help
+  accepted --version
+  accepted --model help
+  accepted help
+}
+
+several
+if [ "$ranks" = 1 ]; then
+  numbers
+  words
+  absent
+  contradictions
+fi
+good
+finish
