@@ -96,13 +96,15 @@ static flr_status read_lines(reader *r, FILE *file) {
   flr_status status = flr_alloc(&line, LINE_BYTES, 1);
   while (status == FLR_OK && fgets(line, LINE_BYTES, file)) {
     r->line++;
-    char *text = trim(line);
+    const int marked = r->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0; /* spreadsheets write a byte order mark */
+    char *text = trim(marked ? line + 3 : line);
     if (text[0] == '\0' || text[0] == '#') continue;
     status = header++ ? read_row(r, text) : read_header(r, text);
   }
   flr_free(line);
   FLR_TRY(status);
-  if (r->curve->n == 0) return flr_fail(FLR_ERROR_DATA, "%s holds no points", r->path);
+  if (r->curve->n == 0)
+    return flr_fail(FLR_ERROR_DATA, "%s holds no points: a header line lr,loss and one line per point are wanted", r->path);
   if (r->column[2] < 0) {
     flr_free(r->curve->se);
     r->curve->se = NULL;
@@ -114,7 +116,7 @@ flr_status flr_curve_csv_read(flr_curve_csv *out, const char *path) {
   struct stat info;
   *out = (flr_curve_csv){0};
   FILE *file = fopen(path, "r");
-  if (!file) return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s", path, strerror(errno));
+  if (!file) return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s: give a CSV file", path, strerror(errno));
   if (fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
     (void)fclose(file);
     return flr_fail(FLR_ERROR_NO_INPUT, "%s is a folder: give a CSV file", path);

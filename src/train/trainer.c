@@ -151,6 +151,7 @@ static flr_status automatic_rate(flr_session *s, double *lr) {
     (void)snprintf(text + used, sizeof text - used, "%s%s: %s", kind ? ", " : "", flr_suggest_name((flr_suggest_kind)kind),
                    flr_suggest_status_text(suggestions[kind].status));
   }
+  FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "diverged", FLR_ERROR_DIVERGED)));
   return flr_fail(FLR_ERROR_DIVERGED, "the sweep gave no usable rate for --pick %s (%s): look at the plot, then give --lr",
                   s->config->pick, text);
 }

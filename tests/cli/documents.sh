@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# The JSON documents and tables: exactly the documented fields, 17 digits, null and nan. usage: see common.sh
+. "$(dirname "$0")/common.sh"
+"$tools/test_cli.fixtures" "$work" || exit 1
+
+# shape WHAT WANTED: ./out is one JSON document with exactly these fields
+shape() {
+  local found
+  found=$("$tools/test_cli.json_shape" <out) || complain "$1: $(head -c 300 out)"
+  same "$1: exit code" 0 "$code"
+  same "$1: one line" 1 "$(wc -l <out)"
+  same "$1: fields" "$2" "$found"
+}
+rules() { for rule in valley steepest minimum slide; do printf '%s.%s.lr %s\n%s.%s.status string\n' "$1" $rule "$2" "$1" $rule; done; }
+suggestions() { printf '.points number\n.verdict string\n%s' "$(rules .suggestions "$1")"; }
+curve=$'.lr[] number\n.loss[] number\n.smooth[] number'
+
+fastlr find --json --out found
+shape find "$(suggestions number)
+$curve"
+same 'points and columns of find' 'true' "$(awk 'BEGIN { RS = "[[{]" } /^[-0-9.e+,null]+\]/ { sub(/\].*/, ""); n[++k] = gsub(/,/, ",") } END { print (k == 3 && n[1] > 10 && n[1] == n[2] && n[2] == n[3] ? "true" : "false") }' out)"
+tail -n +2 run/found/sweep.csv | cut -d, -f1-3 >"$work/file.csv"
+rm -rf run && mkdir run
+fastlr find --csv --out found
+same 'find --csv: header' lr,loss,smooth "$(head -1 out)"
+same 'find --csv and sweep.csv' "$(cat "$work/file.csv")" "$(tail -n +2 out)"
+own_words >"$work/words"
+same 'what find says at its end' 'run directory: found' "$(tail -1 "$work/words")"
+cp run/found/sweep.h5 run/found/sweep.csv "$work/"
+
+# the curve's file gives what the sweep gave, smoothed the same way and as many points left out
+fastlr suggest ../../sweep.csv --smooth 0.98 --trim-start 10 --csv
+tail -n +2 out | awk -F, '{ printf "%-9s %.3g\n", $1, $2 }' >"$work/again"
+sed -n 's/^  \([a-z]* *[-0-9.e+]*\).*/\1/p' "$work/words" | head -4 >"$work/told"
+same 'find and suggest' "$(cat "$work/told")" "$(cat "$work/again")"
+
+# a sweep that ends in what is not finite: null in JSON, nan in tables, exit code 0
+rm -rf run && mkdir run
+fastlr find --json --quiet --out f --sweep-start 1e25 --sweep-end 1e38 --sweep-stop 0 --optimizer sgd
+shape 'find without a usable rate' "$(suggestions null)
+.lr[] number
+.loss[] number
+.loss[] null
+.smooth[] number
+.smooth[] null"
+grep -q '"verdict":"nonfinite"' out || complain "a sweep that is not finite: $(head -c 200 out)"
+grep -q ',nan,' run/f/sweep.csv || complain "sweep.csv of a sweep that is not finite: $(tail -2 run/f/sweep.csv)"
+grep '"event": "sweep"' run/f/metrics.jsonl | tail -1 | grep -q '"loss": null' || complain 'metrics.jsonl of a sweep that is not finite'
+
+fastlr suggest ../../sweep.csv --json
+shape suggest "$(suggestions number)"
+fastlr schedule --json --steps 5 --lr 1e-2
+shape schedule $'[].step number\n[].lr number\n[].momentum number'
+fastlr schedule --json --steps 5 --lr 1e-3:1e-2 --groups 2
+shape 'schedule of groups' $'[].step number\n[].lr[] number\n[].momentum number'
+fastlr backends --json
+shape backends $'[].kind string\n[].name string\n[].available bool\n[].description string'
+fastlr backends
+same 'backends for people' 0 "$code"
+
+fastlr --data ../../good.h5 --batch 16 --steps 8 --lr 1e-2 --quiet --out ../../trained
+fastlr eval ../../trained/final.h5 --json
+shape eval $'.split string\n.samples number\n.loss number\n.error_rate number\n.accuracy number\n.confusion[][] number'
+same 'eval: split and samples' '{"split":"valid","samples":19' "$(cut -d, -f1,2 out)"
+# rows are labels: their sums are the validation split's classes, the diagonal the accuracy
+same 'eval: the confusion matrix' 1 "$(sed 's/.*"accuracy":\([^,]*\),"confusion":\[\[\(.*\)\]\]}/\1 \2/; s/\],\[/ /g' out |
+  awk '{ for (r = 2; r <= NF; r++) { n = split($r, c, ","); good += c[r - 1]; for (k = 1; k <= n; k++) all += c[k] } print ((good / all - $1)^2 < 1e-20 && NF == 5 && all == 19) }')"
+fastlr eval ../../trained/final.h5 --split train --json
+same 'eval --split train' '{"split":"train","samples":77' "$(cut -d, -f1,2 out)"
+
+sets=$'.datasets[].name string\n.datasets[].type string\n.datasets[].shape empty\n.datasets[].storage string\n.datasets[].bytes number\n.datasets[].nonfinite number\n.datasets[].shape[] number'
+head=$'.file string\n.kind string\n.whole bool'
+fastlr inspect ../../trained/final.h5 --json
+shape 'inspect of a checkpoint' "$head"$'\n.format_version number\n.model string\n.classes number\n.steps number\n.parameters number\n.config string\n'"$sets"
+grep -q '"model":"mlp","classes":4,"steps":8,"parameters":50052,' out || complain "inspect of a checkpoint: $(cut -c1-200 out)"
+fastlr inspect ../../sweep.h5 --json
+shape 'inspect of a sweep' "$head"$'\n.format_version number\n.config string\n'"$sets"
+fastlr inspect ../../good.h5 --json
+shape 'inspect of a data set' "$head"$'\n.sample_shape[] number\n.classes number\n.splits.train.samples number\n.splits.train.rarest_class number\n.splits.train.commonest_class number\n.splits.valid.samples number\n.splits.valid.rarest_class number\n.splits.valid.commonest_class number\n.mean[] number\n.std[] number\n'"$(sed '/shape empty/d; s/^\(.datasets\[\].type string\)$/\1\n.datasets[].shape[] number/; $d' <<<"$sets")"
+fastlr inspect ../../foreign.h5 --json
+grep -q '"kind":"unknown","whole":true' out || complain "inspect of a foreign file: $(cut -c1-200 out)"
+fastlr inspect ../../trained/final.h5
+same 'inspect for people' 0 "$code"
+finish

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# schedule: golden rows (fastai v1's one-cycle in double precision), forms of rates, its answer within 50 ms. usage: see common.sh
+. "$(dirname "$0")/common.sh"
+
+# rows WHAT "STEP LR.. MOMENTUM".. : these rows of ./out to 1e-14
+rows() {
+  local what=$1 row
+  shift
+  for row in "$@"; do
+    awk -F, -v wanted="$row" '
+      BEGIN { n = split(wanted, w, " ") }
+      $1 == w[1] { found = 1; for (i = 2; i <= n; i++) if (($i - w[i])^2 > (1e-14 * w[i])^2 || NF != n) bad = 1; line = $0 }
+      END { if (!found || bad) { print "found " line; exit 1 } }' out || complain "$what: wanted $row"
+  done
+}
+
+fastlr schedule --steps 100 --lr 1e-2
+same 'header' 'step,lr,momentum' "$(head -1 out)"
+same 'lines' 101 "$(wc -l <out)"
+rows 'one-cycle' '0 4e-4 .95' '1 4.262949022322878e-4 .9497260947684136' '29 9.973705097767712e-3 .8502739052315863' '30 1e-2 .85' \
+  '65 5.00002e-3 .9' '99 5.07464715475788e-6 .9499496533270657'
+default=$(cat out)
+fastlr schedule --steps 100 --lr 1e-2 --policy one-cycle --div-factor 25 --pct-start 0.3 --final-div 250000 --moms 0.95,0.85 --csv
+same 'the defaults said aloud' "$default" "$(cat out)"
+fastlr schedule --steps 10 --lr 1e-5:1e-3 --groups 3 --policy constant
+same 'header of groups' 'step,lr0,lr1,lr2,momentum' "$(head -1 out)"
+rows 'a slice' '0 1e-5 1e-4 1e-3 .9' '9 1e-5 1e-4 1e-3 .9'
+fastlr schedule --steps 4 --lr :1e-3 --groups 3 --policy constant --moms 0.5
+rows 'the last group at full rate' '3 1e-4 1e-4 1e-3 .5'
+fastlr schedule --steps 2 --lr 1,2,3 --groups 3 --policy constant
+rows 'a list' '1 1 2 3 .9'
+fastlr schedule --steps 3 --lr 0
+rows 'a rate of 0' '2 0 .875'
+fastlr schedule --steps 1 --lr 1
+same 'one step' 2 "$(wc -l <out)"
+
+best=1000000000
+for _ in 1 2 3 4 5; do
+  began=$(date +%s%N)
+  "$program" schedule --steps 100 --lr 1e-2 >/dev/null
+  took=$(($(date +%s%N) - began))
+  [ "$took" -ge "$best" ] || best=$took
+done
+echo "schedule answers within $((best / 1000)) us"
+[ "$best" -lt 50000000 ] || complain "schedule took $((best / 1000)) us, wanted at most 50000"
+finish
