@@ -1,6 +1,7 @@
 /* Command line in, exit code out. */
 #include <argp.h>
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,10 +234,17 @@ static void let_rank_zero_speak(void) {
   (void)nanosleep(&pause, NULL);
 }
 
+/* What was asked for on standard output has to have arrived there. */
+static flr_status finish_output(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return FLR_OK;
+  return flr_fail(FLR_ERROR_IO, "cannot write to standard output: %s", strerror(errno));
+}
+
 int main(int argc, char **argv) {
   parsed p = {.args = {.rank = flr_launch_rank()}};
   opterr = 0;
-  const flr_status status = run(&p, argc, argv);
+  flr_status status = run(&p, argc, argv);
+  if (status == FLR_OK) status = finish_output();
   flr_free(p.args.settings);
   if (status != FLR_OK && p.args.rank == 0) print_message(flr_status_message());
   if (status != FLR_OK && p.args.rank != 0) let_rank_zero_speak();

@@ -114,7 +114,8 @@ static void add_speed(field *fields, int *count, const flr_progress *progress, c
 static int list_fields(field fields[MOST_FIELDS], const flr_progress *progress, const flr_progress_state *state) {
   int count = 0;
   add_field(fields, &count, 9, "%s", state->phase);
-  if (state->epochs > 0) add_field(fields, &count, 3, "epoch %.2f/%g", state->epoch, state->epochs);
+  if (state->epochs > 0)
+    add_field(fields, &count, 3, state->epochs < 100 ? "epoch %.2f/%.3g" : "epoch %.2f/%.0f", state->epoch, state->epochs);
   add_field(fields, &count, 5, "step %lld/%lld", (long long)state->step + 1, (long long)state->steps);
   add_field(fields, &count, 7, "loss %.4f", state->loss);
   if (!isnan(state->metric)) add_field(fields, &count, 4, "error %.2f %%", 100 * state->metric);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/memory.h"
@@ -13,7 +14,7 @@
 #include "train/run_dir.h"
 #include "train/trainer.h"
 
-enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4 };
+enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
 
 flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler, int64_t steps) {
   const flr_loader_options options = {.split = split,
@@ -94,7 +95,16 @@ static int choose_threads(const flr_config *config) {
   return config->deterministic ? 1 : 0;
 }
 
+/* Threads that share cores wait for each other's turns: beyond this a step takes minutes, which looks like a hang. */
+static flr_status check_threads(int64_t threads) {
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  if (cores < 1 || threads <= MOST_THREADS_PER_CORE * cores) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "--threads: %lld is not allowed on a machine of %ld core%s: at most %ld", (long long)threads,
+                  cores, cores == 1 ? "" : "s", MOST_THREADS_PER_CORE * cores);
+}
+
 static flr_status create_backend(flr_session *s) {
+  FLR_TRY(check_threads(s->config->threads));
   const flr_backend_options options = {
       .threads = choose_threads(s->config), .local_rank = s->comm->local_rank, .local_size = s->comm->local_size};
   return flr_backend_create(&s->backend, s->config->backend, &options);

@@ -41,6 +41,8 @@ numbers() {
     not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
   done
   for o in trim-start trim-end; do not_allowed "$o" 'a whole number from 0 to' -1 x ''; done
+  [ "$(getconf _NPROCESSORS_ONLN)" -ge 512 ] ||
+    refused 64 "--threads: 4096 is not allowed on a machine of [0-9]+ cores?: at most [0-9]+\$" --threads 4096
   not_allowed seed 'a whole number from 0 to 18446744073709551615' -1 1.5 x '' 18446744073709551616
   for o in dropout valid-fraction; do not_allowed "$o" 'a number from 0 to 0\.999' -0.1 1 nan inf x ''; done
   for o in sweep-mom sweep-beta sqr-mom; do not_allowed "$o" 'a number from 0 to 0\.999999' -0.1 1 nan x ''; done

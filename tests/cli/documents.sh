@@ -58,6 +58,14 @@ shape backends $'[].kind string\n[].name string\n[].available bool\n[].descripti
 fastlr backends
 same 'backends for people' 0 "$code"
 
+if [ -c /dev/full ]; then
+  for command in 'schedule --steps 5 --lr 1' 'backends --json' --help; do
+    # shellcheck disable=SC2086
+    words=$("$program" $command 2>&1 >/dev/full)
+    same "a full disk under $command" '74 fastlr_dist: cannot write to standard output: No space left on device' "$? $words"
+  done
+fi
+
 fastlr --data ../../good.h5 --batch 16 --steps 8 --lr 1e-2 --quiet --out ../../trained
 fastlr eval ../../trained/final.h5 --json
 shape eval $'.split string\n.samples number\n.loss number\n.error_rate number\n.accuracy number\n.confusion[][] number'
@@ -67,6 +75,11 @@ same 'eval: the confusion matrix' 1 "$(sed 's/.*"accuracy":\([^,]*\),"confusion"
   awk '{ for (r = 2; r <= NF; r++) { n = split($r, c, ","); good += c[r - 1]; for (k = 1; k <= n; k++) all += c[k] } print ((good / all - $1)^2 < 1e-20 && NF == 5 && all == 19) }')"
 fastlr eval ../../trained/final.h5 --split train --json
 same 'eval --split train' '{"split":"train","samples":77' "$(cut -d, -f1,2 out)"
+
+# a file that lacks the last classes is evaluated with the checkpoint's number of them
+fastlr --steps 2 --lr 1e-3 --quiet --out ../../ten
+fastlr eval ../../ten/final.h5 --data ../../good.h5 --json
+same 'eval of ten classes on data with four' '0 10' "$code $(grep -o '\],\[\|\]\]' out | wc -l)"
 
 sets=$'.datasets[].name string\n.datasets[].type string\n.datasets[].shape empty\n.datasets[].storage string\n.datasets[].bytes number\n.datasets[].nonfinite number\n.datasets[].shape[] number'
 head=$'.file string\n.kind string\n.whole bool'
