@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "core/memory.h"
 #include "datasets/dataset.h"
+#include "train/plan.h"
 
 /* ---- data sets ---- */
 
@@ -58,14 +59,7 @@ static flr_status add_normalization(cJSON *document, flr_dataset *data, uint64_t
 }
 
 static flr_status add_dataset(cJSON *document, const char *path, const flr_config *config) {
-  const flr_dataset_options options = {.source = path,
-                                       .x_path = config->x_path,
-                                       .y_path = config->y_path,
-                                       .valid_x_path = config->valid_x_path,
-                                       .valid_y_path = config->valid_y_path,
-                                       .axis_order = config->axis_order,
-                                       .valid_fraction = config->valid_fraction,
-                                       .seed = config->seed};
+  const flr_dataset_options options = flr_plan_dataset(config, path);
   flr_dataset *data = NULL;
   flr_status status;
   FLR_TRY_GOTO(status, flr_dataset_open(&data, &options), done);

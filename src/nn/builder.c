@@ -29,6 +29,17 @@ static flr_status grow(void *array, int count, int *limit, size_t size) {
   return FLR_OK;
 }
 
+flr_node flr_build_start(const flr_builder *b, const flr_layer *layer, int src) {
+  return (flr_node){.layer = layer,
+                    .src = src,
+                    .src2 = -1,
+                    .weight = -1,
+                    .bias = -1,
+                    .mean = -1,
+                    .var = -1,
+                    .shape = flr_build_shape(b, src)};
+}
+
 int flr_build_node(flr_builder *b, const flr_node *node) {
   flr_graph *g = b->graph;
   if (b->status == FLR_OK) flr_build_fail(b, grow(&g->nodes, g->node_count, &g->node_limit, sizeof *g->nodes));

@@ -68,6 +68,8 @@ int flr_build_shortcut(flr_builder *builder, int src, int64_t channels, int64_t 
 /* Nothing for probability 0. */
 int flr_build_dropout(flr_builder *builder, int src, double probability);
 
+/* For layer files: a node on `src` with no second input, parameter or state, that makes what it takes. */
+flr_node flr_build_start(const flr_builder *builder, const flr_layer *layer, int src);
 /* For layer files: appends a node (tensor numbers and shape filled in), and its parameters and states; -1 or 0 after a failure.
  */
 int flr_build_node(flr_builder *builder, const flr_node *node);

@@ -6,16 +6,19 @@
 
 #include "core/memory.h"
 
+flr_dataset_options flr_plan_dataset(const flr_config *config, const char *source) {
+  return (flr_dataset_options){.source = source,
+                               .x_path = config->x_path,
+                               .y_path = config->y_path,
+                               .valid_x_path = config->valid_x_path,
+                               .valid_y_path = config->valid_y_path,
+                               .axis_order = config->axis_order,
+                               .valid_fraction = config->valid_fraction,
+                               .seed = config->seed};
+}
+
 flr_status flr_plan_open_data(flr_session *s) {
-  const flr_config *config = s->config;
-  const flr_dataset_options options = {.source = config->data,
-                                       .x_path = config->x_path,
-                                       .y_path = config->y_path,
-                                       .valid_x_path = config->valid_x_path,
-                                       .valid_y_path = config->valid_y_path,
-                                       .axis_order = config->axis_order,
-                                       .valid_fraction = config->valid_fraction,
-                                       .seed = config->seed};
+  const flr_dataset_options options = flr_plan_dataset(s->config, s->config->data);
   return flr_dataset_open(&s->dataset, &options);
 }
 

@@ -5,6 +5,9 @@
 #include "checkpoint/weights.h"
 #include "train/session.h"
 
+/* How the configuration wants the data set `source` (a file or an embedded name) to be opened. Pure; borrows the strings. */
+flr_dataset_options flr_plan_dataset(const flr_config *config, const char *source);
+
 /* Opens the data set named by the configuration. Not collective; every rank does it. */
 flr_status flr_plan_open_data(flr_session *session);
 

@@ -13,14 +13,7 @@ static flr_status prepare_relu(const flr_node *node, flr_backend *backend, int t
 static const flr_layer relu_layer = {.name = "relu", .prepare = prepare_relu};
 
 int flr_build_relu(flr_builder *b, int src) {
-  const flr_node node = {.layer = &relu_layer,
-                         .src = src,
-                         .src2 = -1,
-                         .weight = -1,
-                         .bias = -1,
-                         .mean = -1,
-                         .var = -1,
-                         .shape = flr_build_shape(b, src)};
+  const flr_node node = flr_build_start(b, &relu_layer, src);
   return flr_build_node(b, &node);
 }
 
@@ -39,15 +32,8 @@ static const flr_layer dropout_layer = {.name = "dropout", .prepare = prepare_dr
 int flr_build_dropout(flr_builder *b, int src, double probability) {
   if (probability <= 0) return src;
   const uint64_t layer = (uint64_t)b->graph->node_count;
-  const flr_node node = {
-      .layer = &dropout_layer,
-      .src = src,
-      .src2 = -1,
-      .weight = -1,
-      .bias = -1,
-      .mean = -1,
-      .var = -1,
-      .shape = flr_build_shape(b, src),
-      .settings.dropout = {.probability = probability, .key = flr_rng_key(b->options->seed, FLR_STREAM_DROPOUT, layer)}};
+  flr_node node = flr_build_start(b, &dropout_layer, src);
+  node.settings.dropout =
+      (flr_dropout_settings){.probability = probability, .key = flr_rng_key(b->options->seed, FLR_STREAM_DROPOUT, layer)};
   return flr_build_node(b, &node);
 }

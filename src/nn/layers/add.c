@@ -12,14 +12,8 @@ static flr_status prepare(const flr_node *node, flr_backend *backend, int traini
 static const flr_layer add_layer = {.name = "add", .prepare = prepare};
 
 int flr_build_add(flr_builder *b, int src, int src2, int relu) {
-  const flr_node node = {.layer = &add_layer,
-                         .src = src,
-                         .src2 = src2,
-                         .weight = -1,
-                         .bias = -1,
-                         .mean = -1,
-                         .var = -1,
-                         .shape = flr_build_shape(b, src),
-                         .settings.add = {.relu = relu}};
+  flr_node node = flr_build_start(b, &add_layer, src);
+  node.src2 = src2;
+  node.settings.add = (flr_add_settings){.relu = relu};
   return flr_build_node(b, &node);
 }

@@ -21,15 +21,10 @@ int flr_build_conv(flr_builder *b, const char *name, int src, int64_t channels, 
   const int64_t dims[] = {channels, kernel, kernel, in.c};
   const int64_t area = kernel * kernel;
   const int64_t fan = b->conv_init == FLR_INIT_KAIMING_FAN_OUT ? channels * area : in.c * area;
-  const flr_node node = {
-      .layer = &conv_layer,
-      .src = src,
-      .src2 = -1,
-      .weight = flr_build_param(b, name, "weight", FLR_PARAM_CONV_WEIGHT, b->conv_init, fan, 0, 4, dims),
-      .bias = -1,
-      .mean = -1,
-      .var = -1,
-      .shape = {1, height, width, channels},
-      .settings.conv2d = {.out_channels = channels, .kernel_h = kernel, .kernel_w = kernel, .stride = stride, .pad = pad}};
+  flr_node node = flr_build_start(b, &conv_layer, src);
+  node.weight = flr_build_param(b, name, "weight", FLR_PARAM_CONV_WEIGHT, b->conv_init, fan, 0, 4, dims);
+  node.shape = (flr_shape){1, height, width, channels};
+  node.settings.conv2d =
+      (flr_conv2d_settings){.out_channels = channels, .kernel_h = kernel, .kernel_w = kernel, .stride = stride, .pad = pad};
   return flr_build_node(b, &node);
 }

@@ -15,15 +15,10 @@ static const flr_layer linear_layer = {.name = "linear", .prepare = prepare};
 int flr_build_linear(flr_builder *b, const char *name, int src, int64_t features, int relu) {
   const flr_shape in = flr_build_shape(b, src);
   const int64_t inputs = in.h * in.w * in.c, dims[] = {features, inputs};
-  const flr_node node = {
-      .layer = &linear_layer,
-      .src = src,
-      .src2 = -1,
-      .weight = flr_build_param(b, name, "weight", FLR_PARAM_LINEAR_WEIGHT, b->linear_init, inputs, 0, 2, dims),
-      .bias = flr_build_param(b, name, "bias", FLR_PARAM_BIAS, FLR_INIT_UNIFORM_FAN_IN, inputs, 0, 1, dims),
-      .mean = -1,
-      .var = -1,
-      .shape = {1, 1, 1, features},
-      .settings.linear = {.out_features = features, .bias = 1, .relu = relu}};
+  flr_node node = flr_build_start(b, &linear_layer, src);
+  node.weight = flr_build_param(b, name, "weight", FLR_PARAM_LINEAR_WEIGHT, b->linear_init, inputs, 0, 2, dims);
+  node.bias = flr_build_param(b, name, "bias", FLR_PARAM_BIAS, FLR_INIT_UNIFORM_FAN_IN, inputs, 0, 1, dims);
+  node.shape = (flr_shape){1, 1, 1, features};
+  node.settings.linear = (flr_linear_settings){.out_features = features, .bias = 1, .relu = relu};
   return flr_build_node(b, &node);
 }

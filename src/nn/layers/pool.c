@@ -17,15 +17,10 @@ int flr_build_max_pool(flr_builder *b, int src, int64_t kernel, int64_t stride, 
   if (in.h + 2 * pad < kernel || in.w + 2 * pad < kernel)
     flr_build_fail(b, flr_fail(FLR_ERROR_USAGE, "--model: images of %lldx%lld are too small for %s",
                                (long long)b->options->height, (long long)b->options->width, b->options->name));
-  const flr_node node = {.layer = &pool_layer,
-                         .src = src,
-                         .src2 = -1,
-                         .weight = -1,
-                         .bias = -1,
-                         .mean = -1,
-                         .var = -1,
-                         .shape = {1, (in.h + 2 * pad - kernel) / stride + 1, (in.w + 2 * pad - kernel) / stride + 1, in.c},
-                         .settings.pool2d = {.kind = FLR_POOL_MAX, .kernel = kernel, .stride = stride, .pad = pad}};
+  flr_node node = flr_build_start(b, &pool_layer, src);
+  node.shape.h = (in.h + 2 * pad - kernel) / stride + 1;
+  node.shape.w = (in.w + 2 * pad - kernel) / stride + 1;
+  node.settings.pool2d = (flr_pool2d_settings){.kind = FLR_POOL_MAX, .kernel = kernel, .stride = stride, .pad = pad};
   return flr_build_node(b, &node);
 }
 
@@ -40,13 +35,7 @@ static flr_status prepare_global(const flr_node *node, flr_backend *backend, int
 static const flr_layer global_layer = {.name = "global_average_pool", .prepare = prepare_global};
 
 int flr_build_global_average_pool(flr_builder *b, int src) {
-  const flr_node node = {.layer = &global_layer,
-                         .src = src,
-                         .src2 = -1,
-                         .weight = -1,
-                         .bias = -1,
-                         .mean = -1,
-                         .var = -1,
-                         .shape = {1, 1, 1, flr_build_shape(b, src).c}};
+  flr_node node = flr_build_start(b, &global_layer, src);
+  node.shape.h = node.shape.w = 1;
   return flr_build_node(b, &node);
 }

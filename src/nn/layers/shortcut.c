@@ -13,15 +13,8 @@ static flr_status prepare(const flr_node *node, flr_backend *backend, int traini
 static const flr_layer shortcut_layer = {.name = "shortcut", .prepare = prepare};
 
 int flr_build_shortcut(flr_builder *b, int src, int64_t channels, int64_t stride) {
-  const flr_shape in = flr_build_shape(b, src);
-  const flr_node node = {.layer = &shortcut_layer,
-                         .src = src,
-                         .src2 = -1,
-                         .weight = -1,
-                         .bias = -1,
-                         .mean = -1,
-                         .var = -1,
-                         .shape = {1, (in.h + stride - 1) / stride, (in.w + stride - 1) / stride, channels},
-                         .settings.shortcut = {.out_channels = channels, .stride = stride}};
+  flr_node node = flr_build_start(b, &shortcut_layer, src);
+  node.shape = (flr_shape){1, (node.shape.h + stride - 1) / stride, (node.shape.w + stride - 1) / stride, channels};
+  node.settings.shortcut = (flr_shortcut_settings){.out_channels = channels, .stride = stride};
   return flr_build_node(b, &node);
 }
