@@ -66,10 +66,10 @@ static flr_status bad(const char *op, const char *what, const flr_tensor_desc *s
                   (long long)src->shape.h, (long long)src->shape.w, (long long)src->shape.c, flr_dtype_name(src->dtype));
 }
 
-static flr_status check_src(const char *op, const flr_tensor_desc *src) {
+static flr_status check_src(const flr_backend *b, const char *op, const flr_tensor_desc *src) {
   const flr_shape s = src->shape;
   if (s.n < 1 || s.h < 1 || s.w < 1 || s.c < 1) return bad(op, "the input is empty", src);
-  if (src->dtype != FLR_F32) return bad(op, "the input must be f32", src);
+  if (src->dtype != b->compute) return bad(op, "the input must be of the backend's compute type", src);
   return FLR_OK;
 }
 
@@ -86,7 +86,7 @@ static flr_status check_window(const char *op, int64_t kernel_h, int64_t kernel_
 
 flr_status flr_backend_conv2d(flr_backend *b, flr_op **out, const flr_conv2d_settings *s, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("conv2d", src));
+  FLR_TRY(check_src(b, "conv2d", src));
   FLR_TRY(check_window("conv2d", s->kernel_h, s->kernel_w, s->stride, s->pad, src));
   if (s->out_channels < 1) return bad("conv2d", "out_channels must be 1 or more", src);
   return b->ops->conv2d(b, out, s, src);
@@ -94,57 +94,61 @@ flr_status flr_backend_conv2d(flr_backend *b, flr_op **out, const flr_conv2d_set
 
 flr_status flr_backend_linear(flr_backend *b, flr_op **out, const flr_linear_settings *s, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("linear", src));
+  FLR_TRY(check_src(b, "linear", src));
   if (s->out_features < 1) return bad("linear", "out_features must be 1 or more", src);
   return b->ops->linear(b, out, s, src);
 }
 
-flr_status flr_backend_batch_norm(flr_backend *b, flr_op **out, const flr_batch_norm_settings *s, const flr_tensor_desc *src) {
+flr_status flr_backend_batch_norm(flr_backend *b, flr_op **out, const flr_batch_norm_settings *s, const flr_tensor_desc *src,
+                                  const flr_tensor_desc *src2) {
   *out = NULL;
-  FLR_TRY(check_src("batch_norm", src));
+  FLR_TRY(check_src(b, "batch_norm", src));
   if (!(s->epsilon > 0) || !(s->momentum >= 0 && s->momentum <= 1))
     return bad("batch_norm", "epsilon must be above 0 and momentum in 0..1", src);
-  return b->ops->batch_norm(b, out, s, src);
+  if (!s->add != !src2) return bad("batch_norm", "a second input and `add` go together", src);
+  if (src2) FLR_TRY(check_src(b, "batch_norm", src2));
+  if (src2 && !flr_shape_equal(src->shape, src2->shape)) return bad("batch_norm", "the inputs have different shapes", src2);
+  return b->ops->batch_norm(b, out, s, src, src2);
 }
 
 flr_status flr_backend_relu(flr_backend *b, flr_op **out, int training, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("relu", src));
+  FLR_TRY(check_src(b, "relu", src));
   return b->ops->relu(b, out, training, src);
 }
 
 flr_status flr_backend_pool2d(flr_backend *b, flr_op **out, const flr_pool2d_settings *s, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("pool2d", src));
+  FLR_TRY(check_src(b, "pool2d", src));
   FLR_TRY(check_window("pool2d", s->kernel, s->kernel, s->stride, s->pad, src));
   return b->ops->pool2d(b, out, s, src);
 }
 
 flr_status flr_backend_global_average_pool(flr_backend *b, flr_op **out, int training, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("global_average_pool", src));
+  FLR_TRY(check_src(b, "global_average_pool", src));
   return b->ops->global_average_pool(b, out, training, src);
 }
 
 flr_status flr_backend_add(flr_backend *b, flr_op **out, const flr_add_settings *s, const flr_tensor_desc *src,
                            const flr_tensor_desc *src2) {
   *out = NULL;
-  FLR_TRY(check_src("add", src));
-  FLR_TRY(check_src("add", src2));
+  FLR_TRY(check_src(b, "add", src));
+  FLR_TRY(check_src(b, "add", src2));
   if (!flr_shape_equal(src->shape, src2->shape)) return bad("add", "the inputs have different shapes", src2);
   return b->ops->add(b, out, s, src, src2);
 }
 
 flr_status flr_backend_dropout(flr_backend *b, flr_op **out, const flr_dropout_settings *s, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("dropout", src));
+  FLR_TRY(check_src(b, "dropout", src));
   if (!(s->probability >= 0 && s->probability < 1)) return bad("dropout", "probability must be in 0..1, below 1", src);
   return b->ops->dropout(b, out, s, src);
 }
 
 flr_status flr_backend_shortcut(flr_backend *b, flr_op **out, const flr_shortcut_settings *s, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("shortcut", src));
+  FLR_TRY(check_src(b, "shortcut", src));
   if (s->out_channels < src->shape.c || s->stride < 1)
     return bad("shortcut", "fewer channels out than in, or a stride below 1", src);
   return b->ops->shortcut(b, out, s, src);
@@ -160,16 +164,22 @@ flr_status flr_backend_input(flr_backend *b, flr_op **out, const flr_input_setti
 
 flr_status flr_backend_loss(flr_backend *b, flr_op **out, const flr_loss_settings *s, const flr_tensor_desc *src) {
   *out = NULL;
-  FLR_TRY(check_src("loss", src));
+  FLR_TRY(check_src(b, "loss", src));
   if (src->shape.h != 1 || src->shape.w != 1 || src->layout) return bad("loss", "the logits must be dense [n,1,1,c]", src);
   if (!(s->label_smoothing >= 0 && s->label_smoothing < 1)) return bad("loss", "label_smoothing must be in 0..1, below 1", src);
   return b->ops->loss(b, out, s, src);
 }
 
+static flr_status check_convertible(const flr_backend *b, const flr_tensor_desc *desc) {
+  if (desc->dtype != FLR_F32 && desc->dtype != b->compute)
+    return bad("convert", "the tensor must be f32 or of the backend's compute type", desc);
+  return FLR_OK;
+}
+
 flr_status flr_backend_convert(flr_backend *b, const flr_tensor_desc *from, const void *src, const flr_tensor_desc *to,
                                void *dst) {
-  FLR_TRY(check_src("convert", from));
-  FLR_TRY(check_src("convert", to));
+  FLR_TRY(check_convertible(b, from));
+  FLR_TRY(check_convertible(b, to));
   if (!flr_shape_equal(from->shape, to->shape)) return bad("convert", "the two arrangements have different shapes", from);
   return b->ops->convert(b, from, src, to, dst);
 }

@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/device.h"
 #include "core/status.h"
 #include "tensor/buffer.h"
 #include "tensor/tensor.h"
 
-typedef struct flr_backend flr_backend;
 typedef struct flr_backend_ops flr_backend_ops;
 typedef struct flr_op flr_op;
 typedef struct flr_op_methods flr_op_methods;
@@ -23,6 +23,7 @@ typedef struct flr_step_values {
   double lr[FLR_BACKEND_MAX_GROUPS]; /* per layer group */
   double momentum;                   /* of sgd, beta1 of adam */
   double grad_scale;                 /* what d loss/d logits is multiplied with: 1 / samples of the global batch */
+  double loss_scale;                 /* d loss/d logits is multiplied with it too, the update divides by it: fp16; else 1 */
   int64_t update_count;              /* t of adam's bias correction, from 1 */
   int64_t first_sample;              /* position of this shard's first sample in the run's sample stream: dropout's counter */
 } flr_step_values;
@@ -37,12 +38,14 @@ typedef struct flr_loss_result {
 } flr_loss_result;
 
 /* Arguments of forward and backward; what an op does not use stays NULL. Pointers are in the backend's memory space; tensors
-   have the descriptions the op was prepared with (gradients have the description of the tensor they belong to). */
+   have the descriptions the op was prepared with (gradients have the description of the tensor they belong to). Activations and
+   their gradients are of the backend's compute type, parameters and their gradients always f32. */
 typedef struct flr_op_args {
   const void *src, *src2; /* inputs */
   void *dst;              /* output */
   const float *weight;    /* conv2d: [out, kh, kw, in]; linear: [out, in]; batch_norm: scale [c] */
   const float *bias;      /* [out] or batch_norm's shift [c] */
+  const void *weight_low; /* weight in the backend's compute type; NULL when that is f32 */
   float *running_mean;    /* batch_norm: read in evaluation, updated in training; NULL in training: not updated */
   float *running_var;
   void *diff_dst; /* gradient of dst; backward may overwrite it: nobody reads it afterwards */
@@ -95,10 +98,12 @@ typedef struct flr_linear_settings {
 } flr_linear_settings;
 
 /* y = scale * (x - mean) / sqrt(var + epsilon) + shift per channel, var biased; running = (1-m) running + m batch with the
-   unbiased var (Ioffe, Szegedy 2015, as torch's BatchNorm2d). */
+   unbiased var (Ioffe, Szegedy 2015, as torch's BatchNorm2d). With `add`, y += src2 (a residual connection's other branch), and
+   backward also writes diff_src2 = diff_dst behind the ReLU (NULL: not wanted); diff_src may be the memory of diff_dst. */
 typedef struct flr_batch_norm_settings {
   double epsilon, momentum; /* torch: 1e-5, 0.1 */
-  int relu;                 /* 1: ReLU fused behind it */
+  int add;                  /* 1: there is a second input, of src's shape */
+  int relu;                 /* 1: ReLU fused behind all that */
   int training;             /* 1: batch statistics and backward; 0: running statistics, forward only */
 } flr_batch_norm_settings;
 
@@ -151,20 +156,22 @@ typedef struct flr_update_range {
 
 typedef enum flr_update_kind { FLR_UPDATE_SGD, FLR_UPDATE_ADAM } flr_update_kind;
 
-/* One fused optimizer pass (SEMANTICS A5).
+/* One fused optimizer pass (SEMANTICS A5). g is grad / values->loss_scale.
    sgd:  slot0 = mom * slot0 + g; p -= lr * slot0.   adam: m = mom m + (1-mom) g; v = sqr v + (1-sqr) g^2;
    p -= lr / (1 - mom^t) * m / (sqrt(v / (1 - sqr^t)) + eps).
    decoupled decay: p *= 1 - lr * decay first; otherwise (l2) g += decay * p. Everything in f32, corrections in double. */
 typedef struct flr_update {
   flr_update_kind kind;
   float *param, *slot0, *slot1; /* flat buffers; slot1 NULL for sgd */
+  void *param_low;              /* [like param] rewritten in the backend's compute type beside it; NULL: none */
   const float *grad;
-  const flr_update_range *ranges; /* host memory */
+  const flr_update_range *ranges; /* in the backend's space */
   int range_count;
   int decoupled;
   double sqr_mom, eps;
   const flr_step_values *values;
-  double *grad_sumsq; /* NULL, or set to the sum of squares of grad over the ranges (backend's space) */
+  double *grad_sumsq;     /* NULL, or set to the sum of squares of g over the ranges (backend's space) */
+  int skip_when_infinite; /* 1: changes nothing when that sum is not finite (grad_sumsq is then needed) */
 } flr_update;
 
 struct flr_backend_ops {
@@ -178,7 +185,8 @@ struct flr_backend_ops {
   flr_status (*upload)(flr_backend *backend, void *dst, const void *src, size_t bytes);
   flr_status (*download)(flr_backend *backend, void *dst, const void *src, size_t bytes);
   flr_status (*copy)(flr_backend *backend, void *dst, const void *src, size_t bytes); /* within the space, no overlap */
-  /* Between two arrangements of one f32 tensor. Makes what it needs on the spot: for tests and tools, not for steps. */
+  /* Between two arrangements of one tensor, one of them dense f32. Makes what it needs on the spot: for tests and tools, not
+     for steps. */
   flr_status (*convert)(flr_backend *backend, const flr_tensor_desc *from, const void *src, const flr_tensor_desc *to,
                         void *dst);
   flr_status (*fill)(flr_backend *backend, void *dst, int byte, size_t bytes);
@@ -187,7 +195,8 @@ struct flr_backend_ops {
   /* Preparations. src (and src2) describe the inputs; *out is owned by the caller (flr_op_destroy). */
   flr_status (*conv2d)(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
   flr_status (*linear)(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
-  flr_status (*batch_norm)(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src);
+  flr_status (*batch_norm)(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
+                           const flr_tensor_desc *src2); /* NULL without `add` */
   flr_status (*relu)(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
   flr_status (*pool2d)(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
   flr_status (*global_average_pool)(flr_backend *, flr_op **out, int training,
@@ -199,13 +208,19 @@ struct flr_backend_ops {
   flr_status (*input)(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
   flr_status (*loss)(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
 
+  /* y += x for two tensors of this description: gradients that meet. */
+  flr_status (*sum_into)(flr_backend *, const flr_tensor_desc *desc, const void *x, void *y);
+
   /* Passes over flat f32 buffers. */
   flr_status (*update)(flr_backend *, const flr_update *);
+  flr_status (*lower)(flr_backend *, int64_t n, const float *x,
+                      void *y); /* y = x in the compute type; NULL slot: that is f32 */
   flr_status (*axpy)(flr_backend *, int64_t n, double alpha, const float *x, float *y); /* y += alpha x */
   flr_status (*scale)(flr_backend *, int64_t n, double alpha, float *x);                /* x *= alpha */
   flr_status (*sum_of_squares)(flr_backend *, int64_t n, const float *x,
                                double *out); /* in double; *out in the backend's space */
 
+  const flr_device_ops *device; /* NULL: every call above is done when it returns */
   void (*destroy)(flr_backend *);
 };
 
@@ -214,12 +229,15 @@ struct flr_backend {
   const flr_backend_ops *ops;
   int threads;           /* CPU threads it uses */
   int host_memory;       /* 1: its space is ordinary host memory, so that host pointers need no upload */
+  flr_dtype compute;     /* of activations: FLR_F32, FLR_BF16 or FLR_F16 */
   char description[160]; /* "oneDNN 2.6.3, AVX-512, 2 threads" */
 };
 
 typedef struct flr_backend_options {
   int threads; /* 0: all this process may use, divided by local_size */
   int local_rank, local_size;
+  flr_dtype compute; /* FLR_F32; FLR_BF16 and FLR_F16 where the backend has them, else FLR_ERROR_UNAVAILABLE */
+  int deterministic; /* 1: only algorithms that give the same bits every time */
 } flr_backend_options;
 
 /* Opens a backend by name ("auto": the fastest that works). Errors: FLR_ERROR_USAGE for an unknown name (listing the known),
@@ -235,7 +253,8 @@ const char *flr_backend_list(int i, char *reason, size_t size);
    (FLR_ERROR_USAGE naming op and value); the slots may rely on it. */
 flr_status flr_backend_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_linear(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
-flr_status flr_backend_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src);
+flr_status flr_backend_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
+                                  const flr_tensor_desc *src2);
 flr_status flr_backend_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_backend_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
@@ -246,7 +265,7 @@ flr_status flr_backend_shortcut(flr_backend *, flr_op **out, const flr_shortcut_
 flr_status flr_backend_input(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_loss(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
 
-/* Checked dispatch of convert: FLR_ERROR_USAGE for different shapes or other types than f32. */
+/* Checked dispatch of convert: FLR_ERROR_USAGE for different shapes, or other types than f32 and the compute type. */
 flr_status flr_backend_convert(flr_backend *, const flr_tensor_desc *from, const void *src, const flr_tensor_desc *to,
                                void *dst);
 
@@ -271,6 +290,9 @@ static inline flr_status flr_backend_copy(flr_backend *b, void *d, const void *s
 static inline flr_status flr_backend_fill(flr_backend *b, void *d, int v, size_t n) { return b->ops->fill(b, d, v, n); }
 static inline flr_status flr_backend_synchronize(flr_backend *b) { return b->ops->synchronize(b); }
 static inline flr_status flr_backend_update(flr_backend *b, const flr_update *u) { return b->ops->update(b, u); }
+static inline flr_status flr_backend_sum_into(flr_backend *b, const flr_tensor_desc *desc, const void *x, void *y) {
+  return b->ops->sum_into(b, desc, x, y);
+}
 static inline flr_status flr_backend_axpy(flr_backend *b, int64_t n, double a, const float *x, float *y) {
   return b->ops->axpy(b, n, a, x, y);
 }

@@ -71,6 +71,13 @@ static void *at(const flr_executor *e, const flr_plan *p, int item) {
 
 static void *tensor_at(const flr_executor *e, const flr_plan *p, int tensor) { return at(e, p, p->tensor_item[tensor]); }
 
+/* The parameter's copy in the compute type. */
+static const void *low_weight(const flr_executor *e, const flr_executor_io *io, int weight) {
+  if (!io->params_low || weight < 0) return NULL;
+  const size_t size = flr_dtype_size(e->backend->compute);
+  return (const char *)io->params_low + (size_t)e->graph->params.params[weight].offset * size;
+}
+
 /* What forward and backward of a node share. */
 static flr_op_args node_args(const flr_executor *e, const flr_plan *p, const flr_executor_io *io, int i) {
   const flr_node *node = &e->graph->nodes[i];
@@ -80,6 +87,7 @@ static flr_op_args node_args(const flr_executor *e, const flr_plan *p, const flr
                        .dst = tensor_at(e, p, i + 1),
                        .weight = node->weight >= 0 ? io->params + params->params[node->weight].offset : NULL,
                        .bias = node->bias >= 0 ? io->params + params->params[node->bias].offset : NULL,
+                       .weight_low = low_weight(e, io, node->weight),
                        .running_mean = node->mean >= 0 ? io->states + params->states[node->mean].offset : NULL,
                        .running_var = node->var >= 0 ? io->states + params->states[node->var].offset : NULL,
                        .saved = at(e, p, p->memory[i].saved),
@@ -109,8 +117,7 @@ static flr_status forward(const flr_executor *e, const flr_plan *p, const flr_ex
 }
 
 static flr_status add_gradient(const flr_executor *e, const flr_plan *p, int tensor, const void *part) {
-  const int64_t elements = (int64_t)(p->descs[tensor].bytes / sizeof(float));
-  return flr_backend_axpy(e->backend, elements, 1.0, part, at(e, p, p->gradient_item[tensor]));
+  return flr_backend_sum_into(e->backend, &p->descs[tensor], part, at(e, p, p->gradient_item[tensor]));
 }
 
 static flr_status backward_node(const flr_executor *e, const flr_plan *p, const flr_executor_io *io, int i) {
@@ -128,12 +135,6 @@ static flr_status backward_node(const flr_executor *e, const flr_plan *p, const 
   if (m->add_src) FLR_TRY(add_gradient(e, p, node->src, args.diff_src));
   if (m->add_src2) FLR_TRY(add_gradient(e, p, node->src2, args.diff_src2));
   return FLR_OK;
-}
-
-/* Where the node's parameters begin; -1 when it has none. */
-static int64_t first_offset(const flr_graph *g, const flr_node *node) {
-  const int first = node->weight >= 0 ? node->weight : node->bias;
-  return first >= 0 ? g->params.params[first].offset : -1;
 }
 
 flr_status flr_executor_forward(flr_executor *e, const flr_executor_io *io) {
@@ -158,10 +159,10 @@ flr_status flr_executor_backward(flr_executor *e, const flr_executor_io *io, flr
   int64_t tail = g->params.elements;
   for (int i = g->node_count - 1; i >= 0; i--) {
     if (p->gradient_item[i + 1] != FLR_NO_ITEM) FLR_TRY(backward_node(e, p, io, i));
-    const int64_t offset = first_offset(g, &g->nodes[i]);
     if (!ready) continue;
-    FLR_TRY(ready(context, offset >= 0 ? offset : tail, offset >= 0 ? tail - offset : 0));
-    if (offset >= 0) tail = offset;
+    const int64_t offset = p->params_before[i] < tail ? p->params_before[i] : tail;
+    FLR_TRY(ready(context, offset, tail - offset));
+    tail = offset;
   }
   return FLR_OK;
 }

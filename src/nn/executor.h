@@ -35,13 +35,14 @@ size_t flr_executor_arena_bytes(const flr_executor *executor);
 
 /* One shard's work. Device pointers in the backend's space. */
 typedef struct flr_executor_io {
-  int64_t batch;         /* one of the plans'; >= 1 */
-  const void *input;     /* [batch, h, w, c] dense, input_dtype */
-  const int32_t *labels; /* [batch] */
-  const float *params;   /* flat */
-  float *states;         /* flat batch norm statistics of this shard: updated in training, read in evaluation */
-  float *gradients;      /* flat, backward only */
-  int accumulate;        /* backward: 1 adds to gradients, 0 overwrites them */
+  int64_t batch;          /* one of the plans'; >= 1 */
+  const void *input;      /* [batch, h, w, c] dense, input_dtype */
+  const int32_t *labels;  /* [batch] */
+  const float *params;    /* flat */
+  const void *params_low; /* flat, in the backend's compute type; NULL when that is f32 */
+  float *states;          /* flat batch norm statistics of this shard: updated in training, read in evaluation */
+  float *gradients;       /* flat, backward only */
+  int accumulate;         /* backward: 1 adds to gradients, 0 overwrites them */
   const flr_step_values *values;
   flr_loss_result *result; /* added to */
   float *probabilities;    /* [batch, classes], NULL: not wanted; evaluation only */

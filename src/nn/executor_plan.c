@@ -56,6 +56,20 @@ static flr_status prepare_ops(flr_plan *p, const flr_graph *g, flr_backend *back
   return FLR_OK;
 }
 
+/* The parameters of a node need not lie behind those of all nodes before it (a residual block's last batch norm runs after the
+   shortcut, whose parameters come later in the order of names). */
+static void place_params(flr_plan *p, const flr_graph *g) {
+  const flr_params *params = &g->params;
+  int64_t end = 0;
+  for (int i = 0; i < g->node_count; i++) {
+    const int last = g->nodes[i].bias >= 0 ? g->nodes[i].bias : g->nodes[i].weight;
+    p->params_before[i] = end;
+    if (last < 0) continue;
+    const int64_t next = last + 1 < params->param_count ? params->params[last + 1].offset : params->elements;
+    if (next > end) end = next;
+  }
+}
+
 static int consumers(const flr_graph *g, int tensor) {
   int count = 0;
   for (int i = 0; i < g->node_count; i++) count += (g->nodes[i].src == tensor) + (g->nodes[i].src2 == tensor);
@@ -156,8 +170,10 @@ flr_status flr_plan_init(flr_plan *out, const flr_graph *graph, flr_backend *bac
   FLR_TRY(flr_alloc(&out->descs, n + 1, sizeof(flr_tensor_desc)));
   FLR_TRY(flr_alloc(&out->tensor_item, n + 1, sizeof(int)));
   FLR_TRY(flr_alloc(&out->gradient_item, n + 1, sizeof(int)));
+  FLR_TRY(flr_alloc(&out->params_before, n, sizeof(int64_t)));
   FLR_TRY(flr_alloc(&out->memory, n, sizeof(flr_node_memory)));
   FLR_TRY(flr_alloc(&out->items, out->item_limit, sizeof(flr_memory_item)));
+  place_params(out, graph);
   FLR_TRY(prepare_ops(out, graph, backend, options));
   return place_memory(out, graph);
 }
@@ -170,6 +186,7 @@ void flr_plan_release(flr_plan *p, const flr_graph *graph) {
   flr_free(p->descs);
   flr_free(p->tensor_item);
   flr_free(p->gradient_item);
+  flr_free(p->params_before);
   flr_free(p->memory);
   flr_free(p->items);
 }

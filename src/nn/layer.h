@@ -60,6 +60,10 @@ int flr_build_conv(flr_builder *builder, const char *name, int src, int64_t chan
                    int64_t pad);
 int flr_build_linear(flr_builder *builder, const char *name, int src, int64_t features, int relu);
 int flr_build_batch_norm(flr_builder *builder, const char *name, int src, int relu);
+/* The same in two parts, for a residual block: the first makes the parameters, in their place in the order of names; the second
+   appends the node, with the addition of tensor src2 fused behind it. */
+flr_node flr_build_batch_norm_start(flr_builder *builder, const char *name, int src);
+int flr_build_batch_norm_add(flr_builder *builder, flr_node node, int src2, int relu);
 int flr_build_relu(flr_builder *builder, int src);
 int flr_build_max_pool(flr_builder *builder, int src, int64_t kernel, int64_t stride, int64_t pad);
 int flr_build_global_average_pool(flr_builder *builder, int src);

@@ -28,6 +28,7 @@ struct flr_optimizer {
   flr_update update; /* all but what a step brings */
   flr_buffer slots[MOST_SLOTS];
   flr_update_range *ranges;
+  flr_buffer device_ranges; /* the same in the backend's space */
   int64_t updates;
 };
 
@@ -88,7 +89,16 @@ static void list_ranges(flr_update_range *ranges, int *count, const flr_params *
 static flr_status allocate(flr_optimizer *optimizer, const flr_params *params) {
   for (int i = 0; i < optimizer->row->slot_count; ++i)
     FLR_TRY(flr_backend_alloc(optimizer->backend, &optimizer->slots[i], (size_t)params->elements * sizeof(float)));
-  return flr_alloc(&optimizer->ranges, params->param_count, sizeof *optimizer->ranges);
+  FLR_TRY(flr_alloc(&optimizer->ranges, params->param_count, sizeof *optimizer->ranges));
+  return flr_backend_alloc(optimizer->backend, &optimizer->device_ranges,
+                           (size_t)params->param_count * sizeof *optimizer->ranges);
+}
+
+static flr_status set_ranges(flr_optimizer *optimizer, const flr_params *params, double wd, int bn_wd) {
+  int *count = &optimizer->update.range_count;
+  list_ranges(optimizer->ranges, count, params, wd, bn_wd);
+  return flr_backend_upload(optimizer->backend, optimizer->device_ranges.data, optimizer->ranges,
+                            (size_t)*count * sizeof *optimizer->ranges);
 }
 
 flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, flr_backend *backend,
@@ -102,27 +112,27 @@ flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, f
   FLR_TRY(flr_alloc(&optimizer, 1, sizeof *optimizer));
   optimizer->backend = backend;
   optimizer->row = row;
-  const flr_status status = allocate(optimizer, params);
-  if (status != FLR_OK) {
-    flr_optimizer_destroy(optimizer);
-    return status;
-  }
+  flr_status status;
+  FLR_TRY_GOTO(status, allocate(optimizer, params), fail);
   optimizer->update = (flr_update){.kind = row->kind,
                                    .slot0 = optimizer->slots[0].data,
                                    .slot1 = optimizer->slots[1].data,
-                                   .ranges = optimizer->ranges,
+                                   .ranges = optimizer->device_ranges.data,
                                    .decoupled = decoupled,
                                    .sqr_mom = settings->sqr_mom,
                                    .eps = settings->eps};
-  list_ranges(optimizer->ranges, &optimizer->update.range_count, params, isnan(settings->wd) ? row->wd : settings->wd,
-              settings->bn_wd);
+  FLR_TRY_GOTO(status, set_ranges(optimizer, params, isnan(settings->wd) ? row->wd : settings->wd, settings->bn_wd), fail);
   *out = optimizer;
   return FLR_OK;
+fail:
+  flr_optimizer_destroy(optimizer);
+  return status;
 }
 
 void flr_optimizer_destroy(flr_optimizer *optimizer) {
   if (!optimizer) return;
   for (int i = 0; i < MOST_SLOTS; ++i) flr_buffer_clear(&optimizer->slots[i]);
+  flr_buffer_clear(&optimizer->device_ranges);
   flr_free(optimizer->ranges);
   flr_free(optimizer);
 }

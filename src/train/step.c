@@ -31,6 +31,7 @@ static flr_status begin_report(flr_session *s, report_exchange *exchange, flr_st
 static flr_status set_values(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t shard) {
   flr_step_values values = {.momentum = directive->rates.momentum,
                             .grad_scale = 1.0 / (double)batch->global_count,
+                            .loss_scale = 1,
                             .update_count = flr_optimizer_updates(s->state.optimizer) + 1,
                             .first_sample = batch->step * s->plan.batch + batch->shard_position[shard]};
   for (int group = 0; group < s->state.layout->groups; group++) values.lr[group] = directive->rates.lr[group];

@@ -94,7 +94,8 @@ static flr_status net_init(bench_net *net, const flr_model_options *model, const
   const flr_params *params = flr_graph_params(net->graph);
   FLR_TRY(allocate(net, params));
   flr_params_init(params, 1, net->params, net->states);
-  net->values = (flr_step_values){.momentum = 0.9, .grad_scale = 1.0 / (double)options->batch, .update_count = 1};
+  net->values =
+      (flr_step_values){.momentum = 0.9, .grad_scale = 1.0 / (double)options->batch, .loss_scale = 1, .update_count = 1};
   for (int i = 0; i < FLR_BACKEND_MAX_GROUPS; i++) net->values.lr[i] = 1e-3;
   return FLR_OK;
 }

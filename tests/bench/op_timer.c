@@ -53,7 +53,6 @@ static flr_status wrap(flr_status status, flr_op **out, const flr_tensor_desc *s
   }
 TIMED_SLOT(conv2d, const flr_conv2d_settings *)
 TIMED_SLOT(linear, const flr_linear_settings *)
-TIMED_SLOT(batch_norm, const flr_batch_norm_settings *)
 TIMED_SLOT(relu, int)
 TIMED_SLOT(pool2d, const flr_pool2d_settings *)
 TIMED_SLOT(global_average_pool, int)
@@ -61,6 +60,11 @@ TIMED_SLOT(dropout, const flr_dropout_settings *)
 TIMED_SLOT(shortcut, const flr_shortcut_settings *)
 TIMED_SLOT(input, const flr_input_settings *)
 TIMED_SLOT(loss, const flr_loss_settings *)
+
+static flr_status timed_batch_norm(flr_backend *b, flr_op **out, const flr_batch_norm_settings *settings,
+                                   const flr_tensor_desc *src, const flr_tensor_desc *src2) {
+  return wrap(active->real->batch_norm(b, out, settings, src, src2), out, src);
+}
 
 static flr_status timed_add(flr_backend *b, flr_op **out, const flr_add_settings *settings, const flr_tensor_desc *src,
                             const flr_tensor_desc *src2) {

@@ -91,7 +91,7 @@ static void test_ops__batch_norm(void **state) {
   static const flr_shape shapes[] = {{5, 1, 1, 3}, {4, 5, 3, 16}, {3, 8, 8, 17}, {8, 4, 4, 64}, {16, 1, 1, 20}};
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
     for (int relu = 0; relu < 2; relu++)
-      for (int training = 0; training < 2; training++) check(op_batch_norm(shapes[i], relu, training));
+      for (int way = 0; way < 4; way++) check(op_batch_norm(shapes[i], way / 2, relu, way % 2));
 }
 
 static void test_ops__pool2d(void **state) {
@@ -205,7 +205,7 @@ static void fill_flat(flat *f) {
 static void check_update(flr_update_kind kind, int decoupled) {
   static flat flats[2];
   static const flr_update_range ranges[] = {{0, 1000, 0, 0.01}, {1008, 30000, 1, 0}, {31024, 8000, 1, 0.1}};
-  const flr_step_values values = {.lr = {0.01, 0.1}, .momentum = 0.9, .update_count = 3};
+  const flr_step_values values = {.lr = {0.01, 0.1}, .momentum = 0.9, .loss_scale = 1, .update_count = 3};
   double squares[2];
   for (int k = 0; k < 2; k++) {
     flr_backend *backend = op_open(k ? under_test.backend : "ref");

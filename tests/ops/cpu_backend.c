@@ -194,11 +194,11 @@ static void test_layouts__equal_arrangements_have_one_pointer(void **state) {
   flr_backend *backend = open_backend(1);
   const flr_tensor_desc src = flr_tensor_desc_dense(FLR_F32, (flr_shape){2, 8, 8, 32});
   const flr_conv2d_settings conv = {32, 3, 3, 1, 1, 0, 1, 1};
-  const flr_batch_norm_settings norm = {1e-5, 0.1, 1, 1};
+  const flr_batch_norm_settings norm = {1e-5, 0.1, 0, 1, 1};
   const flr_add_settings add = {1, 1};
   flr_op *first, *second, *normed, *sum;
   CHECK_OK(flr_backend_conv2d(backend, &first, &conv, &src));
-  CHECK_OK(flr_backend_batch_norm(backend, &normed, &norm, &first->dst));
+  CHECK_OK(flr_backend_batch_norm(backend, &normed, &norm, &first->dst, NULL));
   CHECK_OK(flr_backend_conv2d(backend, &second, &conv, &normed->dst));
   CHECK_OK(flr_backend_add(backend, &sum, &add, &normed->dst, &second->dst));
   assert_ptr_equal(first->dst.layout, normed->dst.layout);
@@ -220,7 +220,7 @@ enum { FLAT = 100003 };
 static void run_passes(int threads, flr_update_kind kind, float *param, double sums[2]) {
   flr_backend *backend = open_backend(threads);
   float *grad = random_floats(FLAT, 2), *slot0 = random_floats(FLAT, 3), *slot1 = memory(FLAT * sizeof(float));
-  const flr_step_values values = {.lr = {0.1, 0.3}, .momentum = 0.9, .update_count = 3};
+  const flr_step_values values = {.lr = {0.1, 0.3}, .momentum = 0.9, .loss_scale = 1, .update_count = 3};
   const flr_update_range ranges[] = {{0, 1000, 0, 0.1}, {1008, FLAT - 1008, 1, 0.0}};
   const flr_update update = {.kind = kind,
                              .param = param,

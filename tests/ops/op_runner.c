@@ -5,7 +5,7 @@
 #include "core/rng.h"
 
 static const flr_step_values step_values = {
-    .lr = {0.1}, .momentum = 0.9, .grad_scale = 0.25, .update_count = 1, .first_sample = 11};
+    .lr = {0.1}, .momentum = 0.9, .grad_scale = 0.25, .loss_scale = 1, .update_count = 1, .first_sample = 11};
 
 /* ---- specs ---- */
 
@@ -36,14 +36,16 @@ op_spec op_linear(flr_shape src, int64_t out, int bias, int relu) {
 }
 
 static flr_status prepare_batch_norm(const op_spec *s, flr_backend *b, flr_op **out, const flr_tensor_desc *src) {
-  return flr_backend_batch_norm(b, out, &s->settings.batch_norm, src);
+  const flr_tensor_desc dense = flr_tensor_desc_dense(FLR_F32, s->src);
+  return flr_backend_batch_norm(b, out, &s->settings.batch_norm, src, s->two_inputs ? &dense : NULL);
 }
 
-op_spec op_batch_norm(flr_shape src, int relu, int training) {
+op_spec op_batch_norm(flr_shape src, int add, int relu, int training) {
   return (op_spec){.name = "batch_norm",
                    .prepare = prepare_batch_norm,
                    .src = src,
-                   .settings.batch_norm = {1e-5, 0.1, relu, training},
+                   .settings.batch_norm = {1e-5, 0.1, add, relu, training},
+                   .two_inputs = add,
                    .weights = src.c,
                    .biases = src.c,
                    .is_norm = 1,
@@ -175,7 +177,7 @@ void op_data_clear(op_data *d) {
 
 /* ---- running ---- */
 
-enum { MEMORIES = 16 };
+enum { MEMORIES = 24 };
 
 typedef struct device {
   flr_backend *backend;

@@ -46,7 +46,7 @@ typedef struct op_run_options {
 
 op_spec op_conv2d(flr_shape src, int64_t out, int64_t kernel_h, int64_t kernel_w, int64_t stride, int64_t pad, int bias);
 op_spec op_linear(flr_shape src, int64_t out, int bias, int relu);
-op_spec op_batch_norm(flr_shape src, int relu, int training);
+op_spec op_batch_norm(flr_shape src, int add, int relu, int training);
 op_spec op_relu(flr_shape src);
 op_spec op_pool2d(flr_shape src, flr_pool_kind kind, int64_t kernel, int64_t stride, int64_t pad);
 op_spec op_global_average_pool(flr_shape src);

@@ -43,7 +43,7 @@ static net *open_net(const char *model) {
   flr_params_init(p, 5, n->params, n->states);
   for (size_t i = 0; i < sizeof n->input; i++) n->input[i] = (uint8_t)(flr_rng_uniform(9, i) * 255.0f);
   for (int i = 0; i < MAX_BATCH; i++) n->labels[i] = i % CLASSES;
-  n->values = (flr_step_values){.grad_scale = 1.0 / MAX_BATCH};
+  n->values = (flr_step_values){.grad_scale = 1.0 / MAX_BATCH, .loss_scale = 1};
   return n;
 }
 

@@ -21,7 +21,8 @@ static void run_on(const char *name, const flr_optimizer_settings *settings, con
   CHECK_OK(flr_optimizer_create(&optimizer, &params, backend, settings));
   float value[16] = {1}, grad[16] = {0};
   for (int i = 0; i < STEPS; ++i) {
-    flr_step_values values = {.lr = {rates[i]}, .momentum = momenta[i], .update_count = flr_optimizer_updates(optimizer) + 1};
+    flr_step_values values = {
+        .lr = {rates[i]}, .momentum = momenta[i], .loss_scale = 1, .update_count = flr_optimizer_updates(optimizer) + 1};
     double sumsq = -1;
     grad[0] = (float)gradients[i];
     CHECK_OK(flr_optimizer_step(optimizer, value, grad, &values, &sumsq));

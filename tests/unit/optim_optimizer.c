@@ -15,6 +15,12 @@ static flr_status record_alloc(flr_backend *backend, flr_buffer *out, size_t byt
   return flr_buffer_init_host(out, bytes);
 }
 
+static flr_status record_upload(flr_backend *backend, void *dst, const void *src, size_t bytes) {
+  (void)backend;
+  memcpy(dst, src, bytes);
+  return FLR_OK;
+}
+
 static flr_status record_fill(flr_backend *backend, void *dst, int byte, size_t bytes) {
   (void)backend;
   memset(dst, byte, bytes);
@@ -30,7 +36,7 @@ static flr_status record_update(flr_backend *backend, const flr_update *update) 
 }
 
 static const flr_backend_ops record_ops = {
-    .name = "recorder", .alloc = record_alloc, .fill = record_fill, .update = record_update};
+    .name = "recorder", .alloc = record_alloc, .upload = record_upload, .fill = record_fill, .update = record_update};
 
 /* conv, norm and their like in two groups: 0 conv, 1 scale, 2 shift, 3 conv | 4 linear, 5 bias. Offsets are multiples of 16. */
 static flr_param layout[] = {
@@ -111,7 +117,7 @@ static void test_step__hands_the_backend_everything(void **state) {
   flr_optimizer *optimizer = create(&backend, &settings);
   float values[112] = {0}, grad[112] = {0};
   double sumsq = 0;
-  const flr_step_values step = {.lr = {1e-3, 1e-2}, .momentum = 0.9, .update_count = 1};
+  const flr_step_values step = {.lr = {1e-3, 1e-2}, .momentum = 0.9, .loss_scale = 1, .update_count = 1};
   CHECK_OK(flr_optimizer_step(optimizer, values, grad, &step, &sumsq));
   const flr_update *last = &backend.last;
   assert_int_equal(last->kind, FLR_UPDATE_ADAM);
@@ -130,7 +136,7 @@ static void test_step__only_a_done_update_counts(void **state) {
   const flr_optimizer_settings settings = flr_optimizer_settings_defaults();
   flr_optimizer *optimizer = create(&backend, &settings);
   float values[112] = {0}, grad[112] = {0};
-  const flr_step_values step = {.momentum = 0.9};
+  const flr_step_values step = {.momentum = 0.9, .loss_scale = 1};
   CHECK_OK(flr_optimizer_step(optimizer, values, grad, &step, NULL));
   CHECK_OK(flr_optimizer_step(optimizer, values, grad, &step, NULL));
   backend.failing = 1;

@@ -82,6 +82,7 @@ static const flr_backend_ops cpu_ops = {
     .shortcut = flr_cpu_shortcut,
     .input = flr_cpu_input,
     .loss = flr_cpu_loss,
+    .sum_into = flr_cpu_sum_into,
     .update = flr_cpu_update,
     .axpy = flr_cpu_axpy,
     .scale = flr_cpu_scale,
@@ -109,6 +110,8 @@ static flr_status create_handles(flr_cpu *cpu) {
 flr_status flr_backend_cpu_create(flr_backend **out, const flr_backend_options *options) {
   flr_cpu *cpu;
   *out = NULL;
+  if (options && options->compute != FLR_F32)
+    return flr_fail(FLR_ERROR_UNAVAILABLE, "--precision: the cpu backend computes in f32 only");
   FLR_TRY(flr_alloc(&cpu, 1, sizeof *cpu));
   cpu->head.ops = &cpu_ops;
   cpu->head.threads = threads_of(options);

@@ -1,4 +1,5 @@
-/* Batch norm with fused ReLU; the library's statistics, our running averages. */
+/* Batch norm with fused ReLU, or with a residual addition and ReLU behind it; the library's statistics, our running averages.
+ */
 #include "backend/cpu/cpu_impl.h"
 #include "core/memory.h"
 
@@ -8,13 +9,16 @@ typedef struct norm_op {
   size_t variance_offset, mask_offset; /* in saved memory; the mean is first */
   int64_t channels, samples;           /* samples per channel */
   double momentum;
-  int training, relu;
+  int training, relu;          /* relu: fused into the primitive */
+  flr_op *add;                 /* the addition behind it, NULL: none */
+  size_t add_scratch, between; /* in scratch: the addition's, and what it reads where it cannot work in place */
 } norm_op;
 
 static void norm_destroy(flr_op *op) {
   norm_op *b = (norm_op *)op;
   flr_cpu_primitive_clear(&b->forward);
   flr_cpu_primitive_clear(&b->backward);
+  flr_op_destroy(b->add);
   flr_free(b);
 }
 
@@ -27,7 +31,7 @@ static void update_running(const norm_op *b, const float *mean, const float *var
   }
 }
 
-static flr_status norm_forward(flr_op *op, const flr_op_args *args) {
+static flr_status plain_forward(flr_op *op, const flr_op_args *args) {
   norm_op *b = (norm_op *)op;
   char *saved = args->saved;
   float *mean = b->training ? (float *)args->saved : args->running_mean;
@@ -43,7 +47,7 @@ static void hand_over(float *to, const float *from, int64_t n, int accumulate) {
   for (int64_t i = 0; i < n; i++) to[i] = accumulate ? to[i] + from[i] : from[i];
 }
 
-static flr_status norm_backward(flr_op *op, const flr_op_args *args) {
+static flr_status plain_backward(flr_op *op, const flr_op_args *args) {
   norm_op *b = (norm_op *)op;
   char *saved = args->saved, *scratch = args->scratch;
   const size_t row = flr_align_up((size_t)b->channels * sizeof(float));
@@ -60,8 +64,38 @@ static flr_status norm_backward(flr_op *op, const flr_op_args *args) {
   return FLR_OK;
 }
 
-static const flr_op_methods training_methods = {"batch_norm", norm_forward, norm_backward, norm_destroy};
-static const flr_op_methods inference_methods = {"batch_norm", norm_forward, NULL, norm_destroy};
+/* Where the normalised values, or their gradient, lie between the two halves. */
+static void *between(const norm_op *b, void *outer, void *scratch) {
+  return b->add->in_place ? outer : (char *)scratch + b->between;
+}
+
+static flr_status added_forward(flr_op *op, const flr_op_args *args) {
+  norm_op *b = (norm_op *)op;
+  flr_op_args norm = *args;
+  norm.dst = between(b, args->dst, args->scratch);
+  FLR_TRY(plain_forward(op, &norm));
+  const flr_op_args add = {
+      .src = norm.dst, .src2 = args->src2, .dst = args->dst, .scratch = (char *)args->scratch + b->add_scratch};
+  return flr_op_forward(b->add, &add);
+}
+
+static flr_status added_backward(flr_op *op, const flr_op_args *args) {
+  norm_op *b = (norm_op *)op;
+  flr_op_args norm = *args;
+  norm.diff_dst = between(b, args->diff_dst, args->scratch);
+  const flr_op_args add = {.dst = args->dst,
+                           .diff_dst = args->diff_dst,
+                           .diff_src = norm.diff_dst,
+                           .diff_src2 = args->diff_src2,
+                           .scratch = (char *)args->scratch + b->add_scratch};
+  FLR_TRY(flr_op_backward(b->add, &add));
+  return plain_backward(op, &norm);
+}
+
+static const flr_op_methods training_methods = {"batch_norm", plain_forward, plain_backward, norm_destroy};
+static const flr_op_methods inference_methods = {"batch_norm", plain_forward, NULL, norm_destroy};
+static const flr_op_methods added_training_methods = {"batch_norm", added_forward, added_backward, norm_destroy};
+static const flr_op_methods added_inference_methods = {"batch_norm", added_forward, NULL, norm_destroy};
 
 static flr_status create_primitive(flr_cpu *cpu, flr_cpu_primitive *out, const flr_dnnl_norm *norm, const int *arguments,
                                    int count, const_dnnl_primitive_desc_t hint) {
@@ -109,21 +143,40 @@ static flr_status prepare_inference(flr_cpu *cpu, norm_op *b, flr_dnnl_norm *nor
   return FLR_OK;
 }
 
-flr_status flr_cpu_batch_norm(flr_backend *backend, flr_op **out, const flr_batch_norm_settings *settings,
-                              const flr_tensor_desc *src) {
-  flr_cpu *cpu = flr_cpu_of(backend);
+static flr_status prepare_add(norm_op *b, const flr_batch_norm_settings *settings, const flr_tensor_desc *src,
+                              const flr_tensor_desc *src2) {
+  const flr_add_settings add = {.relu = settings->relu, .training = settings->training};
+  FLR_TRY(flr_cpu_add(b->head.backend, &b->add, &add, src, src2));
+  b->head.methods = settings->training ? &added_training_methods : &added_inference_methods;
+  b->head.dst = b->add->dst;
+  b->head.in_place = 0;
+  b->head.backward_needs |= b->add->backward_needs;
+  b->add_scratch = flr_align_up(b->head.scratch_bytes);
+  b->between = b->add_scratch + flr_align_up(b->add->scratch_bytes);
+  b->head.scratch_bytes = b->between + (b->add->in_place ? 0 : src->bytes);
+  return FLR_OK;
+}
+
+static flr_status prepare(flr_cpu *cpu, norm_op *b, const flr_batch_norm_settings *settings, const flr_tensor_desc *src,
+                          const flr_tensor_desc *src2) {
   const flr_layout *layout;
-  norm_op *b;
   FLR_TRY(flr_cpu_layout_of(cpu, &layout, src));
+  flr_dnnl_norm norm = {.data = layout->md, .epsilon = (float)settings->epsilon, .relu = b->relu};
+  FLR_TRY(settings->training ? prepare_training(cpu, b, &norm) : prepare_inference(cpu, b, &norm));
+  return settings->add ? prepare_add(b, settings, src, src2) : FLR_OK;
+}
+
+flr_status flr_cpu_batch_norm(flr_backend *backend, flr_op **out, const flr_batch_norm_settings *settings,
+                              const flr_tensor_desc *src, const flr_tensor_desc *src2) {
+  norm_op *b;
   FLR_TRY(flr_alloc(&b, 1, sizeof *b));
   b->head = (flr_op){.methods = settings->training ? &training_methods : &inference_methods, .backend = backend, .dst = *src};
   b->channels = src->shape.c;
   b->samples = src->shape.n * src->shape.h * src->shape.w;
   b->momentum = settings->momentum;
   b->training = settings->training;
-  b->relu = settings->relu;
-  flr_dnnl_norm norm = {.data = layout->md, .epsilon = (float)settings->epsilon, .relu = settings->relu};
-  const flr_status status = settings->training ? prepare_training(cpu, b, &norm) : prepare_inference(cpu, b, &norm);
+  b->relu = settings->relu && !settings->add;
+  const flr_status status = prepare(flr_cpu_of(backend), b, settings, src, src2);
   if (status != FLR_OK)
     norm_destroy(&b->head);
   else

@@ -45,7 +45,8 @@ int flr_cpu_available(void);
 /* Preparations, one file each. */
 flr_status flr_cpu_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
 flr_status flr_cpu_linear(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
-flr_status flr_cpu_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src);
+flr_status flr_cpu_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
+                              const flr_tensor_desc *src2);
 flr_status flr_cpu_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_cpu_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status flr_cpu_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
@@ -61,6 +62,7 @@ typedef enum flr_cpu_conv_pass { FLR_CPU_CONV_FORWARD, FLR_CPU_CONV_DATA, FLR_CP
 flr_cpu_primitive *flr_cpu_conv_primitive(flr_op *op, flr_cpu_conv_pass pass);
 
 /* Passes. */
+flr_status flr_cpu_sum_into(flr_backend *, const flr_tensor_desc *desc, const void *x, void *y);
 flr_status flr_cpu_update(flr_backend *, const flr_update *);
 flr_status flr_cpu_axpy(flr_backend *, int64_t n, double alpha, const float *x, float *y);
 flr_status flr_cpu_scale(flr_backend *, int64_t n, double alpha, float *x);

@@ -97,8 +97,11 @@ static void loss_backward_body(void *context, int64_t begin, int64_t end) {
 
 static flr_status loss_backward(flr_op *op, const flr_op_args *args) {
   const loss_op *l = (const loss_op *)op;
-  loss_work work = {
-      .op = l, .labels = args->labels, .saved = args->saved, .scale = args->values->grad_scale, .diff = args->diff_src};
+  loss_work work = {.op = l,
+                    .labels = args->labels,
+                    .saved = args->saved,
+                    .scale = args->values->grad_scale * args->values->loss_scale,
+                    .diff = args->diff_src};
   if (args->diff_src) flr_cpu_parallel(flr_cpu_of(op->backend), l->samples, 8, loss_backward_body, &work);
   return FLR_OK;
 }

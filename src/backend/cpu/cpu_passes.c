@@ -23,14 +23,15 @@ FLR_TARGET_CLONES static double block_sum_of_squares(const float *x, int64_t n) 
 /* Numbers of one range, in the f32 the pass computes with. */
 typedef struct update_numbers {
   float lr, momentum, keep, decay; /* keep: decoupled factor; decay: l2 */
+  float scale;                     /* of the gradient */
   float sqr_mom, step, inverse_root, eps;
 } update_numbers;
 
 FLR_TARGET_CLONES static void sgd_block(float *restrict p, float *restrict slot, const float *restrict g, int64_t n,
                                         const update_numbers *u) {
-  const float lr = u->lr, momentum = u->momentum, keep = u->keep, decay = u->decay;
+  const float lr = u->lr, momentum = u->momentum, keep = u->keep, decay = u->decay, scale = u->scale;
   for (int64_t i = 0; i < n; i++) {
-    const float value = p[i] * keep, velocity = momentum * slot[i] + (g[i] + decay * p[i]);
+    const float value = p[i] * keep, velocity = momentum * slot[i] + (scale * g[i] + decay * p[i]);
     slot[i] = velocity;
     p[i] = value - lr * velocity;
   }
@@ -38,9 +39,9 @@ FLR_TARGET_CLONES static void sgd_block(float *restrict p, float *restrict slot,
 
 FLR_TARGET_CLONES static void adam_block(float *restrict p, float *restrict m, float *restrict v, const float *restrict g,
                                          int64_t n, const update_numbers *u) {
-  const float momentum = u->momentum, sqr_mom = u->sqr_mom, keep = u->keep, decay = u->decay;
+  const float momentum = u->momentum, sqr_mom = u->sqr_mom, keep = u->keep, decay = u->decay, scale = u->scale;
   for (int64_t i = 0; i < n; i++) {
-    const float value = p[i] * keep, gradient = g[i] + decay * p[i];
+    const float value = p[i] * keep, gradient = scale * g[i] + decay * p[i];
     const float first = momentum * m[i] + (1.0F - momentum) * gradient;
     const float second = sqr_mom * v[i] + (1.0F - sqr_mom) * gradient * gradient;
     m[i] = first;
@@ -56,6 +57,7 @@ static update_numbers numbers_of(const flr_update *u, const flr_update_range *ra
                           .momentum = (float)values->momentum,
                           .keep = u->decoupled ? (float)(1.0 - lr * range->decay) : 1.0F,
                           .decay = u->decoupled ? 0.0F : (float)range->decay,
+                          .scale = (float)(1.0 / values->loss_scale),
                           .sqr_mom = (float)u->sqr_mom,
                           .step = (float)(lr / (1.0 - pow(values->momentum, t))),
                           .inverse_root = (float)(1.0 / sqrt(1.0 - pow(u->sqr_mom, t))),
@@ -68,11 +70,15 @@ typedef struct update_work {
   double *partial;
 } update_work;
 
+/* One of the two passes over a block: the sum of squares into *sumsq, or, when that is NULL, the update. */
 static void update_block(const update_work *w, const flr_update_range *range, const update_numbers *numbers, int64_t offset,
                          double *sumsq) {
   const flr_update *u = w->update;
   const int64_t left = range->count - offset, n = left < w->block ? left : w->block, at = range->offset + offset;
-  if (sumsq) *sumsq = block_sum_of_squares(u->grad + at, n);
+  if (sumsq) {
+    *sumsq = block_sum_of_squares(u->grad + at, n);
+    return;
+  }
   if (u->kind == FLR_UPDATE_SGD)
     sgd_block(u->param + at, u->slot0 + at, u->grad + at, n, numbers);
   else
@@ -115,9 +121,15 @@ flr_status flr_cpu_update(flr_backend *backend, const flr_update *update) {
   int64_t block = FLR_CPU_BLOCK;
   while (count_blocks(update, block) > FLR_CPU_MAX_BLOCKS) block *= 2;
   const int64_t blocks = count_blocks(update, block);
-  update_work work = {update, block, update->grad_sumsq ? cpu->partial : NULL};
+  if (update->grad_sumsq) {
+    const double scale = update->values->loss_scale;
+    update_work squares = {update, block, cpu->partial};
+    flr_cpu_parallel(cpu, blocks, 1, update_body, &squares);
+    *update->grad_sumsq = sum_partial(cpu, blocks) / (scale * scale);
+    if (update->skip_when_infinite && !isfinite(*update->grad_sumsq)) return FLR_OK;
+  }
+  update_work work = {update, block, NULL};
   flr_cpu_parallel(cpu, blocks, 1, update_body, &work);
-  if (update->grad_sumsq) *update->grad_sumsq = sum_partial(cpu, blocks);
   return FLR_OK;
 }
 
@@ -162,6 +174,10 @@ flr_status flr_cpu_axpy(flr_backend *backend, int64_t n, double alpha, const flo
   flat_work work = {.alpha = (float)alpha, .x = x, .y = y};
   flr_cpu_parallel(flr_cpu_of(backend), n, FLR_CPU_BLOCK, axpy_body, &work);
   return FLR_OK;
+}
+
+flr_status flr_cpu_sum_into(flr_backend *backend, const flr_tensor_desc *desc, const void *x, void *y) {
+  return flr_cpu_axpy(backend, (int64_t)(desc->bytes / sizeof(float)), 1, x, y);
 }
 
 flr_status flr_cpu_scale(flr_backend *backend, int64_t n, double alpha, float *x) {

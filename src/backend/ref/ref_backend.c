@@ -70,6 +70,7 @@ static const flr_backend_ops ref_ops = {
     .shortcut = ref_shortcut,
     .input = ref_input,
     .loss = ref_loss,
+    .sum_into = ref_sum_into,
     .update = ref_update,
     .axpy = ref_axpy,
     .scale = ref_scale,
@@ -78,7 +79,8 @@ static const flr_backend_ops ref_ops = {
 };
 
 flr_status flr_backend_ref_create(flr_backend **out, const flr_backend_options *options) {
-  (void)options;
+  if (options && options->compute != FLR_F32)
+    return flr_fail(FLR_ERROR_UNAVAILABLE, "--precision: the ref backend computes in f32 only");
   FLR_TRY(flr_alloc(out, 1, sizeof **out));
   (*out)->ops = &ref_ops;
   (*out)->threads = 1;

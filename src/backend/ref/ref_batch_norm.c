@@ -33,7 +33,7 @@ static flr_status forward(flr_op *op, const flr_op_args *args) {
   const ref_op *r = ref_op_of(op);
   const flr_batch_norm_settings *settings = &r->settings.batch_norm;
   const int64_t count = per_channel(r), channels = r->src.c;
-  const float *src = args->src;
+  const float *src = args->src, *src2 = args->src2;
   float *dst = args->dst;
   double *saved = args->saved;
   for (int64_t c = 0; c < channels; c++) {
@@ -46,18 +46,18 @@ static flr_status forward(flr_op *op, const flr_op_args *args) {
       if (args->running_mean) update_running(r, args, c, s);
     }
     for (int64_t i = c; i < count * channels; i += channels) {
-      const double y = (double)args->weight[c] * ((double)src[i] - s.mean) * inverse + (double)args->bias[c];
+      double y = (double)args->weight[c] * ((double)src[i] - s.mean) * inverse + (double)args->bias[c];
+      if (settings->add) y += (double)src2[i];
       dst[i] = settings->relu && y < 0 ? 0.0F : (float)y;
     }
   }
   return FLR_OK;
 }
 
-/* The gradient at element i, behind the ReLU that is redone from the input. */
-static double gradient(const ref_op *r, const flr_op_args *args, int64_t i, int64_t c, double normalised) {
-  const float *diff = args->diff_dst;
-  const double y = (double)args->weight[c] * normalised + (double)args->bias[c];
-  return r->settings.batch_norm.relu && !(y > 0) ? 0.0 : (double)diff[i];
+/* The gradient at element i, behind the ReLU. */
+static double gradient(const ref_op *r, const flr_op_args *args, int64_t i) {
+  const float *diff = args->diff_dst, *dst = args->dst;
+  return r->settings.batch_norm.relu && !(dst[i] > 0) ? 0.0 : (double)diff[i];
 }
 
 static flr_status backward(flr_op *op, const flr_op_args *args) {
@@ -65,17 +65,19 @@ static flr_status backward(flr_op *op, const flr_op_args *args) {
   const int64_t count = per_channel(r), channels = r->src.c;
   const float *src = args->src;
   const double *saved = args->saved;
-  float *diff_src = args->diff_src;
+  float *diff_src = args->diff_src, *diff_src2 = args->diff_src2;
   for (int64_t c = 0; c < channels; c++) {
     const double mean = saved[c], inverse = saved[channels + c];
     double sum = 0, sum_normalised = 0;
     for (int64_t i = c; i < count * channels; i += channels) {
-      const double normalised = ((double)src[i] - mean) * inverse, g = gradient(r, args, i, c, normalised);
+      const double normalised = ((double)src[i] - mean) * inverse, g = gradient(r, args, i);
       sum += g;
       sum_normalised += g * normalised;
     }
-    for (int64_t i = c; diff_src && i < count * channels; i += channels) {
-      const double normalised = ((double)src[i] - mean) * inverse, g = gradient(r, args, i, c, normalised);
+    for (int64_t i = c; i < count * channels; i += channels) {
+      const double normalised = ((double)src[i] - mean) * inverse, g = gradient(r, args, i);
+      if (diff_src2) diff_src2[i] = (float)g;
+      if (!diff_src) continue;
       diff_src[i] = (float)((double)args->weight[c] * inverse * (g - (sum + normalised * sum_normalised) / (double)count));
     }
     ref_store(args->diff_weight, c, sum_normalised, args->accumulate);
@@ -87,14 +89,16 @@ static flr_status backward(flr_op *op, const flr_op_args *args) {
 static const flr_op_methods training_methods = {"batch_norm", forward, backward, ref_op_free};
 static const flr_op_methods inference_methods = {"batch_norm", forward, NULL, ref_op_free};
 
-flr_status ref_batch_norm(flr_backend *backend, flr_op **out, const flr_batch_norm_settings *s, const flr_tensor_desc *src) {
+flr_status ref_batch_norm(flr_backend *backend, flr_op **out, const flr_batch_norm_settings *s, const flr_tensor_desc *src,
+                          const flr_tensor_desc *src2) {
   ref_op *r;
+  (void)src2;
   FLR_TRY(ref_op_new(backend, &r, s->training ? &training_methods : &inference_methods, src, src->shape));
   r->settings.batch_norm = *s;
   r->head.in_place = !s->training;
   if (s->training) {
     r->head.saved_bytes = 2 * (size_t)src->shape.c * sizeof(double);
-    r->head.backward_needs = FLR_NEEDS_SRC;
+    r->head.backward_needs = FLR_NEEDS_SRC | (s->relu ? FLR_NEEDS_DST : 0U);
   }
   *out = &r->head;
   return FLR_OK;

@@ -42,7 +42,8 @@ static inline void ref_store(float *to, int64_t i, double value, int accumulate)
 
 flr_status ref_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
 flr_status ref_linear(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
-flr_status ref_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src);
+flr_status ref_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
+                          const flr_tensor_desc *src2);
 flr_status ref_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status ref_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status ref_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
@@ -55,6 +56,7 @@ flr_status ref_loss(flr_backend *, flr_op **out, const flr_loss_settings *, cons
 
 flr_status flr_backend_ref_create(flr_backend **out, const flr_backend_options *options);
 
+flr_status ref_sum_into(flr_backend *, const flr_tensor_desc *desc, const void *x, void *y);
 flr_status ref_update(flr_backend *, const flr_update *);
 flr_status ref_axpy(flr_backend *, int64_t n, double alpha, const float *x, float *y);
 flr_status ref_scale(flr_backend *, int64_t n, double alpha, float *x);

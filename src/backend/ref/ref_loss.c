@@ -58,9 +58,10 @@ static flr_status backward(flr_op *op, const flr_op_args *args) {
   const ref_op *r = ref_op_of(op);
   const int64_t classes = r->src.c;
   const float *saved = args->saved;
+  const double scale = args->values->grad_scale * args->values->loss_scale;
   float *diff_src = args->diff_src;
   for (int64_t i = 0; diff_src && i < r->src.n * classes; i++)
-    diff_src[i] = (float)(((double)saved[i] - target(r, i % classes, args->labels[i / classes])) * args->values->grad_scale);
+    diff_src[i] = (float)(((double)saved[i] - target(r, i % classes, args->labels[i / classes])) * scale);
   return FLR_OK;
 }
 

@@ -4,7 +4,7 @@
 #include "backend/ref/ref_impl.h"
 
 static void sgd_one(const flr_update *u, int64_t i, double lr, double decay) {
-  double p = (double)u->param[i], g = (double)u->grad[i];
+  double p = (double)u->param[i], g = (double)u->grad[i] / u->values->loss_scale;
   if (!u->decoupled) g += decay * p;
   if (u->decoupled) p *= 1 - lr * decay;
   const double velocity = u->values->momentum * (double)u->slot0[i] + g;
@@ -14,7 +14,7 @@ static void sgd_one(const flr_update *u, int64_t i, double lr, double decay) {
 
 static void adam_one(const flr_update *u, int64_t i, double lr, double decay) {
   const double mom = u->values->momentum, sqr = u->sqr_mom, t = (double)u->values->update_count;
-  double p = (double)u->param[i], g = (double)u->grad[i];
+  double p = (double)u->param[i], g = (double)u->grad[i] / u->values->loss_scale;
   if (!u->decoupled) g += decay * p;
   if (u->decoupled) p *= 1 - lr * decay;
   const double m = mom * (double)u->slot0[i] + (1 - mom) * g, v = sqr * (double)u->slot1[i] + (1 - sqr) * g * g;
@@ -23,22 +23,34 @@ static void adam_one(const flr_update *u, int64_t i, double lr, double decay) {
   u->param[i] = (float)(p - lr / (1 - pow(mom, t)) * m / (sqrt(v / (1 - pow(sqr, t))) + u->eps));
 }
 
-flr_status ref_update(flr_backend *backend, const flr_update *u) {
+/* Of the gradient without its scale. */
+static double gradient_squares(const flr_update *u) {
   double sum = 0;
+  for (int r = 0; r < u->range_count; r++)
+    for (int64_t i = u->ranges[r].offset; i < u->ranges[r].offset + u->ranges[r].count; i++)
+      sum += pow((double)u->grad[i] / u->values->loss_scale, 2);
+  return sum;
+}
+
+flr_status ref_update(flr_backend *backend, const flr_update *u) {
   (void)backend;
+  if (u->grad_sumsq) *u->grad_sumsq = gradient_squares(u);
+  if (u->skip_when_infinite && !isfinite(*u->grad_sumsq)) return FLR_OK;
   for (int r = 0; r < u->range_count; r++) {
     const flr_update_range *range = &u->ranges[r];
     const double lr = u->values->lr[range->group];
     for (int64_t i = range->offset; i < range->offset + range->count; i++) {
-      sum += (double)u->grad[i] * (double)u->grad[i];
       if (u->kind == FLR_UPDATE_SGD)
         sgd_one(u, i, lr, range->decay);
       else
         adam_one(u, i, lr, range->decay);
     }
   }
-  if (u->grad_sumsq) *u->grad_sumsq = sum;
   return FLR_OK;
+}
+
+flr_status ref_sum_into(flr_backend *backend, const flr_tensor_desc *desc, const void *x, void *y) {
+  return ref_axpy(backend, flr_shape_elements(desc->shape), 1, x, y);
 }
 
 flr_status ref_axpy(flr_backend *backend, int64_t n, double alpha, const float *x, float *y) {

@@ -18,25 +18,32 @@ static int conv_bn(flr_builder *b, const char *prefix, const char *conv, const c
   return flr_build_batch_norm(b, flr_model_join(name, prefix, bn), x, relu);
 }
 
-/* The shortcut comes after the block's own layers, as in a torch state dict. */
-static int close_block(flr_builder *b, const char *prefix, int y, int x, int64_t stride) {
+/* Closes a block with its last batch norm on y. The shortcut comes after the block's own layers, as in a torch state dict. */
+static int close_block(flr_builder *b, const char *prefix, const char *bn, int y, int x, int64_t stride) {
+  char name[FLR_PARAM_NAME];
   const int64_t channels = flr_build_shape(b, y).c;
+  const flr_node last = flr_build_batch_norm_start(b, flr_model_join(name, prefix, bn), y);
   if (stride != 1 || flr_build_shape(b, x).c != channels)
     x = conv_bn(b, prefix, ".downsample.0", ".downsample.1", x, channels, 1, stride, 0);
-  return flr_build_add(b, y, x, 1);
+  return flr_build_batch_norm_add(b, last, x, 1);
+}
+
+static int conv(flr_builder *b, const char *prefix, const char *layer, int x, int64_t channels, int64_t kernel) {
+  char name[FLR_PARAM_NAME];
+  return flr_build_conv(b, flr_model_join(name, prefix, layer), x, channels, kernel, 1, kernel / 2);
 }
 
 static int basic_block(flr_builder *b, const char *prefix, int x, int64_t channels, int64_t stride) {
   int y = conv_bn(b, prefix, ".conv1", ".bn1", x, channels, 3, stride, 1);
-  y = conv_bn(b, prefix, ".conv2", ".bn2", y, channels, 3, 1, 0);
-  return close_block(b, prefix, y, x, stride);
+  y = conv(b, prefix, ".conv2", y, channels, 3);
+  return close_block(b, prefix, ".bn2", y, x, stride);
 }
 
 static int bottleneck_block(flr_builder *b, const char *prefix, int x, int64_t width, int64_t stride) {
   int y = conv_bn(b, prefix, ".conv1", ".bn1", x, width, 1, 1, 1);
   y = conv_bn(b, prefix, ".conv2", ".bn2", y, width, 3, stride, 1);
-  y = conv_bn(b, prefix, ".conv3", ".bn3", y, 4 * width, 1, 1, 0);
-  return close_block(b, prefix, y, x, stride);
+  y = conv(b, prefix, ".conv3", y, 4 * width, 1);
+  return close_block(b, prefix, ".bn3", y, x, stride);
 }
 
 static int wants_small_stem(const flr_model_options *options) {

@@ -11,9 +11,9 @@ static int block(flr_builder *b, const char *prefix, int x, int64_t channels, in
   int y = flr_build_conv(b, flr_model_join(name, prefix, ".conv1"), x, channels, 3, stride, 1);
   y = flr_build_batch_norm(b, flr_model_join(name, prefix, ".bn1"), y, 1);
   y = flr_build_conv(b, flr_model_join(name, prefix, ".conv2"), y, channels, 3, 1, 1);
-  y = flr_build_batch_norm(b, flr_model_join(name, prefix, ".bn2"), y, 0);
+  const flr_node last = flr_build_batch_norm_start(b, flr_model_join(name, prefix, ".bn2"), y);
   const int identity = stride != 1 || in != channels ? flr_build_shortcut(b, x, channels, stride) : x;
-  return flr_build_add(b, y, identity, 1);
+  return flr_build_batch_norm_add(b, last, identity, 1);
 }
 
 static void build(flr_builder *b, int blocks) {
