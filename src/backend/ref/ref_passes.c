@@ -34,8 +34,10 @@ static double gradient_squares(const flr_update *u) {
 
 flr_status ref_update(flr_backend *backend, const flr_update *u) {
   (void)backend;
-  if (u->grad_sumsq) *u->grad_sumsq = gradient_squares(u);
-  if (u->skip_when_infinite && !isfinite(*u->grad_sumsq)) return FLR_OK;
+  if (u->grad_sumsq) {
+    *u->grad_sumsq = gradient_squares(u);
+    if (u->skip_when_infinite && !isfinite(*u->grad_sumsq)) return FLR_OK;
+  }
   for (int r = 0; r < u->range_count; r++) {
     const flr_update_range *range = &u->ranges[r];
     const double lr = u->values->lr[range->group];
