@@ -10,13 +10,15 @@
 /* The libraries' handles (cuDNN, cuBLASLt, the plan cache): cuda_libraries.h. NULL where they are not linked. */
 typedef struct cuda_libraries cuda_libraries;
 
+enum { CUDA_PARTIAL_SUMS = 4096 }; /* of sums over flat buffers */
+
 typedef struct cuda_backend {
   flr_backend head;
   int device;
   int multiprocessors;
   int deterministic;
-  int recording; /* 1: between record_begin and record_end */
   cudaStream_t queues[FLR_QUEUE_COUNT];
+  flr_buffer partial; /* [CUDA_PARTIAL_SUMS] double, on the device */
   cuda_libraries *libraries;
 } cuda_backend;
 
@@ -30,8 +32,9 @@ flr_status cuda_check(cudaError_t error, const char *expression, const char *whe
 #define FLR_STRING(x) FLR_STRING_(x)
 #define FLR_CUDA(expression) FLR_TRY(cuda_check((expression), #expression, __FILE__ ":" FLR_STRING(__LINE__)))
 
-/* Opens the device and makes queues and libraries. */
-flr_status cuda_backend_create(flr_backend **out, const flr_backend_options *options);
+/* Opens device number `device` (as CUDA counts what CUDA_VISIBLE_DEVICES left) and makes queues and libraries. *out is owned by
+   the caller. Errors: FLR_ERROR_UNAVAILABLE with CUDA's own text. */
+flr_status cuda_backend_create(flr_backend **out, int device, const flr_backend_options *options);
 
 /* Preparations. */
 flr_status cuda_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
