@@ -104,6 +104,8 @@ flr_status flr_comm_agree(flr_comm *comm, flr_status local) {
   return rank < 0 ? FLR_OK : spread(comm, local, rank);
 }
 
+flr_status flr_comm_check(flr_comm *comm) { return comm->ops->check ? comm->ops->check(comm) : FLR_OK; }
+
 void flr_comm_abort(flr_comm *comm, int exit_code) { comm->ops->abort(comm, exit_code); }
 
 void flr_comm_destroy(flr_comm *comm) {

@@ -42,6 +42,11 @@ struct flr_comm_ops {
      recv_offset[j]. Offsets and counts in elements, arrays of `size`. Blocks. */
   flr_status (*exchange)(flr_comm *comm, const float *send, const int64_t *send_count, const int64_t *send_offset, float *recv,
                          const int64_t *recv_count, const int64_t *recv_offset);
+  /* Looks, without blocking, whether the comm has broken meanwhile: FLR_ERROR_PEER naming what is known. NULL: it says so
+     itself in its calls. */
+  flr_status (*check)(flr_comm *comm);
+  /* 1: its sums on the data lane can be part of a recorded step (backend/device.h). */
+  int recordable;
   /* Ends the whole job with this exit code; does not return when there are other ranks. */
   void (*abort)(flr_comm *comm, int exit_code);
   void (*destroy)(flr_comm *comm);
@@ -82,6 +87,9 @@ flr_status flr_comm_broadcast(flr_comm *comm, void *buffer, size_t bytes, int ro
    lowest failing rank, with that rank's message ("rank 2 (host): ..." in front when not all ranks share it) as this thread's
    message on every rank. Collective. */
 flr_status flr_comm_agree(flr_comm *comm, flr_status local);
+
+/* As the table's check. Not collective. */
+flr_status flr_comm_check(flr_comm *comm);
 
 /* As the table's abort. Not collective. */
 void flr_comm_abort(flr_comm *comm, int exit_code);

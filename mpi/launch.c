@@ -61,10 +61,10 @@ flr_status flr_launch_start(flr_comm **out, const char *kind) {
   *out = NULL;
   const int borrowed = mpi_is_running();
   if (strcmp(kind, "self") == 0) return start_self(out);
-  if (strcmp(kind, "nccl") == 0) return flr_fail(FLR_ERROR_UNAVAILABLE, "--comm: nccl is not in this build: use mpi");
-  if (strcmp(kind, "auto") == 0 && !borrowed && !flr_launch_detected()) return flr_comm_self_create(out);
-  if (strcmp(kind, "auto") != 0 && strcmp(kind, "mpi") != 0)
-    return flr_fail(FLR_ERROR_USAGE, "--comm: %s is not allowed: auto, mpi or self", kind);
+  const int any = strcmp(kind, "auto") == 0 || strcmp(kind, "nccl") == 0;
+  if (any && !borrowed && !flr_launch_detected()) return flr_comm_self_create(out);
+  if (!any && strcmp(kind, "mpi") != 0)
+    return flr_fail(FLR_ERROR_USAGE, "--comm: %s is not allowed: auto, nccl, mpi or self", kind);
   FLR_TRY(start_mpi());
   FLR_TRY(flr_comm_mpi_create(out));
   (*out)->owns_launch = !borrowed;

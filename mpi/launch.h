@@ -14,9 +14,9 @@ int flr_launch_detected(void);
 int flr_launch_rank(void);
 
 /* MPI that the caller has already started is used and left running at the end. Opens the comm named by `kind` ("auto": mpi
-   under a launcher, else self; "mpi"; "self"): initialises MPI with MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors:
-   FLR_ERROR_UNAVAILABLE (nccl: says what is missing), FLR_ERROR_USAGE (self under a launcher of several ranks). Collective.
-   *out is destroyed by flr_launch_finish. */
+   under a launcher, else self; "nccl": the same, which sums on GPUs need beside it (comm_bulk.h); "mpi"; "self"): initialises
+   MPI with MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors: FLR_ERROR_USAGE (self under a launcher of several ranks).
+   Collective. *out is destroyed by flr_launch_finish. */
 flr_status flr_launch_start(flr_comm **out, const char *kind);
 
 /* Destroys the comm (NULL allowed) and finalises MPI if flr_launch_start began it. Collective. */

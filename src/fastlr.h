@@ -58,6 +58,9 @@ typedef struct flr_config {
   char *out;            /* NULL: runs/<time>-<model> */
   char *backend, *comm; /* "auto" */
   int64_t threads;      /* -1: fits the cores */
+  char *precision;      /* NULL: bf16 on cuda, else f32 */
+  char *comm_dtype;     /* "f32" */
+  int cuda_graph;       /* 1 */
   int64_t shards;       /* -1: the rank count */
   int deterministic;    /* 0 */
   double watchdog;      /* 120 seconds; 0: off */

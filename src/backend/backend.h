@@ -237,6 +237,7 @@ typedef struct flr_backend_options {
   int threads; /* 0: all this process may use, divided by local_size */
   int local_rank, local_size;
   flr_dtype compute; /* FLR_F32; FLR_BF16 and FLR_F16 where the backend has them, else FLR_ERROR_UNAVAILABLE */
+  int own_compute;   /* 1: the backend's own choice instead: bf16 on cuda, else f32 */
   int deterministic; /* 1: only algorithms that give the same bits every time */
 } flr_backend_options;
 
@@ -292,6 +293,10 @@ static inline flr_status flr_backend_synchronize(flr_backend *b) { return b->ops
 static inline flr_status flr_backend_update(flr_backend *b, const flr_update *u) { return b->ops->update(b, u); }
 static inline flr_status flr_backend_sum_into(flr_backend *b, const flr_tensor_desc *desc, const void *x, void *y) {
   return b->ops->sum_into(b, desc, x, y);
+}
+/* y = x in the compute type. */
+static inline flr_status flr_backend_lower(flr_backend *b, int64_t n, const float *x, void *y) {
+  return b->ops->lower(b, n, x, y);
 }
 static inline flr_status flr_backend_axpy(flr_backend *b, int64_t n, double a, const float *x, float *y) {
   return b->ops->axpy(b, n, a, x, y);

@@ -88,8 +88,8 @@ static flr_op_args node_args(const flr_executor *e, const flr_plan *p, const flr
                        .weight = node->weight >= 0 ? io->params + params->params[node->weight].offset : NULL,
                        .bias = node->bias >= 0 ? io->params + params->params[node->bias].offset : NULL,
                        .weight_low = low_weight(e, io, node->weight),
-                       .running_mean = node->mean >= 0 ? io->states + params->states[node->mean].offset : NULL,
-                       .running_var = node->var >= 0 ? io->states + params->states[node->var].offset : NULL,
+                       .running_mean = node->mean >= 0 && io->states ? io->states + params->states[node->mean].offset : NULL,
+                       .running_var = node->var >= 0 && io->states ? io->states + params->states[node->var].offset : NULL,
                        .saved = at(e, p, p->memory[i].saved),
                        .scratch = at(e, p, p->scratch_item),
                        .values = io->values};

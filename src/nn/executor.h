@@ -40,7 +40,7 @@ typedef struct flr_executor_io {
   const int32_t *labels;  /* [batch] */
   const float *params;    /* flat */
   const void *params_low; /* flat, in the backend's compute type; NULL when that is f32 */
-  float *states;          /* flat batch norm statistics of this shard: updated in training, read in evaluation */
+  float *states;          /* flat batch norm statistics of this shard: updated in training (NULL: not), read in evaluation */
   float *gradients;       /* flat, backward only */
   int accumulate;         /* backward: 1 adds to gradients, 0 overwrites them */
   const flr_step_values *values;

@@ -137,13 +137,14 @@ void flr_optimizer_destroy(flr_optimizer *optimizer) {
   flr_free(optimizer);
 }
 
-flr_status flr_optimizer_step(flr_optimizer *optimizer, float *params, const float *grad, const flr_step_values *values,
-                              double *grad_sumsq) {
+flr_status flr_optimizer_step(flr_optimizer *optimizer, const flr_optimizer_io *io) {
   flr_update update = optimizer->update;
-  update.param = params;
-  update.grad = grad;
-  update.values = values;
-  update.grad_sumsq = grad_sumsq;
+  update.param = io->params;
+  update.param_low = io->params_low;
+  update.grad = io->grad;
+  update.values = io->values;
+  update.grad_sumsq = io->grad_sumsq;
+  update.skip_when_infinite = io->skip_when_infinite;
   FLR_TRY(flr_backend_update(optimizer->backend, &update));
   ++optimizer->updates;
   return FLR_OK;

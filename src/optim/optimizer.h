@@ -30,11 +30,18 @@ flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, f
                                 const flr_optimizer_settings *settings);
 void flr_optimizer_destroy(flr_optimizer *optimizer);
 
-/* One update of `params` from `grad`, flat buffers of params->elements in the backend's space, by the rates and momentum of
-   `values` (same space), whose update_count must be flr_optimizer_updates + 1. grad_sumsq (same space; NULL: not wanted)
-   becomes the sum of squares of the gradient. Counts the update. Enqueued; no allocation. Not collective. */
-flr_status flr_optimizer_step(flr_optimizer *optimizer, float *params, const float *grad, const flr_step_values *values,
-                              double *grad_sumsq);
+/* What one update works on: flat buffers of params->elements, all in the backend's space. */
+typedef struct flr_optimizer_io {
+  float *params;
+  void *params_low; /* rewritten in the backend's compute type; NULL: none */
+  const float *grad;
+  const flr_step_values *values; /* whose update_count must be flr_optimizer_updates + 1 */
+  double *grad_sumsq;            /* becomes the sum of squares of the gradient; NULL: not wanted */
+  int skip_when_infinite;        /* 1: when that sum is not finite the update changes nothing, though it counts */
+} flr_optimizer_io;
+
+/* One update by the rates and momentum of io->values. Counts it. Enqueued; no allocation. Not collective. */
+flr_status flr_optimizer_step(flr_optimizer *optimizer, const flr_optimizer_io *io);
 
 /* Updates since creation or reset: t - 1 of adam's bias correction. The setter is for restoring a snapshot or checkpoint. */
 int64_t flr_optimizer_updates(const flr_optimizer *optimizer);

@@ -61,6 +61,7 @@ static flr_status evaluate_shard(flr_session *s, const flr_batch *batch, int64_t
                               .input = input,
                               .labels = labels,
                               .params = s->state.params.data,
+                              .params_low = s->state.params_low.data,
                               .states = s->eval_norms.data,
                               .values = s->values.data,
                               .result = s->result.data,

@@ -20,38 +20,68 @@ static int wants_norm(const flr_session *s, const flr_phase *phase, int64_t step
   return s->comm->rank == 0 && phase->norm_every > 0 && step % phase->norm_every == 0;
 }
 
-static flr_status run_step(flr_session *s, const flr_phase *phase, const flr_directive *directive) {
-  flr_batch batch;
-  flr_report report = {0};
-  double grad_norm = NAN;
-  flr_session_beat(s, phase->name, directive->step);
-  const flr_status fetched = flr_loader_next(phase->loader, &batch);
-  const flr_status status =
-      flr_step_run(s, directive, &batch, fetched, &report, wants_norm(s, phase, directive->step) ? &grad_norm : NULL);
-  if (status != FLR_OK && report.failures == 0) s->broken = 1;
-  FLR_TRY(status);
-  if (s->comm->rank != 0) return FLR_OK;
-  if (flr_conductor_report(phase->conductor, directive->step, &report) && phase->on_step)
-    phase->on_step(phase->context, directive, &report, grad_norm);
+/* Steps whose reports are still to come, oldest first. */
+typedef struct backlog {
+  flr_directive steps[2];
+  int count;
+} backlog;
+
+static flr_status collect(flr_session *s, const flr_phase *phase, backlog *b, int keep) {
+  while (b->count > keep) {
+    const flr_directive directive = b->steps[0];
+    flr_report report;
+    double norm;
+    b->steps[0] = b->steps[1];
+    b->count--;
+    FLR_TRY(flr_step_finish(s, &report, &norm));
+    if (s->comm->rank == 0 && flr_conductor_report(phase->conductor, directive.step, &report) && phase->on_step)
+      phase->on_step(phase->context, &directive, &report, wants_norm(s, phase, directive.step) ? norm : NAN);
+  }
   return FLR_OK;
+}
+
+static flr_status run_step(flr_session *s, const flr_phase *phase, const flr_directive *directive, backlog *b) {
+  flr_batch batch;
+  flr_session_beat(s, phase->name, directive->step);
+  flr_status fetched = flr_step_release(s);
+  if (fetched == FLR_OK) fetched = flr_loader_next(phase->loader, &batch);
+  FLR_TRY(flr_step_begin(s, directive, &batch, fetched, wants_norm(s, phase, directive->step)));
+  b->steps[b->count++] = *directive;
+  const int keep = phase->ahead && !directive->evaluate ? flr_step_depth(s) - 1 : 0;
+  FLR_TRY(collect(s, phase, b, keep));
+  return directive->evaluate && phase->on_evaluate ? phase->on_evaluate(phase->context, directive) : FLR_OK;
+}
+
+/* The last reports came after the word to stop: they have the last one. */
+static flr_status agree_on_reason(flr_session *s, const flr_phase *phase, int32_t told, flr_stop_reason *reason) {
+  int32_t last = told;
+  if (s->comm->rank == 0 && phase->conductor->stopped) last = (int32_t)phase->conductor->reason;
+  FLR_TRY(flr_comm_broadcast(s->comm, &last, sizeof last, 0));
+  *reason = (flr_stop_reason)last;
+  return FLR_OK;
+}
+
+static flr_status run_until_stop(flr_session *s, const flr_phase *phase, channel *c, flr_stop_reason *reason) {
+  backlog b = {0};
+  FLR_TRY(begin_directive(s, phase, c, 0));
+  for (int64_t step = 0;; step++) {
+    const flr_directive *directive = &c->slots[step & 1];
+    FLR_TRY(flr_comm_wait(s->comm, &c->request));
+    if (directive->action == FLR_ACTION_STOP) {
+      FLR_TRY(collect(s, phase, &b, 0));
+      return agree_on_reason(s, phase, directive->reason, reason);
+    }
+    FLR_TRY(begin_directive(s, phase, c, step + 1));
+    const flr_status status = run_step(s, phase, directive, &b);
+    if (status == FLR_OK) continue;
+    if (!s->broken) (void)flr_comm_wait(s->comm, &c->request);
+    return status;
+  }
 }
 
 flr_status flr_phase_run(flr_session *s, const flr_phase *phase, flr_stop_reason *reason) {
   channel c = {0};
-  FLR_TRY(begin_directive(s, phase, &c, 0));
-  for (int64_t step = 0;; step++) {
-    const flr_directive *directive = &c.slots[step & 1];
-    FLR_TRY(flr_comm_wait(s->comm, &c.request));
-    if (directive->action == FLR_ACTION_STOP) {
-      *reason = (flr_stop_reason)directive->reason;
-      return FLR_OK;
-    }
-    FLR_TRY(begin_directive(s, phase, &c, step + 1));
-    flr_status status = run_step(s, phase, directive);
-    if (status == FLR_OK && directive->evaluate && phase->on_evaluate) status = phase->on_evaluate(phase->context, directive);
-    if (status != FLR_OK) {
-      if (!s->broken) (void)flr_comm_wait(s->comm, &c.request);
-      return status;
-    }
-  }
+  const flr_status status = run_until_stop(s, phase, &c, reason);
+  if (status != FLR_OK) flr_step_abandon(s);
+  return status;
 }

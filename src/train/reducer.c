@@ -9,7 +9,7 @@
 enum { DEFAULT_BUCKET_BYTES = 4 << 20 };
 
 struct flr_reducer {
-  flr_comm *comm;
+  flr_comm *comm, *bulk;
   flr_reducer_options options;
   float *gradients; /* of the step under way */
   int touched;      /* a shard has written since start */
@@ -18,14 +18,17 @@ struct flr_reducer {
   int64_t sent, done;         /* buckets before these are under way, finished */
   flr_comm_request *requests; /* [bucket_count] */
   /* deterministic */
-  unsigned char *shard_used;                                    /* [shard_count] */
-  float *local;                                                 /* [shard_count, padded] gradients per local shard */
-  float *received;                                              /* [shards, segment] */
-  float *gathered;                                              /* [size, segment] */
-  int64_t segment;                                              /* elements of the flat buffer each rank adds up */
-  int64_t rounds;                                               /* the most shards any rank has */
+  unsigned char *shard_used; /* [shard_count] */
+  flr_buffer shards_space;   /* gradients per local shard where backward writes them, when that is not host memory */
+  float *local;              /* [shard_count, padded] the same in host memory */
+  float *received;           /* [shards, segment] */
+  float *gathered;           /* [size, segment] */
+  int64_t segment;           /* elements of the flat buffer each rank adds up */
+  int64_t rounds;            /* the most shards any rank has */
   int64_t *counts, *offsets, *receive_counts, *receive_offsets; /* [size] each, of one exchange */
 };
+
+static int on_device(const flr_reducer *r) { return r->options.backend && !r->options.backend->host_memory; }
 
 static flr_status allocate_ordered(flr_reducer *r) {
   const flr_reducer_options *o = &r->options;
@@ -35,6 +38,8 @@ static flr_status allocate_ordered(flr_reducer *r) {
   flr_partition(o->shards, size, 0, &first, &r->rounds);
   FLR_TRY(flr_alloc(&r->shard_used, o->shard_count, 1));
   FLR_TRY(flr_alloc(&r->local, o->shard_count * r->segment * size, sizeof(float)));
+  if (on_device(r))
+    FLR_TRY(flr_backend_alloc(o->backend, &r->shards_space, (size_t)(o->shard_count * r->segment * size) * sizeof(float)));
   FLR_TRY(flr_alloc(&r->received, o->shards * r->segment, sizeof(float)));
   FLR_TRY(flr_alloc(&r->gathered, size * r->segment, sizeof(float)));
   FLR_TRY(flr_alloc(&r->counts, 4 * size, sizeof(int64_t)));
@@ -55,6 +60,7 @@ flr_status flr_reducer_create(flr_reducer **out, flr_comm *comm, const flr_reduc
   flr_reducer *r;
   FLR_TRY(flr_alloc(&r, 1, sizeof *r));
   r->comm = comm;
+  r->bulk = options->bulk ? options->bulk : comm;
   r->options = *options;
   if (r->options.bucket_bytes == 0) r->options.bucket_bytes = DEFAULT_BUCKET_BYTES;
   const flr_status status = options->deterministic ? allocate_ordered(r) : allocate_buckets(r);
@@ -70,6 +76,7 @@ void flr_reducer_destroy(flr_reducer *r) {
   if (!r) return;
   flr_free(r->requests);
   flr_free(r->shard_used);
+  flr_buffer_clear(&r->shards_space);
   flr_free(r->local);
   flr_free(r->received);
   flr_free(r->gathered);
@@ -86,11 +93,16 @@ void flr_reducer_start(flr_reducer *r, float *gradients) {
 
 static float *shard_buffer(const flr_reducer *r, int64_t shard) { return r->local + shard * r->segment * r->comm->size; }
 
+static float *shard_target(const flr_reducer *r, int64_t shard) {
+  float *const base = on_device(r) ? r->shards_space.data : r->local;
+  return base + shard * r->segment * r->comm->size;
+}
+
 float *flr_reducer_target(flr_reducer *r, int64_t shard, int *accumulate) {
   if (r->options.deterministic) {
     *accumulate = 0;
     r->shard_used[shard] = 1;
-    return shard_buffer(r, shard);
+    return shard_target(r, shard);
   }
   *accumulate = r->touched;
   r->touched = 1;
@@ -107,7 +119,7 @@ static flr_status send_ready(flr_reducer *r, int64_t ready) {
   for (; r->sent < r->bucket_count && bucket_start(r, r->sent) >= ready; r->sent++) {
     const int64_t start = bucket_start(r, r->sent);
     const int64_t end = r->options.elements - r->sent * r->bucket_elements;
-    FLR_TRY(flr_comm_all_reduce_begin(r->comm, FLR_LANE_DATA, r->gradients + start, end - start, FLR_COMM_F32,
+    FLR_TRY(flr_comm_all_reduce_begin(r->bulk, FLR_LANE_DATA, r->gradients + start, end - start, FLR_COMM_F32,
                                       &r->requests[r->sent]));
   }
   return FLR_OK;
@@ -117,7 +129,7 @@ static flr_status send_ready(flr_reducer *r, int64_t ready) {
 static flr_status poll(flr_reducer *r) {
   while (r->done < r->sent) {
     int completed;
-    FLR_TRY(flr_comm_test(r->comm, &r->requests[r->done], &completed));
+    FLR_TRY(flr_comm_test(r->bulk, &r->requests[r->done], &completed));
     if (!completed) break;
     r->done++;
   }
@@ -131,11 +143,18 @@ flr_status flr_reducer_ready(void *context, int64_t offset, int64_t count) {
   return poll(r);
 }
 
+static flr_status clear_gradients(const flr_reducer *r) {
+  const size_t bytes = (size_t)r->options.elements * sizeof(float);
+  if (on_device(r)) return flr_backend_fill(r->options.backend, r->gradients, 0, bytes);
+  memset(r->gradients, 0, bytes);
+  return FLR_OK;
+}
+
 static flr_status finish_buckets(flr_reducer *r) {
-  if (!r->touched) memset(r->gradients, 0, (size_t)r->options.elements * sizeof(float));
+  if (!r->touched) FLR_TRY(clear_gradients(r));
   if (r->comm->size == 1) return FLR_OK;
   FLR_TRY(send_ready(r, 0));
-  for (; r->done < r->bucket_count; r->done++) FLR_TRY(flr_comm_wait(r->comm, &r->requests[r->done]));
+  for (; r->done < r->bucket_count; r->done++) FLR_TRY(flr_comm_wait(r->bulk, &r->requests[r->done]));
   return FLR_OK;
 }
 
@@ -155,11 +174,19 @@ static flr_status exchange_round(flr_reducer *r, int64_t round) {
                            r->receive_counts, r->receive_offsets);
 }
 
+/* The shard's gradients in host memory; zeros when it had no samples. */
+static flr_status fetch_shard(const flr_reducer *r, int64_t shard) {
+  const size_t bytes = (size_t)(r->segment * r->comm->size) * sizeof(float);
+  if (!r->shard_used[shard])
+    memset(shard_buffer(r, shard), 0, bytes);
+  else if (on_device(r))
+    return flr_backend_download(r->options.backend, shard_buffer(r, shard), shard_target(r, shard), bytes);
+  return FLR_OK;
+}
+
 static flr_status finish_ordered(flr_reducer *r) {
-  const int64_t size = r->comm->size;
   const size_t segment_bytes = (size_t)r->segment * sizeof(float);
-  for (int64_t shard = 0; shard < r->options.shard_count; shard++)
-    if (!r->shard_used[shard]) memset(shard_buffer(r, shard), 0, segment_bytes * (size_t)size);
+  for (int64_t shard = 0; shard < r->options.shard_count; shard++) FLR_TRY(fetch_shard(r, shard));
   for (int64_t round = 0; round < r->rounds; round++) FLR_TRY(exchange_round(r, round));
   float *sum = r->received;
   for (int64_t shard = 1; shard < r->options.shards; shard++) {
@@ -167,7 +194,9 @@ static flr_status finish_ordered(flr_reducer *r) {
     for (int64_t i = 0; i < r->segment; i++) sum[i] += part[i];
   }
   FLR_TRY(flr_comm_all_gather(r->comm, sum, r->gathered, segment_bytes));
-  memcpy(r->gradients, r->gathered, (size_t)r->options.elements * sizeof(float));
+  const size_t bytes = (size_t)r->options.elements * sizeof(float);
+  if (on_device(r)) return flr_backend_upload(r->options.backend, r->gradients, r->gathered, bytes);
+  memcpy(r->gradients, r->gathered, bytes);
   return FLR_OK;
 }
 

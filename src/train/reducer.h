@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/backend.h"
 #include "core/status.h"
 #include "mpi/comm.h"
 
@@ -16,9 +17,12 @@ typedef struct flr_reducer_options {
   int deterministic;                /* 1: shards are added in shard order, the same to the bit at any rank count */
   int64_t shards;                   /* V of the job; used when deterministic */
   int64_t first_shard, shard_count; /* this rank's */
+  flr_backend *backend;             /* in whose space gradients are, borrowed; NULL: host memory */
+  flr_comm *bulk;                   /* which sums buckets where they are, borrowed; NULL: the comm itself */
 } flr_reducer_options;
 
-/* The comm is borrowed. Everything a step needs is allocated here. *out is owned by the caller. Collective. */
+/* The comm, which works on host memory, is borrowed. Everything a step needs is allocated here. *out is owned by the caller.
+ * Collective. */
 flr_status flr_reducer_create(flr_reducer **out, flr_comm *comm, const flr_reducer_options *options);
 void flr_reducer_destroy(flr_reducer *reducer);
 

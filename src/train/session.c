@@ -7,7 +7,9 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "mpi/comm_bulk.h"
 #include "mpi/launch.h"
+#include "train/device_step.h"
 #include "train/evaluate.h"
 #include "train/lr_find.h"
 #include "train/plan.h"
@@ -15,6 +17,9 @@
 #include "train/trainer.h"
 
 enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
+
+/* Batch memory that the device copies from fastest. */
+static flr_status pinned(void *context, flr_buffer *out, size_t bytes) { return flr_backend_alloc_host(context, out, bytes); }
 
 flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler, int64_t steps) {
   const flr_loader_options options = {.split = split,
@@ -25,7 +30,9 @@ flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split,
                                       .first_step = 0,
                                       .steps = steps,
                                       .workers = s->config->workers > 0 ? (int)s->config->workers : 1,
-                                      .prefetch = s->config->prefetch > 0 ? (int)s->config->prefetch : DEFAULT_PREFETCH};
+                                      .prefetch = s->config->prefetch > 0 ? (int)s->config->prefetch : DEFAULT_PREFETCH,
+                                      .alloc = pinned,
+                                      .alloc_context = s->backend};
   return flr_comm_agree(s->comm, flr_loader_create(out, s->dataset, &options));
 }
 
@@ -103,10 +110,19 @@ static flr_status check_threads(int64_t threads) {
                   cores, cores == 1 ? "" : "s", MOST_THREADS_PER_CORE * cores);
 }
 
+static flr_dtype compute_type(const char *precision) {
+  if (!precision || strcmp(precision, "f32") == 0) return FLR_F32;
+  return strcmp(precision, "bf16") == 0 ? FLR_BF16 : FLR_F16;
+}
+
 static flr_status create_backend(flr_session *s) {
   FLR_TRY(check_threads(s->config->threads));
-  const flr_backend_options options = {
-      .threads = choose_threads(s->config), .local_rank = s->comm->local_rank, .local_size = s->comm->local_size};
+  const flr_backend_options options = {.threads = choose_threads(s->config),
+                                       .local_rank = s->comm->local_rank,
+                                       .local_size = s->comm->local_size,
+                                       .compute = compute_type(s->config->precision),
+                                       .own_compute = !s->config->precision,
+                                       .deterministic = s->config->deterministic};
   return flr_backend_create(&s->backend, s->config->backend, &options);
 }
 
@@ -153,12 +169,37 @@ static flr_status create_state(flr_session *s) {
   const flr_optimizer_settings settings = optimizer_settings(s->config);
   const flr_params *layout = flr_graph_params(s->graph);
   FLR_TRY(flr_train_state_init(&s->state, layout, s->backend, s->plan.training ? &settings : NULL, s->plan.shard_count));
-  if (!s->plan.training) return FLR_OK;
+  return FLR_OK;
+}
+
+/* Sums of host memory go through the job's comm, as the ordered ones of --deterministic do. */
+static int wants_bulk(const flr_session *s) {
+  return s->plan.training && s->comm->size > 1 && !s->backend->host_memory && !s->config->deterministic;
+}
+
+static flr_status create_bulk(flr_session *s) {
+  if (strcmp(s->config->comm, "nccl") == 0 && s->backend->host_memory)
+    return flr_fail(FLR_ERROR_UNAVAILABLE,
+                    "--comm: nccl sums on GPUs, but the %s backend computes: use --backend cuda or --comm mpi",
+                    s->backend->ops->name);
+  if (!wants_bulk(s)) return FLR_OK;
+  const flr_comm_bulk_options options = {.control = s->comm,
+                                         .backend = s->backend,
+                                         .buffer = s->state.gradients.data,
+                                         .bytes = s->state.gradients.bytes,
+                                         .low_precision = strcmp(s->config->comm_dtype, "bf16") == 0};
+  return flr_comm_staged_create(&s->bulk, &options);
+}
+
+static flr_status create_reducer(flr_session *s) {
+  const flr_params *layout = flr_graph_params(s->graph);
   const flr_reducer_options options = {.elements = layout->elements,
                                        .deterministic = s->config->deterministic,
                                        .shards = s->plan.shards,
                                        .first_shard = s->plan.first_shard,
-                                       .shard_count = s->plan.shard_count};
+                                       .shard_count = s->plan.shard_count,
+                                       .backend = s->backend,
+                                       .bulk = s->bulk};
   return flr_reducer_create(&s->reducer, s->comm, &options);
 }
 
@@ -213,11 +254,15 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   FLR_TRY(flr_comm_agree(s->comm, create_model(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_backend(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_state(s)));
+  FLR_TRY(flr_comm_agree(s->comm, create_bulk(s)));
+  if (s->plan.training) FLR_TRY(flr_comm_agree(s->comm, create_reducer(s)));
   flr_session_beat(s, "load", 0);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, load_values(s, checkpoint, &info)), done);
   FLR_TRY_GOTO(status, flr_plan_normalization(s, checkpoint ? &info : NULL), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, create_executor(s)), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, allocate_step(s)), done);
+  if (s->plan.training && s->backend->ops->device)
+    FLR_TRY_GOTO(status, flr_comm_agree(s->comm, flr_device_step_create(&s->device_step, s)), done);
   if (s->plan.training) FLR_TRY_GOTO(status, begin_training(s), done);
   tell_start(s);
 done:
@@ -259,8 +304,10 @@ void flr_session_destroy(flr_session *s) {
   flr_free(s->probabilities);
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
   flr_sweep_clear(&s->sweep);
+  flr_device_step_destroy(s->device_step);
   flr_executor_destroy(s->executor);
   flr_reducer_destroy(s->reducer);
+  flr_comm_destroy(s->bulk);
   flr_train_state_clear(&s->state);
   flr_plan_clear(&s->plan);
   flr_graph_destroy(s->graph);

@@ -33,17 +33,21 @@ typedef struct flr_run_plan {
   float *std;                /* [channels], what final.h5 stores; owned */
 } flr_run_plan;
 
+typedef struct flr_device_step flr_device_step;
+
 struct flr_session {
   const flr_config *config; /* borrowed */
   double start_time;
   flr_log *log; /* discards on ranks other than 0 */
   flr_comm *comm;
+  flr_comm *bulk; /* sums gradients on the device; NULL: comm does, in host memory */
   flr_watchdog *watchdog;
   flr_dataset *dataset;
   flr_graph *graph;
   flr_backend *backend;
   flr_executor *executor;
   flr_reducer *reducer;
+  flr_device_step *device_step; /* NULL: steps are done when they return */
   flr_progress *progress;
   flr_run_log *run_log; /* NULL on ranks other than 0 and without a run directory */
   char *directory;      /* NULL: none */
@@ -63,6 +67,8 @@ struct flr_session {
   flr_sweep sweep;
   double *curve; /* [4, points]: lr, loss, smooth, standard error */
   int64_t *curve_samples;
+  flr_report step_report; /* of the last step that was done at once, until it is finished */
+  double step_norm;
   int64_t steps_done;
   int broken;                       /* 1: this rank failed where the others cannot know: the job is ended by force */
   const flr_session_report *report; /* borrowed */

@@ -8,9 +8,14 @@ flr_status flr_train_state_init(flr_train_state *out, const flr_params *layout, 
                                 const flr_optimizer_settings *optimizer, int64_t shards) {
   const size_t bytes = (size_t)layout->elements * sizeof(float);
   const size_t norm_bytes = (size_t)(shards * layout->state_elements) * sizeof(float);
-  *out = (flr_train_state){.layout = layout, .backend = backend, .shards = shards};
+  *out = (flr_train_state){
+      .layout = layout, .backend = backend, .shards = shards, .loss_scale = flr_loss_scale_start(backend->compute == FLR_F16)};
   flr_status status;
   FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->params, bytes), fail);
+  if (backend->compute != FLR_F32)
+    FLR_TRY_GOTO(status,
+                 flr_backend_alloc(backend, &out->params_low, (size_t)layout->elements * flr_dtype_size(backend->compute)),
+                 fail);
   FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->norms, norm_bytes), fail);
   if (!optimizer) return FLR_OK;
   FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->gradients, bytes), fail);
@@ -25,8 +30,14 @@ void flr_train_state_clear(flr_train_state *state) {
   flr_optimizer_destroy(state->optimizer);
   flr_buffer_clear(&state->gradients);
   flr_buffer_clear(&state->norms);
+  flr_buffer_clear(&state->params_low);
   flr_buffer_clear(&state->params);
   *state = (flr_train_state){0};
+}
+
+static flr_status lower(const flr_train_state *state) {
+  if (!state->params_low.data) return FLR_OK;
+  return flr_backend_lower(state->backend, state->layout->elements, state->params.data, state->params_low.data);
 }
 
 flr_status flr_train_state_set(flr_train_state *state, const float *values, const float *norms) {
@@ -34,7 +45,7 @@ flr_status flr_train_state_set(flr_train_state *state, const float *values, cons
   FLR_TRY(flr_backend_upload(state->backend, state->params.data, values, state->params.bytes));
   for (int64_t shard = 0; shard < state->shards && norm_bytes > 0; shard++)
     FLR_TRY(flr_backend_upload(state->backend, flr_train_state_norms(state, shard), norms, norm_bytes));
-  return FLR_OK;
+  return lower(state);
 }
 
 flr_status flr_train_state_get(const flr_train_state *state, float *values) {
@@ -73,9 +84,11 @@ static flr_status download_all(const flr_train_state *state, void *memory) {
   return FLR_OK;
 }
 
-static uint64_t hash_state(const flr_buffer *memory, int64_t update_count) {
-  const uint64_t hash = flr_hash(FLR_HASH_START, memory->data, memory->bytes);
-  return flr_hash(hash, &update_count, sizeof update_count);
+static uint64_t hash_state(const flr_snapshot *snapshot) {
+  const double scale[] = {snapshot->loss_scale.scale, (double)snapshot->loss_scale.good_steps};
+  uint64_t hash = flr_hash(FLR_HASH_START, snapshot->memory.data, snapshot->memory.bytes);
+  hash = flr_hash(hash, &snapshot->update_count, sizeof snapshot->update_count);
+  return flr_hash(hash, scale, sizeof scale);
 }
 
 flr_status flr_snapshot_take(flr_snapshot *out, const flr_train_state *state) {
@@ -87,7 +100,8 @@ flr_status flr_snapshot_take(flr_snapshot *out, const flr_train_state *state) {
     return status;
   }
   out->update_count = flr_optimizer_updates(state->optimizer);
-  out->hash = hash_state(&out->memory, out->update_count);
+  out->loss_scale = state->loss_scale;
+  out->hash = hash_state(out);
   return FLR_OK;
 }
 
@@ -109,7 +123,9 @@ flr_status flr_snapshot_restore(const flr_snapshot *snapshot, flr_train_state *s
     if (bytes > 0) FLR_TRY(flr_backend_upload(state->backend, data, host, bytes));
     host += flr_align_up(bytes);
   }
+  FLR_TRY(lower(state));
   flr_optimizer_set_updates(state->optimizer, snapshot->update_count);
+  state->loss_scale = snapshot->loss_scale;
   return verify(snapshot, state);
 }
 

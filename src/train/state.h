@@ -1,4 +1,5 @@
-/* The training state of a rank: parameters, gradients, optimizer slots, batch norm statistics; and snapshots of it. */
+/* The training state of a rank: parameters, gradients, optimizer slots, batch norm statistics, loss scale; and snapshots of it.
+ */
 #ifndef FLR_TRAIN_STATE_H
 #define FLR_TRAIN_STATE_H
 
@@ -9,6 +10,7 @@
 #include "nn/param.h"
 #include "optim/optimizer.h"
 #include "tensor/buffer.h"
+#include "train/loss_scale.h"
 
 /* Flat buffers in the backend's space. */
 typedef struct flr_train_state {
@@ -16,9 +18,11 @@ typedef struct flr_train_state {
   flr_backend *backend;     /* borrowed */
   flr_optimizer *optimizer; /* owned; NULL for evaluation only */
   flr_buffer params;        /* [layout->elements] f32 */
+  flr_buffer params_low;    /* [layout->elements] in the backend's compute type, always what params says; empty for f32 */
   flr_buffer gradients;     /* [layout->elements] f32; empty for evaluation only */
   flr_buffer norms;         /* batch norm statistics, [shards of this rank, layout->state_elements] f32 */
   int64_t shards;           /* copies in norms, >= 1 */
+  flr_loss_scale loss_scale;
 } flr_train_state;
 
 /* Allocates; optimizer settings NULL: for evaluation only (no gradients, no slots). `shards`: logical shards of this rank. The
@@ -40,6 +44,7 @@ static inline float *flr_train_state_norms(const flr_train_state *state, int64_t
 typedef struct flr_snapshot {
   flr_buffer memory;
   int64_t update_count;
+  flr_loss_scale loss_scale;
   uint64_t hash;
 } flr_snapshot;
 

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "train/device_step.h"
+
 /* What this rank has to say, being summed. */
 typedef struct report_exchange {
   flr_report report;
@@ -87,17 +89,20 @@ static flr_status run_shards(flr_session *s, const flr_directive *directive, con
  */
 static flr_status update(flr_session *s, double *grad_norm) {
   double *sumsq = grad_norm ? s->sumsq.data : NULL;
-  FLR_TRY(flr_optimizer_step(s->state.optimizer, s->state.params.data, s->state.gradients.data, s->values.data, sumsq));
+  const flr_optimizer_io io = {
+      .params = s->state.params.data, .grad = s->state.gradients.data, .values = s->values.data, .grad_sumsq = sumsq};
+  FLR_TRY(flr_optimizer_step(s->state.optimizer, &io));
   if (!grad_norm) return FLR_OK;
   FLR_TRY(flr_backend_download(s->backend, grad_norm, sumsq, sizeof *grad_norm));
   *grad_norm = sqrt(*grad_norm);
   return FLR_OK;
 }
 
-flr_status flr_step_run(flr_session *s, const flr_directive *directive, const flr_batch *batch, flr_status local,
-                        flr_report *report, double *grad_norm) {
+static flr_status run_at_once(flr_session *s, const flr_directive *directive, const flr_batch *batch, flr_status local,
+                              double *grad_norm) {
   report_exchange exchange = {0};
   int reported = 0;
+  s->step_report = (flr_report){0};
   if (local == FLR_OK) local = flr_backend_fill(s->backend, s->result.data, 0, sizeof(flr_loss_result));
   flr_reducer_start(s->reducer, s->state.gradients.data);
   if (local == FLR_OK) local = run_shards(s, directive, batch, &exchange, &reported);
@@ -105,7 +110,42 @@ flr_status flr_step_run(flr_session *s, const flr_directive *directive, const fl
   if (!reported) FLR_TRY(begin_report(s, &exchange, local));
   FLR_TRY(flr_reducer_finish(s->reducer));
   FLR_TRY(flr_comm_wait(s->comm, &exchange.request));
-  *report = exchange.report;
-  if (report->failures > 0) return flr_comm_agree(s->comm, local);
+  s->step_report = exchange.report;
+  if (s->step_report.failures > 0) return flr_comm_agree(s->comm, local);
   return update(s, grad_norm);
+}
+
+flr_status flr_step_begin(flr_session *s, const flr_directive *directive, const flr_batch *batch, flr_status local,
+                          int with_norm) {
+  flr_status status;
+  s->step_norm = NAN;
+  if (s->device_step) {
+    status = flr_device_step_begin(s->device_step, directive, batch, local);
+    s->broken = status != FLR_OK;
+  } else {
+    status = run_at_once(s, directive, batch, local, with_norm ? &s->step_norm : NULL);
+    s->broken = status != FLR_OK && s->step_report.failures <= 0;
+  }
+  return status;
+}
+
+flr_status flr_step_finish(flr_session *s, flr_report *report, double *grad_norm) {
+  if (!s->device_step) {
+    *report = s->step_report;
+    *grad_norm = s->step_norm;
+    return FLR_OK;
+  }
+  *report = (flr_report){0};
+  const flr_status status = flr_device_step_finish(s->device_step, report, grad_norm);
+  s->broken = status != FLR_OK && report->failures <= 0;
+  return status;
+}
+
+/* A loss scale is settled before the next step. */
+int flr_step_depth(const flr_session *s) { return s->device_step && !s->state.loss_scale.on ? 2 : 1; }
+
+flr_status flr_step_release(flr_session *s) { return s->device_step ? flr_device_step_release(s->device_step) : FLR_OK; }
+
+void flr_step_abandon(flr_session *s) {
+  if (s->device_step) (void)flr_backend_synchronize(s->backend);
 }

@@ -129,6 +129,7 @@ static flr_status train(flr_session *s, const flr_schedule *schedule, training *
   const flr_phase phase = {.name = "train",
                            .conductor = &conductor,
                            .loader = loader,
+                           .ahead = 1,
                            .norm_every = s->config->log_every,
                            .on_step = on_step,
                            .on_evaluate = on_evaluate,

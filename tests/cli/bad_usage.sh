@@ -29,7 +29,9 @@ several() { # what is tried at any rank count
   not_allowed lr 'a finite rate of at least 0' abc
   refused 64 '--lr: 1,2,3 has 3 values, the model 2 layer groups: give one value or one per group' --lr 1,2,3
   refused 69 '--backend: cuda is not in this build: use ' --backend cuda
-  refused 69 '--comm: nccl is not in this build: use mpi' --comm nccl
+  refused 69 '--comm: nccl sums on GPUs, but the cpu backend computes: use --backend cuda or --comm mpi' --comm nccl --backend cpu
+  refused 69 '--precision: CPUs compute in f32 only here: bf16 and fp16 need --backend cuda' --precision bf16 --backend cpu
+  not_allowed precision 'one of f32,bf16,fp16' f64
   refused 74 '(rank 0 .*: )?--out: cannot make the folder /dev/null/x: Not a directory' --out /dev/null/x
   refused 74 '(rank 0 .*: )?--out: cannot make the folder /proc/nowhere: No such file' --out /proc/nowhere/x
   refused 66 '--config: missing.ini: No such file' --config missing.ini
@@ -82,7 +84,7 @@ absent() { # what CLI.md has and this version has not: only the value that chang
     later "$o" 3 'leave the option out'
   done
   for o in 'augment flip only auto,none' 'head fastai only linear' 'freeze-to 1 only 0' 'train-bn off only on' 'accum 2 only 1' \
-    'start-epoch 1 only 0' 'label-smoothing 0.1 only 0' 'sync-bn on only off' 'precision bf16 only f32' 'sweep-repeats 3 only 1'; do
+    'start-epoch 1 only 0' 'label-smoothing 0.1 only 0' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
   done

@@ -16,7 +16,8 @@ static void run_steps(flr_session *session, flr_loader *loader, int64_t first, i
     flr_directive directive = {.step = step, .rates = {.momentum = 0.9}};
     for (size_t g = 0; g < sizeof directive.rates.lr / sizeof directive.rates.lr[0]; g++) directive.rates.lr[g] = 0.001;
     const flr_status fetched = flr_loader_next(loader, &batch);
-    CHECK_OK(flr_step_run(session, &directive, &batch, fetched, &report, step % 2 ? &grad_norm : NULL));
+    CHECK_OK(flr_step_begin(session, &directive, &batch, fetched, (int)(step % 2)));
+    CHECK_OK(flr_step_finish(session, &report, &grad_norm));
     *loss = flr_report_loss(&report);
   }
 }

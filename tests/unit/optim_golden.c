@@ -25,7 +25,8 @@ static void run_on(const char *name, const flr_optimizer_settings *settings, con
         .lr = {rates[i]}, .momentum = momenta[i], .loss_scale = 1, .update_count = flr_optimizer_updates(optimizer) + 1};
     double sumsq = -1;
     grad[0] = (float)gradients[i];
-    CHECK_OK(flr_optimizer_step(optimizer, value, grad, &values, &sumsq));
+    CHECK_OK(flr_optimizer_step(optimizer,
+                                &(flr_optimizer_io){.params = value, .grad = grad, .values = &values, .grad_sumsq = &sumsq}));
     CHECK_NEAR((double)value[0], wanted[i], tolerance, 0);
     CHECK_NEAR(sumsq, gradients[i] * gradients[i], 1e-6, 0);
   }

@@ -118,7 +118,8 @@ static void test_step__hands_the_backend_everything(void **state) {
   float values[112] = {0}, grad[112] = {0};
   double sumsq = 0;
   const flr_step_values step = {.lr = {1e-3, 1e-2}, .momentum = 0.9, .loss_scale = 1, .update_count = 1};
-  CHECK_OK(flr_optimizer_step(optimizer, values, grad, &step, &sumsq));
+  CHECK_OK(flr_optimizer_step(optimizer,
+                              &(flr_optimizer_io){.params = values, .grad = grad, .values = &step, .grad_sumsq = &sumsq}));
   const flr_update *last = &backend.last;
   assert_int_equal(last->kind, FLR_UPDATE_ADAM);
   assert_true(last->param == values && last->grad == grad && last->values == &step && last->grad_sumsq == &sumsq);
@@ -137,10 +138,11 @@ static void test_step__only_a_done_update_counts(void **state) {
   flr_optimizer *optimizer = create(&backend, &settings);
   float values[112] = {0}, grad[112] = {0};
   const flr_step_values step = {.momentum = 0.9, .loss_scale = 1};
-  CHECK_OK(flr_optimizer_step(optimizer, values, grad, &step, NULL));
-  CHECK_OK(flr_optimizer_step(optimizer, values, grad, &step, NULL));
+  CHECK_OK(flr_optimizer_step(optimizer, &(flr_optimizer_io){.params = values, .grad = grad, .values = &step}));
+  CHECK_OK(flr_optimizer_step(optimizer, &(flr_optimizer_io){.params = values, .grad = grad, .values = &step}));
   backend.failing = 1;
-  CHECK_FAILS(flr_optimizer_step(optimizer, values, grad, &step, NULL), FLR_ERROR_INTERNAL, "as asked");
+  CHECK_FAILS(flr_optimizer_step(optimizer, &(flr_optimizer_io){.params = values, .grad = grad, .values = &step}),
+              FLR_ERROR_INTERNAL, "as asked");
   assert_int_equal(flr_optimizer_updates(optimizer), 2);
   flr_optimizer_set_updates(optimizer, 77);
   assert_int_equal(flr_optimizer_updates(optimizer), 77);

@@ -110,8 +110,8 @@ static flr_status create_handles(flr_cpu *cpu) {
 flr_status flr_backend_cpu_create(flr_backend **out, const flr_backend_options *options) {
   flr_cpu *cpu;
   *out = NULL;
-  if (options && options->compute != FLR_F32)
-    return flr_fail(FLR_ERROR_UNAVAILABLE, "--precision: the cpu backend computes in f32 only");
+  if (options && !options->own_compute && options->compute != FLR_F32)
+    return flr_fail(FLR_ERROR_UNAVAILABLE, "--precision: CPUs compute in f32 only here: bf16 and fp16 need --backend cuda");
   FLR_TRY(flr_alloc(&cpu, 1, sizeof *cpu));
   cpu->head.ops = &cpu_ops;
   cpu->head.threads = threads_of(options);

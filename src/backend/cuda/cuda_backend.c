@@ -160,13 +160,14 @@ static flr_status open_device(cuda_backend *b) {
 
 flr_status cuda_backend_create(flr_backend **out, int device, const flr_backend_options *options) {
   cuda_backend *b;
+  const flr_dtype compute = options->own_compute ? FLR_BF16 : options->compute;
   *out = NULL;
-  if (options->compute != FLR_F32 && options->compute != FLR_BF16 && options->compute != FLR_F16)
-    return flr_fail(FLR_ERROR_USAGE, "--precision: %s is not allowed: f32, bf16 or fp16", flr_dtype_name(options->compute));
+  if (compute != FLR_F32 && compute != FLR_BF16 && compute != FLR_F16)
+    return flr_fail(FLR_ERROR_USAGE, "--precision: %s is not allowed: f32, bf16 or fp16", flr_dtype_name(compute));
   FLR_TRY(flr_alloc(&b, 1, sizeof *b));
   b->head.ops = &cuda_ops;
   b->head.threads = 1;
-  b->head.compute = options->compute;
+  b->head.compute = compute;
   b->device = device;
   b->deterministic = options->deterministic;
   const flr_status status = open_device(b);

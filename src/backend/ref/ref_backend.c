@@ -79,8 +79,8 @@ static const flr_backend_ops ref_ops = {
 };
 
 flr_status flr_backend_ref_create(flr_backend **out, const flr_backend_options *options) {
-  if (options && options->compute != FLR_F32)
-    return flr_fail(FLR_ERROR_UNAVAILABLE, "--precision: the ref backend computes in f32 only");
+  if (options && !options->own_compute && options->compute != FLR_F32)
+    return flr_fail(FLR_ERROR_UNAVAILABLE, "--precision: CPUs compute in f32 only here: bf16 and fp16 need --backend cuda");
   FLR_TRY(flr_alloc(out, 1, sizeof **out));
   (*out)->ops = &ref_ops;
   (*out)->threads = 1;

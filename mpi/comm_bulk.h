@@ -1,0 +1,21 @@
+/* Comms that sum gradients where a device has them, beside the comm of the job, which works on host memory. They know the data
+   lane's all_reduce (begin, test, wait), check, abort and destroy; their other slots are NULL. */
+#ifndef FLR_MPI_COMM_BULK_H
+#define FLR_MPI_COMM_BULK_H
+
+#include "backend/backend.h"
+#include "mpi/comm.h"
+
+typedef struct flr_comm_bulk_options {
+  flr_comm *control;    /* of the job; borrowed */
+  flr_backend *backend; /* an asynchronous device; borrowed */
+  void *buffer;         /* all sums lie in here, so that it can be registered; borrowed */
+  size_t bytes;
+  int low_precision; /* 1: bf16 on the wire, f32 in memory */
+} flr_comm_bulk_options;
+
+/* Through pinned host memory and the job's comm: works wherever MPI does. Not recordable. *out is owned by the caller.
+   Collective. */
+flr_status flr_comm_staged_create(flr_comm **out, const flr_comm_bulk_options *options);
+
+#endif

@@ -1,0 +1,323 @@
+/* Steps in queues. Everything a recorded step reads lies at addresses that do not change: each of the two slots has its own. */
+#include "train/device_step.h"
+
+#include <math.h>
+#include <sched.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+enum { SLOTS = 2, MOST_SPLITS = 8, POLLS_BETWEEN_CHECKS = 4096 };
+
+/* What a step leaves behind for its report. */
+typedef struct outcome {
+  flr_loss_result loss;
+  double grad_sumsq;
+} outcome;
+
+typedef struct step_slot {
+  flr_buffer samples, labels;           /* of this rank's part of a batch, on the device */
+  flr_buffer values, outcome;           /* [shards] flr_step_values; outcome: on the device */
+  flr_buffer host_values, host_outcome; /* pinned */
+  flr_fence *uploaded, *done;
+  flr_status local; /* what fetching the batch met, with its message */
+  char message[1024];
+  int infinite_gradient; /* 1: and that was not the loss scale's fault */
+} step_slot;
+
+/* A way in which a batch falls into shards, and the recordings of such steps. */
+typedef struct split {
+  int64_t *shard_first; /* [shards + 1] */
+  int seen[SLOTS];
+  flr_recording *recordings[SLOTS];
+} split;
+
+struct flr_device_step {
+  flr_session *session;
+  step_slot slots[SLOTS];
+  int64_t begun, finished;
+  split splits[MOST_SPLITS];
+  int split_count;
+  int may_record;
+  int64_t *nothing; /* [shards + 1] zeros: a batch without samples */
+};
+
+static const flr_device_ops *device_of(const flr_device_step *d) { return d->session->backend->ops->device; }
+
+/* ---- making and ending ---- */
+
+static flr_status init_slot(flr_session *s, step_slot *slot) {
+  flr_backend *b = s->backend;
+  const size_t values = (size_t)s->plan.shard_count * sizeof(flr_step_values);
+  int64_t samples = 0;
+  for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
+    int64_t first, count;
+    flr_partition(s->plan.batch, s->plan.shards, s->plan.first_shard + shard, &first, &count);
+    samples += count;
+  }
+  FLR_TRY(flr_backend_alloc(b, &slot->samples, (size_t)samples * s->dataset->sample_bytes));
+  FLR_TRY(flr_backend_alloc(b, &slot->labels, (size_t)samples * sizeof(int32_t)));
+  FLR_TRY(flr_backend_alloc(b, &slot->values, values));
+  FLR_TRY(flr_backend_alloc(b, &slot->outcome, sizeof(outcome)));
+  FLR_TRY(flr_backend_alloc_host(b, &slot->host_values, values));
+  FLR_TRY(flr_backend_alloc_host(b, &slot->host_outcome, sizeof(outcome)));
+  FLR_TRY(b->ops->device->fence_create(b, &slot->uploaded));
+  return b->ops->device->fence_create(b, &slot->done);
+}
+
+static flr_status init(flr_device_step *d) {
+  flr_session *s = d->session;
+  const int sums_on_device = s->comm->size == 1 || (s->bulk && s->bulk->ops->recordable);
+  d->may_record = s->config->cuda_graph && sums_on_device && !s->config->deterministic;
+  FLR_TRY(flr_alloc(&d->nothing, s->plan.shard_count + 1, sizeof(int64_t)));
+  for (int i = 0; i < SLOTS; i++) FLR_TRY(init_slot(s, &d->slots[i]));
+  return FLR_OK;
+}
+
+flr_status flr_device_step_create(flr_device_step **out, flr_session *session) {
+  flr_device_step *d;
+  *out = NULL;
+  FLR_TRY(flr_alloc(&d, 1, sizeof *d));
+  d->session = session;
+  const flr_status status = init(d);
+  if (status != FLR_OK)
+    flr_device_step_destroy(d);
+  else
+    *out = d;
+  return status;
+}
+
+static void clear_slot(const flr_device_ops *device, step_slot *slot) {
+  flr_buffer *const buffers[] = {&slot->samples, &slot->labels,      &slot->values,
+                                 &slot->outcome, &slot->host_values, &slot->host_outcome};
+  for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
+  device->fence_destroy(slot->uploaded);
+  device->fence_destroy(slot->done);
+}
+
+void flr_device_step_destroy(flr_device_step *d) {
+  if (!d) return;
+  (void)flr_backend_synchronize(d->session->backend);
+  for (int i = 0; i < d->split_count; i++) {
+    for (int slot = 0; slot < SLOTS; slot++) device_of(d)->record_destroy(d->splits[i].recordings[slot]);
+    flr_free(d->splits[i].shard_first);
+  }
+  for (int i = 0; i < SLOTS; i++) clear_slot(device_of(d), &d->slots[i]);
+  flr_free(d->nothing);
+  flr_free(d);
+}
+
+/* ---- what a step brings ---- */
+
+static void write_values(const flr_device_step *d, step_slot *slot, const flr_directive *directive, const flr_batch *batch) {
+  const flr_session *s = d->session;
+  flr_step_values *values = slot->host_values.data;
+  for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
+    values[shard] = (flr_step_values){.momentum = directive->rates.momentum,
+                                      .grad_scale = 1.0 / (double)(batch->global_count > 0 ? batch->global_count : 1),
+                                      .loss_scale = s->state.loss_scale.scale,
+                                      .update_count = flr_optimizer_updates(s->state.optimizer) + 1};
+    if (batch->count > 0) values[shard].first_sample = batch->step * s->plan.batch + batch->shard_position[shard];
+    for (int group = 0; group < s->state.layout->groups; group++) values[shard].lr[group] = directive->rates.lr[group];
+  }
+}
+
+static flr_status upload(const flr_device_step *d, step_slot *slot, const flr_batch *batch) {
+  flr_session *s = d->session;
+  const flr_device_ops *device = device_of(d);
+  const size_t count = (size_t)batch->count;
+  FLR_TRY(
+      device->upload_begin(s->backend, FLR_QUEUE_COPY, slot->samples.data, batch->samples, count * s->dataset->sample_bytes));
+  FLR_TRY(device->upload_begin(s->backend, FLR_QUEUE_COPY, slot->labels.data, batch->labels, count * sizeof(int32_t)));
+  FLR_TRY(device->fence_record(slot->uploaded, FLR_QUEUE_COPY));
+  return device->fence_follow(slot->uploaded, FLR_QUEUE_COMPUTE);
+}
+
+/* ---- the work of a step ---- */
+
+static flr_executor_io shard_io(const flr_device_step *d, const step_slot *slot, const int64_t *shard_first, int64_t shard,
+                                int keep_norms) {
+  const flr_session *s = d->session;
+  const size_t first = (size_t)shard_first[shard];
+  outcome *out = slot->outcome.data;
+  flr_executor_io io = {.batch = shard_first[shard + 1] - shard_first[shard],
+                        .input = (const char *)slot->samples.data + first * s->dataset->sample_bytes,
+                        .labels = (const int32_t *)slot->labels.data + first,
+                        .params = s->state.params.data,
+                        .params_low = s->state.params_low.data,
+                        .states = keep_norms ? NULL : flr_train_state_norms(&s->state, shard),
+                        .values = (const flr_step_values *)slot->values.data + shard,
+                        .result = &out->loss};
+  io.gradients = flr_reducer_target(s->reducer, shard, &io.accumulate);
+  return io;
+}
+
+static flr_status run_shards(flr_device_step *d, const step_slot *slot, const int64_t *shard_first, int keep_norms) {
+  flr_session *s = d->session;
+  int64_t last = s->plan.shard_count - 1;
+  while (last >= 0 && shard_first[last] == shard_first[last + 1]) last--;
+  for (int64_t shard = 0; shard <= last; shard++) {
+    if (shard_first[shard] == shard_first[shard + 1]) continue;
+    const flr_executor_io io = shard_io(d, slot, shard_first, shard, keep_norms);
+    FLR_TRY(flr_executor_train(s->executor, &io, shard == last ? flr_reducer_ready : NULL, s->reducer));
+  }
+  return FLR_OK;
+}
+
+static flr_status enqueue(flr_device_step *d, step_slot *slot, const int64_t *shard_first, int keep_norms) {
+  flr_session *s = d->session;
+  const flr_device_ops *device = device_of(d);
+  outcome *out = slot->outcome.data;
+  const flr_optimizer_io update = {.params = s->state.params.data,
+                                   .params_low = s->state.params_low.data,
+                                   .grad = s->state.gradients.data,
+                                   .values = slot->values.data,
+                                   .grad_sumsq = &out->grad_sumsq,
+                                   .skip_when_infinite = s->state.loss_scale.on};
+  FLR_TRY(device->upload_begin(s->backend, FLR_QUEUE_COMPUTE, slot->values.data, slot->host_values.data, slot->values.bytes));
+  FLR_TRY(flr_backend_fill(s->backend, out, 0, sizeof *out));
+  flr_reducer_start(s->reducer, s->state.gradients.data);
+  FLR_TRY(run_shards(d, slot, shard_first, keep_norms));
+  FLR_TRY(flr_reducer_finish(s->reducer));
+  FLR_TRY(flr_optimizer_step(s->state.optimizer, &update));
+  return device->download_begin(s->backend, FLR_QUEUE_COMPUTE, slot->host_outcome.data, out, sizeof *out);
+}
+
+/* ---- recordings ---- */
+
+/* The entry of this way to split a batch; NULL when there is no more room for new ones. */
+static flr_status find_split(flr_device_step *d, const int64_t *shard_first, split **out) {
+  const int64_t numbers = d->session->plan.shard_count + 1;
+  *out = NULL;
+  for (int i = 0; i < d->split_count; i++)
+    if (memcmp(d->splits[i].shard_first, shard_first, (size_t)numbers * sizeof *shard_first) == 0) *out = &d->splits[i];
+  if (*out || d->split_count == MOST_SPLITS) return FLR_OK;
+  split *fresh = &d->splits[d->split_count];
+  FLR_TRY(flr_alloc(&fresh->shard_first, numbers, sizeof(int64_t)));
+  memcpy(fresh->shard_first, shard_first, (size_t)numbers * sizeof *shard_first);
+  d->split_count++;
+  *out = fresh;
+  return FLR_OK;
+}
+
+/* A step that cannot be recorded (a library that allocates or waits inside) is run piece by piece from then on. */
+static flr_status record(flr_device_step *d, int index, split *way) {
+  flr_session *s = d->session;
+  FLR_TRY(device_of(d)->record_begin(s->backend));
+  flr_status status = enqueue(d, &d->slots[index], way->shard_first, 0);
+  const flr_status ended = device_of(d)->record_end(s->backend, &way->recordings[index]);
+  if (status == FLR_OK) status = ended;
+  if (status == FLR_OK) return FLR_OK;
+  device_of(d)->record_destroy(way->recordings[index]);
+  way->recordings[index] = NULL;
+  d->may_record = 0;
+  flr_log_write(s->log, FLR_LOG_WARNING,
+                "steps run piece by piece, since one could not be recorded (%s); --cuda-graph off says so",
+                flr_status_message());
+  return FLR_OK;
+}
+
+/* The first steps of a kind run piece by piece: libraries set themselves up in them. */
+static flr_status run(flr_device_step *d, int index, const int64_t *shard_first) {
+  split *way = NULL;
+  if (d->may_record) FLR_TRY(find_split(d, shard_first, &way));
+  if (way && !way->recordings[index] && way->seen[index]++ > 0) FLR_TRY(record(d, index, way));
+  if (way && way->recordings[index]) return device_of(d)->record_run(way->recordings[index]);
+  return enqueue(d, &d->slots[index], shard_first, 0);
+}
+
+/* ---- waiting ---- */
+
+/* Waits on behalf of the other ranks too, whose sums the step may need: a comm that broke must not leave it waiting. */
+static flr_status wait_for(flr_device_step *d, flr_fence *fence) {
+  flr_session *s = d->session;
+  flr_status status = FLR_OK;
+  int done = 0;
+  __atomic_store_n(&s->comm->waiting, s->comm->size > 1, __ATOMIC_RELAXED);
+  for (int64_t polls = 1; status == FLR_OK && !done; polls++) {
+    status = device_of(d)->fence_test(fence, &done);
+    if (status == FLR_OK && polls % POLLS_BETWEEN_CHECKS == 0 && s->bulk) status = flr_comm_check(s->bulk);
+    if (!done) (void)sched_yield();
+  }
+  __atomic_store_n(&s->comm->waiting, 0, __ATOMIC_RELAXED);
+  return status;
+}
+
+/* ---- fp16 ---- */
+
+/* Whether the step has to be done again, the same on all ranks. */
+static flr_status judge_gradient(flr_device_step *d, step_slot *slot, int *again) {
+  flr_session *s = d->session;
+  const outcome *out = slot->host_outcome.data;
+  *again = 0;
+  FLR_TRY(wait_for(d, slot->done));
+  double counts[] = {isfinite(out->grad_sumsq) ? 0 : 1, (double)out->loss.nonfinite}; /* ranks, samples */
+  FLR_TRY(flr_comm_all_reduce(s->comm, counts, 2, FLR_COMM_F64));
+  if (counts[0] <= 0)
+    flr_loss_scale_passed(&s->state.loss_scale);
+  else if (counts[1] <= 0)
+    *again = flr_loss_scale_overflowed(&s->state.loss_scale);
+  slot->infinite_gradient = counts[0] > 0 && !*again;
+  return FLR_OK;
+}
+
+/* The batch norm statistics have seen the batch already. */
+static flr_status scale_down(flr_device_step *d, step_slot *slot, const flr_directive *directive, const flr_batch *batch) {
+  int again;
+  FLR_TRY(judge_gradient(d, slot, &again));
+  while (again) {
+    write_values(d, slot, directive, batch);
+    FLR_TRY(enqueue(d, slot, batch->shard_first, 1));
+    FLR_TRY(device_of(d)->fence_record(slot->done, FLR_QUEUE_COMPUTE));
+    FLR_TRY(judge_gradient(d, slot, &again));
+  }
+  return FLR_OK;
+}
+
+/* ---- the steps ---- */
+
+static void note_local(step_slot *slot, flr_status local) {
+  slot->local = local;
+  slot->infinite_gradient = 0;
+  strncpy(slot->message, local == FLR_OK ? "" : flr_status_message(), sizeof slot->message - 1);
+}
+
+flr_status flr_device_step_begin(flr_device_step *d, const flr_directive *directive, const flr_batch *batch, flr_status local) {
+  flr_session *s = d->session;
+  const int index = (int)(d->begun % SLOTS);
+  step_slot *slot = &d->slots[index];
+  const flr_batch none = {.shard_first = d->nothing};
+  const int64_t updates = flr_optimizer_updates(s->state.optimizer);
+  if (local != FLR_OK) batch = &none;
+  note_local(slot, local);
+  write_values(d, slot, directive, batch);
+  FLR_TRY(upload(d, slot, batch));
+  FLR_TRY(run(d, index, batch->shard_first));
+  FLR_TRY(device_of(d)->fence_record(slot->done, FLR_QUEUE_COMPUTE));
+  if (s->state.loss_scale.on) FLR_TRY(scale_down(d, slot, directive, batch));
+  flr_optimizer_set_updates(s->state.optimizer, updates + 1); /* a recorded step does not count itself */
+  d->begun++;
+  return FLR_OK;
+}
+
+flr_status flr_device_step_release(flr_device_step *d) {
+  if (d->begun == 0) return FLR_OK;
+  return device_of(d)->fence_wait(d->slots[(d->begun - 1) % SLOTS].uploaded);
+}
+
+flr_status flr_device_step_finish(flr_device_step *d, flr_report *report, double *grad_norm) {
+  step_slot *slot = &d->slots[d->finished++ % SLOTS];
+  const outcome *out = slot->host_outcome.data;
+  FLR_TRY(wait_for(d, slot->done));
+  *report = (flr_report){.loss_sum = out->loss.loss_sum,
+                         .loss_sq_sum = out->loss.loss_sq_sum,
+                         .samples = (double)out->loss.count,
+                         .correct = (double)out->loss.correct,
+                         .nonfinite = (double)(out->loss.nonfinite + slot->infinite_gradient),
+                         .failures = slot->local == FLR_OK ? 0 : 1};
+  *grad_norm = sqrt(out->grad_sumsq);
+  FLR_TRY(flr_comm_all_reduce(d->session->comm, report, FLR_REPORT_NUMBERS, FLR_COMM_F64));
+  if (report->failures <= 0) return FLR_OK;
+  flr_status_set_message(slot->message);
+  return flr_comm_agree(d->session->comm, slot->local);
+}
