@@ -18,4 +18,9 @@ typedef struct flr_comm_bulk_options {
    Collective. */
 flr_status flr_comm_staged_create(flr_comm **out, const flr_comm_bulk_options *options);
 
+/* NCCL, one communicator for the job, on the device's reduce queue; recordable. It lives in the CUDA module, behind
+   flr_cuda_module.nccl_create. Errors: FLR_ERROR_UNAVAILABLE (two ranks on one GPU, no answer within a minute; host and GPU are
+   named). *out is owned by the caller. Collective. */
+flr_status flr_comm_nccl_create(flr_comm **out, const flr_comm_bulk_options *options);
+
 #endif

@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "backend/cuda_module.h"
 
 #define FLR_BACKEND(name) flr_status flr_backend_##name##_create(flr_backend **out, const flr_backend_options *options);
 #include "backend/backend_list.h"
@@ -21,12 +24,23 @@ static const backend_entry entries[] = {
 
 enum { ENTRY_COUNT = sizeof entries / sizeof entries[0] };
 
+/* Whether this machine looks as if its owner wants a GPU to be used: then it is worth a word when none is. */
+static int expects_gpu(void) {
+  const flr_cuda_module *module;
+  int found;
+  (void)flr_cuda_module_open(&module, &found);
+  return found || access("/dev/nvidiactl", F_OK) == 0;
+}
+
 static flr_status first_that_works(flr_backend **out, const flr_backend_options *options) {
+  char why[512] = "";
   flr_status status = FLR_OK;
   for (int i = 0; i < ENTRY_COUNT; i++) {
     status = entries[i].create(out, options);
-    if (status == FLR_OK) return FLR_OK;
+    if (status == FLR_OK) break;
+    if (i == 0) (void)snprintf(why, sizeof why, "%s", flr_status_message());
   }
+  if (status == FLR_OK && why[0] && expects_gpu()) (void)snprintf((*out)->note, sizeof(*out)->note, "%s", why);
   return status;
 }
 
@@ -34,8 +48,6 @@ flr_status flr_backend_create(flr_backend **out, const char *name, const flr_bac
   char known[128] = "auto";
   *out = NULL;
   if (strcmp(name, "auto") == 0) return first_that_works(out, options);
-  if (strcmp(name, "cuda") == 0)
-    return flr_fail(FLR_ERROR_UNAVAILABLE, "--backend: cuda is not in this build: use --backend cpu");
   for (int i = 0; i < ENTRY_COUNT; i++) {
     if (strcmp(name, entries[i].name) == 0) return entries[i].create(out, options);
     strcat(strcat(known, ", "), entries[i].name);
@@ -50,7 +62,7 @@ void flr_backend_destroy(flr_backend *backend) {
 const char *flr_backend_list(int i, char *reason, size_t size) {
   if (i < 0 || i >= ENTRY_COUNT) return NULL;
   if (reason) {
-    const flr_backend_options options = {.threads = 1, .local_size = 1};
+    const flr_backend_options options = {.threads = 1, .local_size = 1, .own_compute = 1};
     flr_backend *backend;
     const flr_status status = entries[i].create(&backend, &options);
     (void)snprintf(reason, size, "%s", status == FLR_OK ? "" : flr_status_message());

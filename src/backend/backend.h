@@ -231,6 +231,7 @@ struct flr_backend {
   int host_memory;       /* 1: its space is ordinary host memory, so that host pointers need no upload */
   flr_dtype compute;     /* of activations: FLR_F32, FLR_BF16 or FLR_F16 */
   char description[160]; /* "oneDNN 2.6.3, AVX-512, 2 threads" */
+  char note[512];        /* of "auto": why no GPU is used though one was expected, else "" */
 };
 
 typedef struct flr_backend_options {
@@ -238,6 +239,7 @@ typedef struct flr_backend_options {
   int local_rank, local_size;
   flr_dtype compute; /* FLR_F32; FLR_BF16 and FLR_F16 where the backend has them, else FLR_ERROR_UNAVAILABLE */
   int own_compute;   /* 1: the backend's own choice instead: bf16 on cuda, else f32 */
+  int share_device;  /* 1: ranks of a host may share a GPU when there are more of them */
   int deterministic; /* 1: only algorithms that give the same bits every time */
 } flr_backend_options;
 

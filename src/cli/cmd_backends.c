@@ -1,5 +1,6 @@
 /* backends: what this build and this machine can use. */
 #include "backend/backend.h"
+#include "backend/cuda_module.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "report/plot.h"
@@ -14,16 +15,22 @@ static void add(cJSON *array, const char *kind, const char *name, const char *re
 }
 
 static void add_backends(cJSON *array) {
-  char reason[256];
+  char reason[512];
   const char *name;
   for (int i = 0; (name = flr_backend_list(i, reason, sizeof reason)); i++) {
-    const flr_backend_options options = {.local_size = 1};
+    const flr_backend_options options = {.local_size = 1, .own_compute = 1};
     flr_backend *backend = NULL;
     if (reason[0] == '\0' && flr_backend_create(&backend, name, &options) != FLR_OK) backend = NULL;
     add(array, "backend", name, reason, backend ? backend->description : "");
     flr_backend_destroy(backend);
   }
-  add(array, "backend", "cuda", "not in this build", "");
+}
+
+/* NCCL is part of the CUDA module. */
+static void add_nccl(cJSON *array) {
+  const flr_cuda_module *module;
+  const flr_status status = flr_cuda_module_open(&module, NULL);
+  add(array, "comm", "nccl", status == FLR_OK ? "" : flr_status_message(), "between GPUs, under mpirun or srun");
 }
 
 flr_status flr_cmd_backends(const flr_command_args *args) {
@@ -36,7 +43,7 @@ flr_status flr_cmd_backends(const flr_command_args *args) {
   add_backends(array);
   add(array, "comm", "self", "", "one rank, no launcher");
   add(array, "comm", "mpi", "", "under mpirun or srun");
-  add(array, "comm", "nccl", "not in this build", "");
+  add_nccl(array);
   add(array, "plots", "gnuplot", flr_plot_available() ? "" : "not found in PATH: no plots are drawn", "svg, png, terminal");
   if (json) {
     flr_json_print(array);

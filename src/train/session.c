@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/cuda_module.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "mpi/comm_bulk.h"
@@ -122,8 +123,11 @@ static flr_status create_backend(flr_session *s) {
                                        .local_size = s->comm->local_size,
                                        .compute = compute_type(s->config->precision),
                                        .own_compute = !s->config->precision,
+                                       .share_device = strcmp(s->config->comm, "mpi") == 0,
                                        .deterministic = s->config->deterministic};
-  return flr_backend_create(&s->backend, s->config->backend, &options);
+  FLR_TRY(flr_backend_create(&s->backend, s->config->backend, &options));
+  if (s->backend->note[0]) flr_log_write(s->log, FLR_LOG_WARNING, "no GPU is used: %s", s->backend->note);
+  return FLR_OK;
 }
 
 static flr_status create_executor(flr_session *s) {
@@ -177,6 +181,13 @@ static int wants_bulk(const flr_session *s) {
   return s->plan.training && s->comm->size > 1 && !s->backend->host_memory && !s->config->deterministic;
 }
 
+/* Fails on all ranks or on none. */
+static flr_status create_nccl(flr_session *s, const flr_comm_bulk_options *options) {
+  const flr_cuda_module *module;
+  FLR_TRY(flr_comm_agree(s->comm, flr_cuda_module_open(&module, NULL)));
+  return module->nccl_create(&s->bulk, options);
+}
+
 static flr_status create_bulk(flr_session *s) {
   if (strcmp(s->config->comm, "nccl") == 0 && s->backend->host_memory)
     return flr_fail(FLR_ERROR_UNAVAILABLE,
@@ -188,6 +199,10 @@ static flr_status create_bulk(flr_session *s) {
                                          .buffer = s->state.gradients.data,
                                          .bytes = s->state.gradients.bytes,
                                          .low_precision = strcmp(s->config->comm_dtype, "bf16") == 0};
+  if (strcmp(s->config->comm, "mpi") == 0) return flr_comm_staged_create(&s->bulk, &options);
+  const flr_status status = create_nccl(s, &options);
+  if (status != FLR_ERROR_UNAVAILABLE || strcmp(s->config->comm, "nccl") == 0) return status;
+  flr_log_write(s->log, FLR_LOG_WARNING, "gradients are summed through host memory: %s", flr_status_message());
   return flr_comm_staged_create(&s->bulk, &options);
 }
 

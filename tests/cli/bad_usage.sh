@@ -28,7 +28,7 @@ several() { # what is tried at any rank count
   not_allowed batch 'a whole number from 1 to 1073741824' 0
   not_allowed lr 'a finite rate of at least 0' abc
   refused 64 '--lr: 1,2,3 has 3 values, the model 2 layer groups: give one value or one per group' --lr 1,2,3
-  refused 69 '--backend: cuda is not in this build: use ' --backend cuda
+  refused 69 'cuda: .*use --backend cpu' --backend cuda
   refused 69 '--comm: nccl sums on GPUs, but the cpu backend computes: use --backend cuda or --comm mpi' --comm nccl --backend cpu
   refused 69 '--precision: CPUs compute in f32 only here: bf16 and fp16 need --backend cuda' --precision bf16 --backend cpu
   not_allowed precision 'one of f32,bf16,fp16' f64
