@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/cuda_module.h"
+#include "backend/module_cuda.h"
 
 #define FLR_BACKEND(name) flr_status flr_backend_##name##_create(flr_backend **out, const flr_backend_options *options);
 #include "backend/backend_list.h"

@@ -1,6 +1,6 @@
 /* backends: what this build and this machine can use. */
 #include "backend/backend.h"
-#include "backend/cuda_module.h"
+#include "backend/module_cuda.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "report/plot.h"

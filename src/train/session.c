@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/cuda_module.h"
+#include "backend/module_cuda.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "mpi/comm_bulk.h"

@@ -3,7 +3,7 @@
 
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/cuda_impl.h"
-#include "backend/cuda_module.h"
+#include "backend/module_cuda.h"
 
 /* Too old a driver and none at all give the same error; the version tells them apart. */
 static flr_status look_around(cuda_machine *out) {

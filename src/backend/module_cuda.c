@@ -1,5 +1,5 @@
 /* Finding, opening and checking the CUDA module. */
-#include "backend/cuda_module.h"
+#include "backend/module_cuda.h"
 
 #include <dlfcn.h>
 #include <limits.h>

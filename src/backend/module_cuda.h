@@ -1,6 +1,6 @@
 /* The CUDA module: libfastlr_cuda.so, opened when a GPU is wanted, so that programs start without CUDA. */
-#ifndef FLR_BACKEND_CUDA_MODULE_H
-#define FLR_BACKEND_CUDA_MODULE_H
+#ifndef FLR_BACKEND_MODULE_CUDA_H
+#define FLR_BACKEND_MODULE_CUDA_H
 
 #include <stddef.h>
 #include <stdint.h>
