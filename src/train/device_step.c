@@ -32,6 +32,18 @@ typedef struct split {
   flr_recording *recordings[SLOTS];
 } split;
 
+/* Points of a timeline: the first two in the copy queue, the others in the compute queue. */
+typedef enum mark {
+  MARK_UPLOAD,
+  MARK_UPLOADED,
+  MARK_START,
+  MARK_FORWARD,
+  MARK_BACKWARD,
+  MARK_REDUCED,
+  MARK_UPDATED,
+  MARKS
+} mark;
+
 struct flr_device_step {
   flr_session *session;
   step_slot slots[SLOTS];
@@ -39,7 +51,8 @@ struct flr_device_step {
   split splits[MOST_SPLITS];
   int split_count;
   int may_record;
-  int64_t *nothing; /* [shards + 1] zeros: a batch without samples */
+  int64_t *nothing;        /* [shards + 1] zeros: a batch without samples */
+  flr_fence *marks[MARKS]; /* NULL but for a timeline */
 };
 
 static const flr_device_ops *device_of(const flr_device_step *d) { return d->session->backend->ops->device; }
@@ -107,6 +120,11 @@ void flr_device_step_destroy(flr_device_step *d) {
   flr_free(d);
 }
 
+static flr_status set_mark(const flr_device_step *d, mark which) {
+  if (!d->marks[which]) return FLR_OK;
+  return device_of(d)->fence_record(d->marks[which], which <= MARK_UPLOADED ? FLR_QUEUE_COPY : FLR_QUEUE_COMPUTE);
+}
+
 /* ---- what a step brings ---- */
 
 static void write_values(const flr_device_step *d, step_slot *slot, const flr_directive *directive, const flr_batch *batch) {
@@ -126,9 +144,11 @@ static flr_status upload(const flr_device_step *d, step_slot *slot, const flr_ba
   flr_session *s = d->session;
   const flr_device_ops *device = device_of(d);
   const size_t count = (size_t)batch->count;
+  FLR_TRY(set_mark(d, MARK_UPLOAD));
   FLR_TRY(
       device->upload_begin(s->backend, FLR_QUEUE_COPY, slot->samples.data, batch->samples, count * s->dataset->sample_bytes));
   FLR_TRY(device->upload_begin(s->backend, FLR_QUEUE_COPY, slot->labels.data, batch->labels, count * sizeof(int32_t)));
+  FLR_TRY(set_mark(d, MARK_UPLOADED));
   FLR_TRY(device->fence_record(slot->uploaded, FLR_QUEUE_COPY));
   return device->fence_follow(slot->uploaded, FLR_QUEUE_COMPUTE);
 }
@@ -159,7 +179,9 @@ static flr_status run_shards(flr_device_step *d, const step_slot *slot, const in
   for (int64_t shard = 0; shard <= last; shard++) {
     if (shard_first[shard] == shard_first[shard + 1]) continue;
     const flr_executor_io io = shard_io(d, slot, shard_first, shard, keep_norms);
-    FLR_TRY(flr_executor_train(s->executor, &io, shard == last ? flr_reducer_ready : NULL, s->reducer));
+    FLR_TRY(flr_executor_forward(s->executor, &io));
+    FLR_TRY(set_mark(d, MARK_FORWARD));
+    FLR_TRY(flr_executor_backward(s->executor, &io, shard == last ? flr_reducer_ready : NULL, s->reducer));
   }
   return FLR_OK;
 }
@@ -177,9 +199,13 @@ static flr_status enqueue(flr_device_step *d, step_slot *slot, const int64_t *sh
   FLR_TRY(device->upload_begin(s->backend, FLR_QUEUE_COMPUTE, slot->values.data, slot->host_values.data, slot->values.bytes));
   FLR_TRY(flr_backend_fill(s->backend, out, 0, sizeof *out));
   flr_reducer_start(s->reducer, s->state.gradients.data);
+  FLR_TRY(set_mark(d, MARK_START));
   FLR_TRY(run_shards(d, slot, shard_first, keep_norms));
+  FLR_TRY(set_mark(d, MARK_BACKWARD));
   FLR_TRY(flr_reducer_finish(s->reducer));
+  FLR_TRY(set_mark(d, MARK_REDUCED));
   FLR_TRY(flr_optimizer_step(s->state.optimizer, &update));
+  FLR_TRY(set_mark(d, MARK_UPDATED));
   return device->download_begin(s->backend, FLR_QUEUE_COMPUTE, slot->host_outcome.data, out, sizeof *out);
 }
 
@@ -320,4 +346,36 @@ flr_status flr_device_step_finish(flr_device_step *d, flr_report *report, double
   if (report->failures <= 0) return FLR_OK;
   flr_status_set_message(slot->message);
   return flr_comm_agree(d->session->comm, slot->local);
+}
+
+/* ---- timelines ---- */
+
+static flr_status run_marked(flr_device_step *d, const flr_directive *directive, const flr_batch *batch) {
+  flr_report report;
+  double grad_norm;
+  const int may_record = d->may_record;
+  for (int i = 0; i < MARKS; i++) FLR_TRY(device_of(d)->fence_create(d->session->backend, &d->marks[i]));
+  d->may_record = 0;
+  const flr_status status = flr_device_step_begin(d, directive, batch, FLR_OK);
+  d->may_record = may_record;
+  return status == FLR_OK ? flr_device_step_finish(d, &report, &grad_norm) : status;
+}
+
+flr_status flr_device_step_timeline(flr_device_step *d, const flr_directive *directive, const flr_batch *batch,
+                                    flr_timeline *out) {
+  const struct {
+    mark from, to;
+    double *seconds;
+  } spans[] = {{MARK_UPLOAD, MARK_UPLOADED, &out->upload},    {MARK_START, MARK_FORWARD, &out->forward},
+               {MARK_FORWARD, MARK_BACKWARD, &out->backward}, {MARK_BACKWARD, MARK_REDUCED, &out->reduce},
+               {MARK_REDUCED, MARK_UPDATED, &out->update},    {MARK_START, MARK_UPDATED, &out->whole}};
+  *out = (flr_timeline){0};
+  flr_status status = run_marked(d, directive, batch);
+  for (size_t i = 0; status == FLR_OK && i < sizeof spans / sizeof spans[0]; i++)
+    status = device_of(d)->fence_elapsed(d->marks[spans[i].from], d->marks[spans[i].to], spans[i].seconds);
+  for (int i = 0; i < MARKS; i++) {
+    device_of(d)->fence_destroy(d->marks[i]);
+    d->marks[i] = NULL;
+  }
+  return status;
 }

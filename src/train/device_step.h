@@ -23,4 +23,18 @@ flr_status flr_device_step_release(flr_device_step *step);
 /* Waits for the oldest step under way and sums its report over the ranks. Collective. */
 flr_status flr_device_step_finish(flr_device_step *step, flr_report *report, double *grad_norm);
 
+/* Where the time of one step goes, seconds on the device. With several shards a rank, forward and backward are the last one's.
+ */
+typedef struct flr_timeline {
+  double upload; /* beside the step before it */
+  double forward, backward;
+  double reduce; /* what of the sums backward did not hide */
+  double update;
+  double whole; /* from the first to the last of them, the upload left out */
+} flr_timeline;
+
+/* Runs one step piece by piece (begin and finish), with points between its parts. Collective. */
+flr_status flr_device_step_timeline(flr_device_step *step, const flr_directive *directive, const flr_batch *batch,
+                                    flr_timeline *out);
+
 #endif
