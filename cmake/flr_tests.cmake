@@ -2,7 +2,8 @@
 find_package(cmocka REQUIRED)
 set(FLR_MPIRUN "${MPIEXEC_EXECUTABLE}" --oversubscribe --bind-to none)
 set(FLR_TEST_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
-                         "FLR_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "FLR_PROGRAM=${CMAKE_BINARY_DIR}/fastlr_dist")
+                         "FLR_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "FLR_PROGRAM=${CMAKE_BINARY_DIR}/fastlr_dist"
+                         FASTLR_CUDA_MODULE=) # (so that tests of the program compute on the CPU wherever they run)
 if(FLR_SANITIZE MATCHES address)
   list(APPEND FLR_TEST_ENVIRONMENT ASAN_OPTIONS=fast_unwind_on_malloc=0:allocator_may_return_null=1 "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/harness/lsan.supp")
 endif()

@@ -3,9 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "backend/module_cuda.h"
 
 #define FLR_BACKEND(name) flr_status flr_backend_##name##_create(flr_backend **out, const flr_backend_options *options);
 #include "backend/backend_list.h"
@@ -24,23 +21,19 @@ static const backend_entry entries[] = {
 
 enum { ENTRY_COUNT = sizeof entries / sizeof entries[0] };
 
-/* Whether this machine looks as if its owner wants a GPU to be used: then it is worth a word when none is. */
-static int expects_gpu(void) {
-  const flr_cuda_module *module;
-  int found;
-  (void)flr_cuda_module_open(&module, &found);
-  return found || access("/dev/nvidiactl", F_OK) == 0;
-}
-
 static flr_status first_that_works(flr_backend **out, const flr_backend_options *options) {
-  char why[512] = "";
+  flr_backend_options automatic = *options;
+  char note[sizeof(*out)->note] = "";
   flr_status status = FLR_OK;
+  automatic.automatic = 1;
   for (int i = 0; i < ENTRY_COUNT; i++) {
-    status = entries[i].create(out, options);
-    if (status == FLR_OK) break;
-    if (i == 0) (void)snprintf(why, sizeof why, "%s", flr_status_message());
+    status = entries[i].create(out, &automatic);
+    if (status == FLR_OK) {
+      memcpy((*out)->note, note, sizeof note);
+      return FLR_OK;
+    }
+    if (note[0] == '\0') (void)snprintf(note, sizeof note, "%s", flr_status_message());
   }
-  if (status == FLR_OK && why[0] && expects_gpu()) (void)snprintf((*out)->note, sizeof(*out)->note, "%s", why);
   return status;
 }
 

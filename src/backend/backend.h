@@ -241,10 +241,12 @@ typedef struct flr_backend_options {
   int own_compute;   /* 1: the backend's own choice instead: bf16 on cuda, else f32 */
   int share_device;  /* 1: ranks of a host may share a GPU when there are more of them */
   int deterministic; /* 1: only algorithms that give the same bits every time */
+  int automatic;     /* set by "auto": a failure that nobody would wonder about has the message "" */
 } flr_backend_options;
 
-/* Opens a backend by name ("auto": the fastest that works). Errors: FLR_ERROR_USAGE for an unknown name (listing the known),
-   FLR_ERROR_UNAVAILABLE with the reason and the remedy. *out is owned by the caller. Not collective. */
+/* Opens a backend by name ("auto": the fastest that works; its `note` says what an expected GPU lacks). Errors: FLR_ERROR_USAGE
+   for an unknown name (listing the known), FLR_ERROR_UNAVAILABLE with the reason and the remedy. *out is owned by the caller.
+   Not collective. */
 flr_status flr_backend_create(flr_backend **out, const char *name, const flr_backend_options *options);
 void flr_backend_destroy(flr_backend *backend);
 

@@ -29,7 +29,7 @@ static void add_backends(cJSON *array) {
 /* NCCL is part of the CUDA module. */
 static void add_nccl(cJSON *array) {
   const flr_cuda_module *module;
-  const flr_status status = flr_cuda_module_open(&module, NULL);
+  const flr_status status = flr_cuda_module_open(&module);
   add(array, "comm", "nccl", status == FLR_OK ? "" : flr_status_message(), "between GPUs, under mpirun or srun");
 }
 

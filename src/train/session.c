@@ -184,7 +184,7 @@ static int wants_bulk(const flr_session *s) {
 /* Fails on all ranks or on none. */
 static flr_status create_nccl(flr_session *s, const flr_comm_bulk_options *options) {
   const flr_cuda_module *module;
-  FLR_TRY(flr_comm_agree(s->comm, flr_cuda_module_open(&module, NULL)));
+  FLR_TRY(flr_comm_agree(s->comm, flr_cuda_module_open(&module)));
   return module->nccl_create(&s->bulk, options);
 }
 

@@ -1,31 +1,62 @@
-/* Choosing a GPU. */
+/* Which GPU a rank takes, and what is wrong when there is none. */
 #include "backend/cuda/cuda_device.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static flr_status check_driver(const cuda_machine *m) {
-  if (m->driver_version == 0)
-    return flr_fail(FLR_ERROR_UNAVAILABLE, "cuda: there is no NVIDIA driver on this machine: use --backend cpu");
-  if (m->driver_version / 1000 < m->toolkit_version / 1000)
-    return flr_fail(
-        FLR_ERROR_UNAVAILABLE,
-        "cuda: the NVIDIA driver is for CUDA %d.%d, this build for %d.%d: update the driver or build with an older toolkit",
-        m->driver_version / 1000, m->driver_version % 1000 / 10, m->toolkit_version / 1000, m->toolkit_version % 1000 / 10);
-  return FLR_OK;
+void cuda_version_text(char out[16], int version) {
+  if (version <= 0)
+    (void)snprintf(out, 16, "none");
+  else
+    (void)snprintf(out, 16, "%d.%d", version / 1000, version % 1000 / 10);
 }
 
-flr_status cuda_device_choose(int *out, const cuda_machine *m, int local_rank, int local_size, int share) {
-  *out = 0;
-  FLR_TRY(check_driver(m));
-  if (m->devices < 1 && m->visible)
-    return flr_fail(FLR_ERROR_UNAVAILABLE, "cuda: no GPU is visible with CUDA_VISIBLE_DEVICES=%s: use --backend cpu",
-                    m->visible);
-  if (m->devices < 1) return flr_fail(FLR_ERROR_UNAVAILABLE, "cuda: this machine has no GPU: use --backend cpu");
-  const int bound = m->devices == 1 && m->visible; /* by whoever started this process */
-  if (local_size > m->devices && !share && !bound)
+flr_status cuda_machine_check(const cuda_machine *machine) {
+  char driver[16], runtime[16];
+  cuda_version_text(driver, machine->driver_version);
+  cuda_version_text(runtime, machine->runtime_version);
+  if (machine->driver_version <= 0)
     return flr_fail(FLR_ERROR_UNAVAILABLE,
-                    "cuda: %d ranks on this host, but %d GPU%s: start one rank per GPU, or share them with --comm mpi",
-                    local_size, m->devices, m->devices == 1 ? "" : "s");
-  *out = local_rank % m->devices;
+                    "cuda: no NVIDIA driver is running on this machine: start the program where there is a GPU, or use "
+                    "--backend cpu");
+  if (machine->driver_too_old)
+    return flr_fail(
+        FLR_ERROR_UNAVAILABLE,
+        "cuda: the NVIDIA driver is for CUDA %s and too old for the module, which was built with CUDA %s: update the "
+        "driver, build with an older toolkit, or use --backend cpu",
+        driver, runtime);
+  if (machine->failure)
+    return flr_fail(FLR_ERROR_UNAVAILABLE,
+                    "cuda: the devices cannot be used (%s): see what nvidia-smi says, or use --backend cpu", machine->failure);
+  if (machine->device_count > 0) return FLR_OK;
+  if (machine->visible_devices)
+    return flr_fail(FLR_ERROR_UNAVAILABLE,
+                    "cuda: no GPU is visible with CUDA_VISIBLE_DEVICES='%s': name one that nvidia-smi lists, unset it, or use "
+                    "--backend cpu",
+                    machine->visible_devices);
+  return flr_fail(
+      FLR_ERROR_UNAVAILABLE,
+      "cuda: the machine has an NVIDIA driver but no GPU that this job may use: ask for one (sbatch --gpus-per-node), "
+      "or use --backend cpu");
+}
+
+int cuda_device_bound(int device_count, const char *visible_devices, const char *slurm_gpus_per_task) {
+  if (device_count != 1) return 0;
+  return (visible_devices && visible_devices[0] != '\0') || (slurm_gpus_per_task && slurm_gpus_per_task[0] != '\0');
+}
+
+flr_status cuda_device_choose(int *device, const cuda_device_request *request) {
+  *device = 0;
+  if (request->device_count < 1 || request->local_rank < 0 || request->local_rank >= request->local_size)
+    return flr_fail(FLR_ERROR_INTERNAL, "cuda: local rank %d of %d and %d devices", request->local_rank, request->local_size,
+                    request->device_count);
+  if (request->bound) return FLR_OK;
+  if (request->local_size > request->device_count && !request->share)
+    return flr_fail(FLR_ERROR_UNAVAILABLE,
+                    "cuda: %d ranks on this host and %d GPU%s: start at most %d here (mpirun --map-by ppr:%d:node, srun "
+                    "--ntasks-per-node=%d), or use --comm mpi, which lets ranks share a GPU",
+                    request->local_size, request->device_count, request->device_count == 1 ? "" : "s", request->device_count,
+                    request->device_count, request->device_count);
+  *device = request->local_rank % request->device_count;
   return FLR_OK;
 }

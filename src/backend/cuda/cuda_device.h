@@ -1,20 +1,39 @@
-/* Which GPU a rank gets, and why there may be none: what can be decided without CUDA. */
+/* Which GPU a rank takes, and what is wrong when there is none: pure functions, apart from every CUDA call. */
 #ifndef FLR_BACKEND_CUDA_DEVICE_H
 #define FLR_BACKEND_CUDA_DEVICE_H
 
 #include "core/status.h"
 
-/* What CUDA says of driver and devices; versions as CUDA counts them, 12040 is 12.4. */
+/* What the CUDA runtime says of this machine (flr_cuda_probe). */
 typedef struct cuda_machine {
-  int driver_version;  /* the newest CUDA the driver knows; 0: no driver */
-  int toolkit_version; /* of this build */
-  int devices;         /* visible to this process */
-  const char *visible; /* CUDA_VISIBLE_DEVICES, NULL: not set */
+  int driver_version;  /* newest CUDA that the driver offers, 1000 * major + 10 * minor; 0: no driver */
+  int runtime_version; /* CUDA that the module was built with */
+  int driver_too_old;  /* 1: the driver refuses this runtime */
+  int device_count;
+  const char *failure;         /* the runtime's text for any other failure; NULL: none */
+  const char *visible_devices; /* CUDA_VISIBLE_DEVICES, NULL when it is not set */
 } cuda_machine;
 
-/* The device of rank `local_rank` of the `local_size` ranks of this host: its own, or, when each process sees one device only
-   (as Slurm binds them), that one. share: 1 lets ranks share a device when there are more of them. Errors:
-   FLR_ERROR_UNAVAILABLE with reason and remedy. Pure. */
-flr_status cuda_device_choose(int *out, const cuda_machine *machine, int local_rank, int local_size, int share);
+typedef struct cuda_device_request {
+  int local_rank, local_size; /* among the ranks of this host */
+  int device_count;           /* that this rank can see, 1 or more */
+  int bound;                  /* 1: whoever started the rank gave it its own device (cuda_device_bound) */
+  int share;                  /* 1: several ranks may use one device */
+} cuda_device_request;
+
+/* "13.0" for 13000, "none" for 0. */
+void cuda_version_text(char out[16], int version);
+
+/* FLR_OK when there is a device; else FLR_ERROR_UNAVAILABLE: no driver, one too old (naming both versions), no device. */
+flr_status cuda_machine_check(const cuda_machine *machine);
+
+/* Whether each rank was given its own device, so that all of them see one: when one is seen, and it was chosen by
+   CUDA_VISIBLE_DEVICES (`visible_devices`) or by Slurm (`slurm_gpus_per_task`); NULL where the variable is not set. Ranks that
+   see the same device in spite of it are found when NCCL starts. */
+int cuda_device_bound(int device_count, const char *visible_devices, const char *slurm_gpus_per_task);
+
+/* The device of this rank: its local rank; 0 when it was given its own; in turns when they may be shared. More ranks than
+   devices otherwise: FLR_ERROR_UNAVAILABLE with both numbers, on every rank of the host. */
+flr_status cuda_device_choose(int *device, const cuda_device_request *request);
 
 #endif
