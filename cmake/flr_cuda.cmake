@@ -1,6 +1,6 @@
 # The CUDA module: whether it is built (FLR_CUDA_BUILT), with which toolkit and for which GPUs, and how its target is made.
-# A toolkit is looked for where CMAKE_CUDA_COMPILER, CUDACXX, CUDAToolkit_ROOT or CUDA_HOME point, in PATH, in the usual folder, and where
-# scripts/setup.sh --cuda puts one.
+# A toolkit is looked for where CMAKE_CUDA_COMPILER, CUDACXX, CUDAToolkit_ROOT or CUDA_HOME point, where scripts/setup.sh --cuda puts one
+# when there is none, in PATH, and in the usual folder.
 set(FLR_CUDA AUTO CACHE STRING "Build the CUDA module: AUTO (when all it needs is found), ON (fail when not) or OFF")
 set_property(CACHE FLR_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(FLR_CUDA_BUILT OFF)
@@ -23,8 +23,8 @@ macro(flr_find_nvcc)
   elseif(DEFINED ENV{CUDACXX})
     set(FLR_NVCC "$ENV{CUDACXX}")
   else()
-    find_program(FLR_NVCC nvcc HINTS "${CUDAToolkit_ROOT}" "$ENV{CUDAToolkit_ROOT}" "$ENV{CUDA_HOME}" PATHS /usr/local/cuda
-                                     "${flr_cuda_fetched}/toolkit" PATH_SUFFIXES bin)
+    find_program(FLR_NVCC nvcc HINTS "${CUDAToolkit_ROOT}" "$ENV{CUDAToolkit_ROOT}" "${flr_cuda_fetched}/toolkit" "$ENV{CUDA_HOME}"
+                              PATHS /usr/local/cuda PATH_SUFFIXES bin)
     mark_as_advanced(FLR_NVCC)
   endif()
 endmacro()

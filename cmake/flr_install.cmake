@@ -17,6 +17,9 @@ set_target_properties(fastlr_dist PROPERTIES INSTALL_RPATH "$ORIGIN/${FLR_BIN_TO
 target_include_directories(fastlr INTERFACE "$<INSTALL_INTERFACE:${FLR_INSTALL_INCLUDE}>")
 
 install(TARGETS fastlr fastlr_dist EXPORT fastlrTargets)
+if(FLR_CUDA_BUILT) # beside libfastlr, where it is looked for
+  install(TARGETS fastlr_cuda DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
 install(FILES src/fastlr.h DESTINATION "${FLR_INSTALL_INCLUDE}")
 install(FILES src/core/status.h DESTINATION "${FLR_INSTALL_INCLUDE}/core")
 install(FILES LICENSE datasets/FORMAT.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
@@ -31,7 +34,7 @@ if(NOT BUILD_SHARED_LIBS)
 endif()
 
 flr_relative(FLR_PC_TO_PREFIX "${FLR_INSTALL_PC}" ".")
-set(FLR_PC_PRIVATE ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${oneDNN_C_LIBRARY} ${cJSON_C_LIBRARY} ${OpenMP_C_FLAGS} -lpthread -lm)
+set(FLR_PC_PRIVATE -rdynamic ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${oneDNN_C_LIBRARY} ${cJSON_C_LIBRARY} ${OpenMP_C_FLAGS} -lpthread -ldl -lm)
 list(JOIN FLR_PC_PRIVATE " " FLR_PC_PRIVATE)
 configure_file(cmake/fastlr.pc.in "${CMAKE_BINARY_DIR}/fastlr.pc" @ONLY)
 install(FILES "${CMAKE_BINARY_DIR}/fastlr.pc" DESTINATION "${FLR_INSTALL_PC}")

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs what building, running and testing need, and nothing else; quick when all is there.
-# usage: setup.sh [run|all]    run: to build and use the program; all (default): also what its tests use
+# usage: setup.sh [run|all] [--cuda]    run: to build and use the program; all (default): also what its tests use;
+#                                       --cuda: also a CUDA toolkit, where there is none (scripts/setup_cuda.sh)
 set -euo pipefail
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 run_packages=(build-essential cmake ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev libdnnl-dev
   libcjson-dev gnuplot-nox)
 test_packages=(libcmocka-dev hdf5-tools procps iproute2)
+cuda_packages=(python3-venv) # which installs NVIDIA's packages
 # Tools of the lint tests, which are skipped where a system does not offer them.
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
 
@@ -49,13 +52,11 @@ check_elsewhere() {
     "gnuplot; for the tests also cmocka, the HDF5 tools and procps. With these in place: cmake --preset release && cmake --build build/release"
 }
 
-main() {
+# install SET [CUDA]: the packages of that set
+install() {
   local wanted=("${run_packages[@]}") extra=()
-  case "${1:-all}" in
-    run) ;;
-    all) wanted+=("${test_packages[@]}") extra=("${lint_packages[@]}") ;;
-    *) die "unknown set '$1': say run or all" ;;
-  esac
+  [ "$1" = run ] || wanted+=("${test_packages[@]}") extra=("${lint_packages[@]}")
+  [ -z "${2:-}" ] || wanted+=("${cuda_packages[@]}")
   if ! { command -v apt-get && command -v dpkg-query; } >/dev/null; then check_elsewhere; fi
 
   local need tools
@@ -73,4 +74,13 @@ main() {
   apt_get install -y --no-install-recommends "${need[@]}" "${tools[@]}" >/dev/null || die "apt-get install failed, see above"
 }
 
-main "$@"
+set=all cuda=
+for word in "$@"; do
+  case "$word" in
+    run | all) set=$word ;;
+    --cuda) cuda=yes ;;
+    *) die "unknown set '$word': say run or all, and --cuda" ;;
+  esac
+done
+install "$set" "$cuda"
+[ -z "$cuda" ] || "$scripts/setup_cuda.sh"
