@@ -23,4 +23,8 @@ flr_status flr_comm_staged_create(flr_comm **out, const flr_comm_bulk_options *o
    named). *out is owned by the caller. Collective. */
 flr_status flr_comm_nccl_create(flr_comm **out, const flr_comm_bulk_options *options);
 
+/* Opens the CUDA module, makes sure that it means the same comm, and has it create NCCL's. *out is owned by the caller. Errors:
+   FLR_ERROR_UNAVAILABLE as said above and of flr_cuda_module_open, the same on all ranks. Collective. */
+flr_status flr_comm_nccl_open(flr_comm **out, const flr_comm_bulk_options *options);
+
 #endif

@@ -1,9 +1,12 @@
 /* backends: what this build and this machine can use. */
+#include <string.h>
+
 #include "backend/backend.h"
-#include "backend/module_cuda.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "report/plot.h"
+
+enum { REASON_BYTES = 1024 };
 
 static void add(cJSON *array, const char *kind, const char *name, const char *reason, const char *description) {
   cJSON *item = cJSON_CreateObject();
@@ -14,10 +17,12 @@ static void add(cJSON *array, const char *kind, const char *name, const char *re
   cJSON_AddItemToArray(array, item);
 }
 
-static void add_backends(cJSON *array) {
-  char reason[512];
+/* What keeps the cuda backend from working goes to `cuda`. */
+static void add_backends(cJSON *array, char cuda[REASON_BYTES]) {
+  char reason[REASON_BYTES];
   const char *name;
   for (int i = 0; (name = flr_backend_list(i, reason, sizeof reason)); i++) {
+    if (strcmp(name, "cuda") == 0) memcpy(cuda, reason, sizeof reason);
     const flr_backend_options options = {.local_size = 1, .own_compute = 1};
     flr_backend *backend = NULL;
     if (reason[0] == '\0' && flr_backend_create(&backend, name, &options) != FLR_OK) backend = NULL;
@@ -26,24 +31,18 @@ static void add_backends(cJSON *array) {
   }
 }
 
-/* NCCL is part of the CUDA module. */
-static void add_nccl(cJSON *array) {
-  const flr_cuda_module *module;
-  const flr_status status = flr_cuda_module_open(&module);
-  add(array, "comm", "nccl", status == FLR_OK ? "" : flr_status_message(), "between GPUs, under mpirun or srun");
-}
-
 flr_status flr_cmd_backends(const flr_command_args *args) {
   flr_config config;
   flr_status status = flr_command_config(args, NULL, &config);
   const int json = config.json;
   flr_config_clear(&config);
   if (status != FLR_OK || args->rank != 0) return status;
+  char cuda[REASON_BYTES] = "";
   cJSON *array = cJSON_CreateArray();
-  add_backends(array);
+  add_backends(array, cuda);
   add(array, "comm", "self", "", "one rank, no launcher");
   add(array, "comm", "mpi", "", "under mpirun or srun");
-  add_nccl(array);
+  add(array, "comm", "nccl", cuda, "between GPUs, under mpirun or srun"); /* it is part of the same module */
   add(array, "plots", "gnuplot", flr_plot_available() ? "" : "not found in PATH: no plots are drawn", "svg, png, terminal");
   if (json) {
     flr_json_print(array);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/module_cuda.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "mpi/comm_bulk.h"
@@ -116,8 +115,7 @@ static flr_dtype compute_type(const char *precision) {
   return strcmp(precision, "bf16") == 0 ? FLR_BF16 : FLR_F16;
 }
 
-static flr_status create_backend(flr_session *s) {
-  FLR_TRY(check_threads(s->config->threads));
+static flr_status open_backend(flr_session *s, const char *name) {
   const flr_backend_options options = {.threads = choose_threads(s->config),
                                        .local_rank = s->comm->local_rank,
                                        .local_size = s->comm->local_size,
@@ -125,9 +123,32 @@ static flr_status create_backend(flr_session *s) {
                                        .own_compute = !s->config->precision,
                                        .share_device = strcmp(s->config->comm, "mpi") == 0,
                                        .deterministic = s->config->deterministic};
-  FLR_TRY(flr_backend_create(&s->backend, s->config->backend, &options));
+  flr_backend_destroy(s->backend);
+  s->backend = NULL;
+  return flr_backend_create(&s->backend, name, &options);
+}
+
+/* What "auto" opened is the same on all ranks: the CPU everywhere where one of them has no GPU. */
+static flr_status settle_backend(flr_session *s) {
+  const int ours = !s->backend->host_memory;
+  int64_t gpus = ours;
+  FLR_TRY(flr_comm_all_reduce(s->comm, &gpus, 1, FLR_COMM_I64));
+  if (gpus == s->comm->size) return FLR_OK;
+  if (gpus > 0) {
+    const char *why = s->backend->note[0] ? s->backend->note : "cuda: not expected here";
+    (void)flr_comm_agree(s->comm, ours ? FLR_OK : flr_fail(FLR_ERROR_UNAVAILABLE, "%s", why));
+    flr_log_write(s->log, FLR_LOG_WARNING, "no GPU is used, as %lld of %d ranks have none: %s",
+                  (long long)(s->comm->size - gpus), s->comm->size, flr_status_message());
+    return ours ? open_backend(s, "cpu") : FLR_OK;
+  }
   if (s->backend->note[0]) flr_log_write(s->log, FLR_LOG_WARNING, "no GPU is used: %s", s->backend->note);
   return FLR_OK;
+}
+
+static flr_status create_backend(flr_session *s) {
+  FLR_TRY(flr_comm_agree(s->comm, check_threads(s->config->threads)));
+  FLR_TRY(flr_comm_agree(s->comm, open_backend(s, s->config->backend)));
+  return strcmp(s->config->backend, "auto") == 0 ? settle_backend(s) : FLR_OK;
 }
 
 static flr_status create_executor(flr_session *s) {
@@ -181,13 +202,6 @@ static int wants_bulk(const flr_session *s) {
   return s->plan.training && s->comm->size > 1 && !s->backend->host_memory && !s->config->deterministic;
 }
 
-/* Fails on all ranks or on none. */
-static flr_status create_nccl(flr_session *s, const flr_comm_bulk_options *options) {
-  const flr_cuda_module *module;
-  FLR_TRY(flr_comm_agree(s->comm, flr_cuda_module_open(&module)));
-  return module->nccl_create(&s->bulk, options);
-}
-
 static flr_status create_bulk(flr_session *s) {
   if (strcmp(s->config->comm, "nccl") == 0 && s->backend->host_memory)
     return flr_fail(FLR_ERROR_UNAVAILABLE,
@@ -200,7 +214,7 @@ static flr_status create_bulk(flr_session *s) {
                                          .bytes = s->state.gradients.bytes,
                                          .low_precision = strcmp(s->config->comm_dtype, "bf16") == 0};
   if (strcmp(s->config->comm, "mpi") == 0) return flr_comm_staged_create(&s->bulk, &options);
-  const flr_status status = create_nccl(s, &options);
+  const flr_status status = flr_comm_nccl_open(&s->bulk, &options);
   if (status != FLR_ERROR_UNAVAILABLE || strcmp(s->config->comm, "nccl") == 0) return status;
   flr_log_write(s->log, FLR_LOG_WARNING, "gradients are summed through host memory: %s", flr_status_message());
   return flr_comm_staged_create(&s->bulk, &options);
