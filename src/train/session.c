@@ -130,7 +130,7 @@ static flr_status open_backend(flr_session *s, const char *name) {
 
 /* What "auto" opened is the same on all ranks: the CPU everywhere where one of them has no GPU. */
 static flr_status settle_backend(flr_session *s) {
-  const int ours = !s->backend->host_memory;
+  const int ours = strcmp(s->backend->ops->name, "cpu") != 0;
   int64_t gpus = ours;
   FLR_TRY(flr_comm_all_reduce(s->comm, &gpus, 1, FLR_COMM_I64));
   if (gpus == s->comm->size) return FLR_OK;

@@ -19,13 +19,24 @@ cd "$work"
 prefix/bin/fastlr_dist --version || fail "the installed program does not start"
 rows=$(prefix/bin/fastlr_dist schedule --steps 10 --lr 0.1 --csv | wc -l)
 [ "$rows" = 11 ] || fail "the installed program's schedule has $rows lines, wanted 11"
-if readelf -d prefix/bin/fastlr_dist prefix/lib*/libfastlr.* prefix/lib*/*/libfastlr.* 2>/dev/null | grep -F "$build"; then
+if readelf -d prefix/bin/fastlr_dist prefix/lib*/libfastlr* prefix/lib*/*/libfastlr* 2>/dev/null | grep -F "$build"; then
   fail "an installed file looks for libraries in the build folder"
 fi
 if grep -rlF -e "$FLR_SOURCE_DIR" -e "$work/staged" prefix --include='*.cmake' --include='*.pc' --include='*.h'; then
   fail "an installed text file names the source tree or where it was first installed"
 fi
 echo "the program: ok"
+
+unset FASTLR_CUDA_MODULE
+module=$(find prefix -name libfastlr_cuda.so)
+said=$(prefix/bin/fastlr_dist backends | grep '^backend  *cuda ')
+if [ -n "$module" ]; then
+  if grep -E 'is not in|cannot be loaded|build both' <<<"$said"; then fail "the installed module does not open"; fi
+  rm "$module"
+  said=$(prefix/bin/fastlr_dist backends | grep '^backend  *cuda ')
+fi
+grep -Fq "libfastlr_cuda.so is not in $(realpath "$work")/prefix/" <<<"$said" || fail "without a module the program says: $said"
+echo "the module: ok"
 
 cmake -S "$consumer" -B with_cmake -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_C_FLAGS="$flags" >log 2>&1 || fail "find_package: $(cat log)"
 cmake --build with_cmake >log 2>&1 || fail "building the consumer: $(cat log)"

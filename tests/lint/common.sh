@@ -3,11 +3,11 @@
 tree=${1:-${FLR_SOURCE_DIR:?the tree to look at}}
 build=${2:-} # where compile_commands.json is: for clang-tidy
 
-# sources ROOM...: the C files and headers of these folders, in a fixed order
+# sources ROOM...: the C and CUDA files and headers of these folders, in a fixed order
 sources() {
   local rooms=()
   for room in "$@"; do [ ! -d "$tree/$room" ] || rooms+=("$tree/$room"); done
-  [ ${#rooms[@]} -gt 0 ] && find "${rooms[@]}" -name '*.[ch]' | LC_ALL=C sort
+  [ ${#rooms[@]} -gt 0 ] && find "${rooms[@]}" -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | LC_ALL=C sort
 }
 
 # tool NAME: the program of version 14, whose opinion is the one that counts; skips the test where there is none

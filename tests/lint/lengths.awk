@@ -13,7 +13,7 @@ FNR == 1 {
   start = inside = 0
 }
 { lines = FNR }
-FILENAME !~ /\.[ch]$/ { next }
+FILENAME !~ /\.([ch]|cuh?)$/ { next }
 !inside && /^[A-Za-z_]/ && !/;[ \t]*$/ { start = FNR }
 !inside && start && /\) \{$/ { inside = 1 }
 /^}/ {

@@ -41,6 +41,8 @@ lines() { for _ in $(seq "$1"); do echo "$2"; done; }
 faults_format() {
   echo 'int   b;' >>"$work/src/core/a.c"
   finds "two spaces too many" 'a\.c:9:.*clang-format'
+  echo 'int   b;' >"$work/src/core/a.cu"
+  finds "two spaces too many in a kernel" 'a\.cu:1:.*clang-format'
 }
 faults_tidy() {
   # shellcheck disable=SC2016
@@ -61,6 +63,16 @@ faults_includes() {
   finds "mpi.h outside mpi" 'a\.c:9: <mpi\.h> belongs to mpi alone'
   echo '#include <oneapi/dnnl/dnnl.h>' >"$work/src/tensor/t.c"
   finds "dnnl.h outside backend/cpu" 't\.c:1: <oneapi/dnnl/dnnl\.h> belongs to backend/cpu alone'
+  mkdir -p "$work/src/backend"
+  echo '#include <cuda_runtime_api.h>' >"$work/src/backend/module_cuda.c"
+  finds "CUDA in the loader of its module" 'module_cuda\.c:1: <cuda_runtime_api\.h> belongs'
+  mkdir -p "$work/src/backend/cuda/kernels"
+  echo '#include "mpi/comm.h"' >"$work/src/backend/cuda/kernels/k.cu"
+  finds "a kernel that knows ranks" 'k\.cu:1: backend/cuda may not include'
+  mkdir -p "$work/mpi"
+  echo '#include <cuda_runtime_api.h>' >"$work/mpi/comm_mpi.c"
+  finds "CUDA in a comm that is none of its" 'comm_mpi\.c:1: <cuda_runtime_api\.h> belongs'
+  rm -r "$work/mpi"
   mkdir -p "$work/datasets"
   echo '#include <hdf5.h>' >"$work/datasets/loader.c"
   finds "hdf5.h outside its files" 'loader\.c:1: <hdf5\.h> belongs'
@@ -74,6 +86,8 @@ faults_lengths() {
   finds "a function of 81 lines" 'a\.c:9: the function has 81 lines'
   { echo 'static int second(int a,'; echo '                  int b) {'; lines 90 '  first(NULL);'; echo '}'; } >>"$work/src/core/a.c"
   finds "a function whose head takes two lines" 'a\.c:9: the function has 93 lines'
+  { echo '__global__ void second(int a) {'; lines 90 '  first(NULL);'; echo '}'; } >"$work/src/core/a.cu"
+  finds "a kernel of 92 lines" 'a\.cu:1: the function has 92 lines'
   lines 600 '' >>"$work/src/core/a.c"
   finds "a file of 608 lines" 'a\.c:1: the file has 608 lines'
 }

@@ -17,6 +17,6 @@ fi
 
 commands=$build/compile_commands.json
 [ -e "$commands" ] || skip "there is no $commands"
-mapfile -t files < <(sed -n 's/^ *"file": "\(.*\)",*$/\1/p' "$commands" | grep -F -x -f <(sources src mpi datasets) | sort -u)
+mapfile -t files < <(sed -n 's/^ *"file": "\(.*\)",*$/\1/p' "$commands" | grep -F -x -f <(sources src mpi datasets | grep '\.[ch]$') | sort -u)
 [ ${#files[@]} -gt 0 ] || skip "the build has none of the files"
 printf '%s\n' "${files[@]}" | xargs -d '\n' -P "$(nproc)" -n 1 bash "$0" "$tree" "$build"

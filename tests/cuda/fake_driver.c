@@ -1,0 +1,3 @@
+/* A driver that is there and can do nothing. */
+extern const int fake_driver;
+const int fake_driver = 1;
