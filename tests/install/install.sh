@@ -36,6 +36,10 @@ if [ -n "$module" ]; then
   said=$(prefix/bin/fastlr_dist backends | grep '^backend  *cuda ')
 fi
 grep -Fq "libfastlr_cuda.so is not in $(realpath "$work")/prefix/" <<<"$said" || fail "without a module the program says: $said"
+if [ ! -e /dev/nvidiactl ]; then # a plain machine: nobody misses a GPU
+  (unset CUDA_VISIBLE_DEVICES && prefix/bin/fastlr_dist fit --hidden 8 --steps 1 --lr 0.1 --plot none --out run) 2>log || fail "training: $(cat log)"
+  if grep -F GPU log; then fail "without a module the program speaks of GPUs"; fi
+fi
 echo "the module: ok"
 
 cmake -S "$consumer" -B with_cmake -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_C_FLAGS="$flags" >log 2>&1 || fail "find_package: $(cat log)"
