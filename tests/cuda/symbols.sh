@@ -19,8 +19,7 @@ fi
 shown=$(nm -D --defined-only "$module" | awk '{ print $NF }')
 [ "$shown" = flr_cuda_module_table ] || fail "the module shows: $shown"
 
-unset FASTLR_CUDA_MODULE
-said=$("$FLR_PROGRAM" backends | grep '^backend  *cuda ')
+said=$(unset FASTLR_CUDA_MODULE; "$FLR_PROGRAM" backends | grep '^backend  *cuda ')
 if grep -E 'is not in|not loaded|cannot be loaded|build both|not a module' <<<"$said"; then fail "the module beside the program does not open"; fi
 if [ ! -e /dev/nvidiactl ]; then
   grep -q 'no NVIDIA driver' <<<"$said" || fail "without a driver it says: $said"
