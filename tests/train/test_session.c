@@ -52,12 +52,16 @@ static uint64_t run_fit_alone(const char *directory, const char *const *pairs) {
   char command[4096];
   const char *program = getenv("FLR_PROGRAM");
   assert_non_null(program);
-  int used = snprintf(command, sizeof command, "env -i PATH=\"$PATH\" '%s' fit --quiet --plot none --log-every 1 --out '%s'",
-                      program, directory);
+  int used =
+      snprintf(command, sizeof command,
+               "env -i PATH=\"$PATH\" ${FASTLR_CUDA_MODULE:+FASTLR_CUDA_MODULE=\"$FASTLR_CUDA_MODULE\"} '%s' fit --quiet "
+               "--plot none --log-every 1 --out '%s'",
+               program, directory);
   for (; pairs[0]; pairs += 2) {
     const char *value = strcmp(pairs[1], "on") == 0 && strcmp(pairs[0], "deterministic") == 0 ? "" : pairs[1];
     used += snprintf(command + used, sizeof command - (size_t)used, " --%s%s%s", pairs[0], value[0] ? " " : "", value);
   }
+  train_test_arguments(command, sizeof command);
   if (system(command) != 0) fail_msg("failed: %s", command);
   return hash_weights(directory);
 }

@@ -9,9 +9,35 @@ const char *train_source_path(char *text, size_t size, const char *name) {
   return text;
 }
 
+/* Calls take(context, name, value) for each of FLR_TEST_OPTIONS: the same tests on another backend. */
+static void each_test_option(void (*take)(void *context, const char *name, const char *value), void *context) {
+  const char *wanted = getenv("FLR_TEST_OPTIONS");
+  char text[256], *rest = NULL;
+  (void)snprintf(text, sizeof text, "%s", wanted ? wanted : "");
+  for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+    char *value = strchr(word, '=');
+    assert_non_null(value);
+    *value = '\0';
+    take(context, word, value + 1);
+  }
+}
+
+static void set_option(void *context, const char *name, const char *value) { CHECK_OK(flr_config_set(context, name, value)); }
+
+static void append_option(void *context, const char *name, const char *value) {
+  strcat(strcat(strcat(strcat(context, " --"), name), " "), value);
+}
+
+void train_test_arguments(char *command, size_t size) {
+  const char *wanted = getenv("FLR_TEST_OPTIONS");
+  assert_true(strlen(command) + 2 * strlen(wanted ? wanted : "") + 64 < size);
+  each_test_option(append_option, command);
+}
+
 void train_config(flr_config *out, const char *const *pairs) {
   CHECK_OK(flr_config_init(out));
   for (; pairs[0]; pairs += 2) CHECK_OK(flr_config_set(out, pairs[0], pairs[1]));
+  each_test_option(set_option, out);
   CHECK_OK(flr_config_check(out));
 }
 

@@ -14,6 +14,9 @@ const char *train_source_path(char *text, size_t size, const char *name);
 /* A configuration with these "name", "value" pairs, ended by NULL; fails the test on a refusal. The caller clears it. */
 void train_config(flr_config *out, const char *const *pairs);
 
+/* The environment's FLR_TEST_OPTIONS, "name=value name=value", which train_config obeys too, appended to a command line. */
+void train_test_arguments(char *command, size_t size);
+
 /* A directory for this test program's runs, the same on all ranks (rank 0 makes it), removed by train_remove. Collective over
  * MPI. */
 const char *train_directory(char *text, size_t size, const char *name);

@@ -42,7 +42,9 @@ static flr_status cuda_alloc(flr_backend *backend, flr_buffer *out, size_t bytes
   if (error == cudaErrorMemoryAllocation) return out_of_memory("GPU", bytes);
   FLR_CUDA(error);
   *out = (flr_buffer){.data = data, .bytes = bytes, .space = FLR_SPACE_DEVICE, .release = release_device};
-  FLR_CUDA(cudaMemsetAsync(data, 0, bytes, cuda_backend_of(backend)->queues[FLR_QUEUE_COMPUTE]));
+  const cudaStream_t queue = cuda_backend_of(backend)->queues[FLR_QUEUE_COMPUTE];
+  FLR_CUDA(cudaMemsetAsync(data, 0, bytes, queue));
+  FLR_CUDA(cudaStreamSynchronize(queue)); /* before another queue writes here */
   return FLR_OK;
 }
 

@@ -68,11 +68,17 @@ struct Capture {
 
 constexpr size_t kArenaBytes = size_t{8} << 30, kAlignment = 256, kGuard = 4096;
 
+/* FASTLR_EMULATED_DEVICES, by default one. */
+int devices_wanted() {
+  const char *text = std::getenv("FASTLR_EMULATED_DEVICES");
+  return text ? std::atoi(text) : 1;
+}
+
 struct Runtime {
   std::vector<CUstream_st *> streams;
   Capture *capture = nullptr;
   cudaError_t last = cudaSuccess;
-  int devices = 1;
+  int devices = devices_wanted(), device = 0;
   long host_waits = 0, allocations = 0, launches = 0;
   char *arena = nullptr;
   size_t used = 0, opened = 0; /* bytes given out; depth of work being run */
@@ -228,7 +234,14 @@ cudaError_t cudaGetDeviceCount(int *count) {
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return device >= 0 && device < rt().devices ? cudaSuccess : fail(cudaErrorInvalidDevice);
+  if (device < 0 || device >= rt().devices) return fail(cudaErrorInvalidDevice);
+  rt().device = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *device) {
+  *device = rt().device;
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device) {
