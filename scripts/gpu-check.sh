@@ -28,7 +28,7 @@ say() { echo "gpu-check: $*" >&2; }
 # note NAME JSON-VALUE: one line of the report
 note() { printf '{"name": "%s", "value": %s}\n' "$1" "$2" >>"$results"; }
 # field JSON KEY: the value of a key in a flat JSON line
-field() { sed -n "s/.*\"$2\": \"\{0,1\}\([^,\"}]*\)\"\{0,1\}[,}].*/\1/p" <<<"$1"; }
+field() { sed -n "s/.*\"$2\": *\"\{0,1\}\([^,\"}]*\)\"\{0,1\}[,}].*/\1/p" <<<"$1"; }
 # attempt NAME COMMAND...: runs it, keeps its log, says how it ended
 attempt() {
   local name=$1 began=$SECONDS
@@ -146,8 +146,8 @@ report() {
       local name=${line#*\"name\": \"}
       name=${name%%\"*}
       case "$line" in
-        *samples_per_second*) echo "| $name | $(field "$line" samples_per_second) samples/s, $(field "$line" ms_per_step) ms a step |" ;;
         *error_rate*) echo "| $name | error rate $(field "$line" error_rate) |" ;;
+        *samples_per_second*) echo "| $name | $(field "$line" samples_per_second) samples/s, $(field "$line" ms_per_step) ms a step |" ;;
         *'"passed": true'*) echo "| $name | passed |" ;;
         *'"passed": false'*) echo "| $name | **failed** |" ;;
       esac
