@@ -22,6 +22,10 @@ long emulation_take_host_waits(void);
 long emulation_take_allocations(void);
 /* Work put into streams piece by piece since the last call; a launched graph counts once. */
 long emulation_take_launches(void);
+/* What cudaGetLastError says next. */
+void emulation_set_error(cudaError_t error);
+/* 1: the threads of a block and the blocks of a kernel run in reverse order from now on. Results must not depend on it. */
+void emulation_reverse_threads(int reversed);
 
 #ifdef __cplusplus
 }

@@ -74,6 +74,10 @@ int devices_wanted() {
   return text ? std::atoi(text) : 1;
 }
 
+struct Block {
+  size_t size, asked; /* bytes taken; bytes that may be written */
+};
+
 struct Runtime {
   std::vector<CUstream_st *> streams;
   Capture *capture = nullptr;
@@ -83,7 +87,7 @@ struct Runtime {
   char *arena = nullptr;
   size_t used = 0, opened = 0; /* bytes given out; depth of work being run */
   std::multimap<size_t, char *> free_blocks;
-  std::map<char *, size_t> blocks;
+  std::map<char *, Block> blocks;
 };
 
 Runtime &rt() {
@@ -110,6 +114,15 @@ struct Opened {
     if (--rt().opened == 0) protect(PROT_NONE);
   }
 };
+
+void check_guard(const char *block, const Block &b) {
+  Opened opened;
+  for (size_t i = b.asked; i < b.size; i++)
+    if (block[i] != static_cast<char>(0xff)) {
+      std::fprintf(stderr, "emulation: something was written %zu bytes behind a block of %zu bytes\n", i - b.asked, b.asked);
+      std::abort();
+    }
+}
 
 bool passed(const Point &point) { return point.stream == nullptr || point.stream->done >= point.ticket; }
 
@@ -177,6 +190,7 @@ void emulation_enqueue(cudaStream_t stream, std::function<void()> work) {
 
 extern "C" {
 
+void emulation_set_error(cudaError_t error) { (void)fail(error); }
 void emulation_set_device_count(int count) { rt().devices = count; }
 
 static long take(long *counter) {
@@ -293,7 +307,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes) {
     block = r.arena + r.used;
     r.used += rounded;
   }
-  r.blocks[block] = size;
+  r.blocks[block] = {size, bytes};
   Opened opened;
   mprotect(r.arena, r.used, PROT_READ | PROT_WRITE);
   std::memset(block, 0xff, size); /* NaN: device memory holds anything at first */
@@ -307,7 +321,8 @@ cudaError_t cudaFree(void *memory) {
   if (const cudaError_t error = cudaDeviceSynchronize()) return error;
   const auto block = r.blocks.find(static_cast<char *>(memory));
   if (block == r.blocks.end()) return fail(cudaErrorInvalidValue);
-  r.free_blocks.insert({block->second, block->first});
+  check_guard(block->first, block->second);
+  r.free_blocks.insert({block->second.size, block->first});
   r.blocks.erase(block);
   return cudaSuccess;
 }

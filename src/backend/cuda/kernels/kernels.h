@@ -1,0 +1,71 @@
+/* The kernels as C functions that put them into a stream. None allocates, waits or reads device memory on the host, so all can
+   be recorded; each returns what cudaGetLastError says. Tensors are dense NHWC, memory of tensors starts at multiples of 64
+   bytes; `dtype` (FLR_F32, FLR_BF16, FLR_F16) is the type behind a void pointer; arithmetic is f32, sums over many numbers are
+   formed in an order that depends on shapes and on the number of multiprocessors alone. Counts of 0 launch nothing where
+   nothing else is said. Pointers are device pointers and must not overlap where nothing else is said. */
+#ifndef FLR_BACKEND_CUDA_KERNELS_KERNELS_H
+#define FLR_BACKEND_CUDA_KERNELS_KERNELS_H
+
+#include <cuda_runtime_api.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "backend/backend.h"
+
+/* Where to. */
+typedef struct cuda_target {
+  cudaStream_t stream;
+  int multiprocessors; /* of the device */
+} cuda_target;
+
+/* ---- flat passes: passes.cu, update.cu ---- */
+
+/* y += alpha x. x may be y. */
+cudaError_t cuda_launch_axpy(cuda_target where, int64_t n, float alpha, const float *x, float *y);
+/* x *= alpha. */
+cudaError_t cuda_launch_scale(cuda_target where, int64_t n, float alpha, float *x);
+/* to [n] of dtype = from. */
+cudaError_t cuda_launch_lower(cuda_target where, flr_dtype dtype, int64_t n, const float *from, void *to);
+/* to = from [n] of dtype; with accumulate, to += from. */
+cudaError_t cuda_launch_raise(cuda_target where, flr_dtype dtype, int64_t n, const void *from, int accumulate, float *to);
+/* y += x, both [n] of dtype. */
+cudaError_t cuda_launch_sum_into(cuda_target where, flr_dtype dtype, int64_t n, const void *x, void *y);
+
+/* *out = sum of x^2 in double. partial: room for `partials` numbers. n = 0 gives 0. */
+cudaError_t cuda_launch_sum_of_squares(cuda_target where, int64_t n, const float *x, double *partial, int partials,
+                                       double *out);
+/* *out = (sum of partial[count]) / values->loss_scale^2; values NULL: / 1. */
+cudaError_t cuda_launch_total(cuda_target where, int count, const double *partial, const flr_step_values *values, double *out);
+
+/* The optimizer pass of backend.h. low: type of update->param_low. partial: as above, used when update->grad_sumsq is wanted.
+ */
+cudaError_t cuda_launch_update(cuda_target where, flr_dtype low, const flr_update *update, double *partial, int partials);
+
+/* ---- element by element: elementwise.cu, input.cu ---- */
+
+/* dst = max(0, src). dst may be src. */
+cudaError_t cuda_launch_relu(cuda_target where, flr_dtype dtype, int64_t n, const void *src, void *dst);
+/* dst = src + src2, then ReLU when relu. dst may be either. */
+cudaError_t cuda_launch_add(cuda_target where, flr_dtype dtype, int64_t n, const void *src, const void *src2, int relu,
+                            void *dst);
+/* to and to2 = diff where dst > 0, else 0. dst NULL: = diff everywhere. to or to2 NULL: not wanted; either may be diff. */
+cudaError_t cuda_launch_mask(cuda_target where, flr_dtype dtype, int64_t n, const void *dst, const void *diff, void *to,
+                             void *to2);
+/* Inverted dropout (backend.h) of `samples` from values->first_sample on; the gradient's way is the same. to may be from. */
+cudaError_t cuda_launch_dropout(cuda_target where, flr_dtype dtype, int64_t samples, int64_t sample_elements, uint64_t key,
+                                double probability, const flr_step_values *values, const void *from, void *to);
+/* x [rows, channels] += bias [channels], then ReLU when relu. */
+cudaError_t cuda_launch_bias(cuda_target where, flr_dtype dtype, int64_t rows, int64_t channels, const float *bias, int relu,
+                             void *x);
+/* dst of dtype = (src * factor - mean) * inverse_std per channel; src [pixels, channels] of type `from`: FLR_U8 (factor 1/255)
+   or FLR_F32 (factor 1). mean, inverse_std: [channels]. */
+cudaError_t cuda_launch_input(cuda_target where, flr_dtype from, flr_dtype dtype, int64_t pixels, int64_t channels,
+                              const void *src, const float *mean, const float *inverse_std, void *dst);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
