@@ -36,7 +36,7 @@ op_spec op_linear(flr_shape src, int64_t out, int bias, int relu) {
 }
 
 static flr_status prepare_batch_norm(const op_spec *s, flr_backend *b, flr_op **out, const flr_tensor_desc *src) {
-  const flr_tensor_desc dense = flr_tensor_desc_dense(FLR_F32, s->src);
+  const flr_tensor_desc dense = flr_tensor_desc_dense(b->compute, s->src);
   return flr_backend_batch_norm(b, out, &s->settings.batch_norm, src, s->two_inputs ? &dense : NULL);
 }
 
@@ -80,7 +80,7 @@ op_spec op_global_average_pool(flr_shape src) {
 }
 
 static flr_status prepare_add(const op_spec *s, flr_backend *b, flr_op **out, const flr_tensor_desc *src) {
-  const flr_tensor_desc dense = flr_tensor_desc_dense(FLR_F32, s->src);
+  const flr_tensor_desc dense = flr_tensor_desc_dense(b->compute, s->src);
   return flr_backend_add(b, out, &s->settings.add, src, &dense);
 }
 
@@ -236,7 +236,7 @@ static float *device_put_gradient(device *d, int64_t count, int accumulate) {
 /* The arrangement that a convolution of this backend writes for this shape. */
 static flr_tensor_desc blocked_desc(flr_backend *backend, flr_shape shape) {
   const flr_conv2d_settings settings = {.out_channels = shape.c, .kernel_h = 1, .kernel_w = 1, .stride = 1, .training = 1};
-  const flr_tensor_desc dense = flr_tensor_desc_dense(FLR_F32, shape);
+  const flr_tensor_desc dense = flr_tensor_desc_dense(backend->compute, shape);
   flr_op *op;
   CHECK_OK(flr_backend_conv2d(backend, &op, &settings, &dense));
   const flr_tensor_desc desc = op->dst;
@@ -244,18 +244,31 @@ static flr_tensor_desc blocked_desc(flr_backend *backend, flr_shape shape) {
   return desc;
 }
 
+/* The weights in the compute type, where that is not f32. */
+static const void *device_lower(device *d, const float *weight, int64_t count) {
+  if (d->backend->compute == FLR_F32) return NULL;
+  void *low = device_alloc(d, (size_t)count * flr_dtype_size(d->backend->compute));
+  CHECK_OK(flr_backend_lower(d->backend, count, weight, low));
+  return low;
+}
+
+static void put_parameters(device *d, const op_spec *spec, const op_data *data, flr_op_args *args) {
+  if (data->weights) args->weight = device_put(d, data->weight, (size_t)data->weights * sizeof(float));
+  if (data->weights) args->weight_low = device_lower(d, args->weight, data->weights);
+  if (data->biases) args->bias = device_put(d, data->bias, (size_t)data->biases * sizeof(float));
+  if (!spec->is_norm) return;
+  args->running_mean = device_put(d, data->running_mean, (size_t)data->channels * sizeof(float));
+  args->running_var = device_put(d, data->running_var, (size_t)data->channels * sizeof(float));
+}
+
 static flr_op_args make_args(device *d, const op_spec *spec, const flr_op *op, const op_data *data, const flr_tensor_desc *src,
                              op_run_options options) {
-  const flr_tensor_desc dense = flr_tensor_desc_dense(FLR_F32, spec->src);
-  flr_op_args args = {.src = device_put_tensor(d, data->src, src), .accumulate = options.accumulate};
-  if (spec->two_inputs) args.src2 = device_put(d, data->src2, dense.bytes);
-  args.dst = device_alloc(d, op->dst.bytes);
-  if (data->weights) args.weight = device_put(d, data->weight, (size_t)data->weights * sizeof(float));
-  if (data->biases) args.bias = device_put(d, data->bias, (size_t)data->biases * sizeof(float));
-  if (spec->is_norm) {
-    args.running_mean = device_put(d, data->running_mean, (size_t)data->channels * sizeof(float));
-    args.running_var = device_put(d, data->running_var, (size_t)data->channels * sizeof(float));
-  }
+  const flr_tensor_desc dense = flr_tensor_desc_dense(d->backend->compute, spec->src);
+  void *first = device_put_tensor(d, data->src, src);
+  flr_op_args args = {.src = first, .accumulate = options.accumulate};
+  if (spec->two_inputs) args.src2 = device_put_tensor(d, data->src2, &dense);
+  args.dst = options.in_place && op->in_place && op->dst.bytes == src->bytes ? first : device_alloc(d, op->dst.bytes);
+  put_parameters(d, spec, data, &args);
   if (op->saved_bytes) args.saved = device_alloc(d, op->saved_bytes);
   if (op->scratch_bytes) args.scratch = device_alloc(d, op->scratch_bytes);
   args.values = device_put(d, &step_values, sizeof step_values);
@@ -268,10 +281,11 @@ static flr_op_args make_args(device *d, const op_spec *spec, const flr_op *op, c
 }
 
 static void run_backward(device *d, const op_spec *spec, flr_op *op, const op_data *data, const flr_tensor_desc *src,
-                         flr_op_args *args, op_result *out) {
-  const flr_tensor_desc dense = flr_tensor_desc_dense(FLR_F32, spec->src);
+                         flr_op_args *args, op_run_options options, op_result *out) {
+  const flr_tensor_desc dense = flr_tensor_desc_dense(d->backend->compute, spec->src);
+  const int shared = options.in_place && (spec->two_inputs || spec->is_norm);
   if (!spec->is_loss) args->diff_dst = device_put_tensor(d, data->diff_dst, &op->dst);
-  args->diff_src = device_alloc(d, src->bytes);
+  args->diff_src = shared ? args->diff_dst : device_alloc(d, src->bytes);
   if (spec->two_inputs) args->diff_src2 = device_alloc(d, dense.bytes);
   if (data->weights) args->diff_weight = device_put_gradient(d, data->weights, args->accumulate);
   if (data->biases) args->diff_bias = device_put_gradient(d, data->biases, args->accumulate);
@@ -282,9 +296,15 @@ static void run_backward(device *d, const op_spec *spec, flr_op *op, const op_da
   if (data->biases) out->diff_bias = device_get(d, args->diff_bias, data->biases);
 }
 
+static void device_clear(device *d) {
+  CHECK_OK(flr_backend_synchronize(d->backend));
+  for (int i = 0; i < d->used; i++) flr_buffer_clear(&d->memory[i]);
+}
+
 op_result op_run(flr_backend *backend, const op_spec *spec, const op_data *data, op_run_options options) {
   device d = {.backend = backend};
-  const flr_tensor_desc src = options.blocked ? blocked_desc(backend, spec->src) : flr_tensor_desc_dense(FLR_F32, spec->src);
+  const flr_tensor_desc src =
+      options.blocked ? blocked_desc(backend, spec->src) : flr_tensor_desc_dense(backend->compute, spec->src);
   flr_op *op;
   op_result out = {0};
   CHECK_OK(spec->prepare(spec, backend, &op, &src));
@@ -296,11 +316,24 @@ op_result op_run(flr_backend *backend, const op_spec *spec, const op_data *data,
     out.running_var = device_get(&d, args.running_var, data->channels);
   }
   if (spec->is_loss) CHECK_OK(flr_backend_download(backend, &out.loss, args.result, sizeof out.loss));
-  if (!spec->forward_only) run_backward(&d, spec, op, data, &src, &args, &out);
-  CHECK_OK(flr_backend_synchronize(backend));
-  for (int i = 0; i < d.used; i++) flr_buffer_clear(&d.memory[i]);
+  if (!spec->forward_only) run_backward(&d, spec, op, data, &src, &args, options, &out);
+  device_clear(&d);
   flr_op_destroy(op);
   return out;
+}
+
+void op_data_round(op_data *data, flr_backend *backend) {
+  float *const all[] = {data->src, data->src2, data->diff_dst, data->weight};
+  const int64_t counts[] = {data->src_count, data->src_count, data->dst_count, data->weights};
+  for (size_t i = 0; backend->compute != FLR_F32 && i < sizeof all / sizeof all[0]; i++) {
+    device d = {.backend = backend};
+    if (counts[i] == 0) continue;
+    const flr_tensor_desc desc = flr_tensor_desc_dense(backend->compute, (flr_shape){1, 1, 1, counts[i]});
+    float *rounded = device_get_tensor(&d, device_put_tensor(&d, all[i], &desc), &desc);
+    memcpy(all[i], rounded, (size_t)counts[i] * sizeof *rounded);
+    free(rounded);
+    device_clear(&d);
+  }
 }
 
 void op_result_clear(op_result *r) {

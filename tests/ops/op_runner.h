@@ -42,6 +42,7 @@ typedef struct op_result {
 typedef struct op_run_options {
   int blocked;    /* inputs in the arrangement that the backend's convolutions write */
   int accumulate; /* parameter gradients are added to 0.5 */
+  int in_place;   /* dst is src and diff_src is diff_dst where the contract allows it */
 } op_run_options;
 
 op_spec op_conv2d(flr_shape src, int64_t out, int64_t kernel_h, int64_t kernel_w, int64_t stride, int64_t pad, int bias);
@@ -59,6 +60,8 @@ op_spec op_loss(int64_t samples, int64_t classes, double smoothing);
 op_data op_data_random(const op_spec *spec, uint64_t seed);
 /* Values that are pairwise at least 0.04 apart and at least 0.02 from 0, in random order: no kink is near. */
 void op_data_spread(op_data *data, uint64_t seed);
+/* Rounds what the backend will round when it brings it into its compute type. */
+void op_data_round(op_data *data, flr_backend *backend);
 void op_data_clear(op_data *data);
 
 /* Prepares, runs forward and backward, brings all back dense. Memory between is poisoned with NaN first. */

@@ -1,7 +1,7 @@
 /* Sizes of launches. */
 #include "backend/cuda/launch.h"
 
-enum { WARP = 32, VECTOR_BYTES = 16, WAVES = 4 /* blocks per multiprocessor that a reduction asks for */ };
+enum { WARP = 32, VECTOR_BYTES = 16 };
 
 static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -28,16 +28,26 @@ static int lanes_of(int64_t vectors) {
   return lanes;
 }
 
+/* Of a reduction: few, as each makes work for the second step. */
+static int64_t sum_splits(const cuda_tile *t, int64_t rows, int multiprocessors) {
+  if (rows <= (int64_t)t->thread_rows * CUDA_ONE_SPLIT_ROWS) return 1;
+  const int64_t wanted = larger(1, (int64_t)CUDA_REDUCE_BLOCKS * multiprocessors / t->tiles);
+  return smaller(smaller(wanted, divide_up(rows, (int64_t)t->thread_rows * CUDA_MIN_THREAD_ROWS)), CUDA_MAX_SPLITS);
+}
+
+/* Of a pass that only goes over the rows: as many as fill the device. */
+static int64_t pass_splits(const cuda_tile *t, int64_t rows, int multiprocessors) {
+  const int64_t wanted = larger(1, (int64_t)CUDA_PASS_BLOCKS * multiprocessors / t->tiles);
+  return smaller(smaller(wanted, divide_up(rows, t->thread_rows)), CUDA_MAX_SPLITS);
+}
+
 cuda_tile cuda_tile_of(int64_t rows, int64_t channels, size_t element_bytes, int reduce, int multiprocessors) {
   cuda_tile t = {.vector = cuda_vector(element_bytes, channels, channels, channels)};
   const int64_t vectors = channels / t.vector;
   t.lanes = lanes_of(vectors);
   t.thread_rows = CUDA_THREADS / t.lanes;
   t.tiles = (int)divide_up(vectors, t.lanes);
-  const int64_t waves = reduce ? WAVES : CUDA_THREADS_PER_UNIT / CUDA_THREADS;
-  const int64_t wanted = larger(1, waves * multiprocessors / t.tiles);
-  const int64_t useful = divide_up(rows, (int64_t)t.thread_rows * (reduce ? CUDA_MIN_ROWS_PER_THREAD : 1));
-  const int64_t splits = smaller(smaller(wanted, useful), CUDA_MAX_SPLITS);
+  const int64_t splits = reduce ? sum_splits(&t, rows, multiprocessors) : pass_splits(&t, rows, multiprocessors);
   t.rows_per_split = divide_up(rows, splits);
   t.splits = (int)divide_up(rows, t.rows_per_split);
   return t;

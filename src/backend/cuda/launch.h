@@ -13,9 +13,12 @@ extern "C" {
 enum {
   CUDA_THREADS = 256,           /* of a block, where nothing else is said */
   CUDA_THREADS_PER_UNIT = 2048, /* that a multiprocessor holds at once */
+  CUDA_REDUCE_BLOCKS = 2,       /* that a multiprocessor runs at once of a reduction over rows */
+  CUDA_PASS_BLOCKS = 6,         /* of a pass over rows, in turns of 3 */
   CUDA_UPDATE_CHUNK = 4096,     /* elements that a block of the optimizer pass takes at a time */
   CUDA_MAX_SPLITS = 1024,       /* parts of one reduction over rows */
-  CUDA_MIN_ROWS_PER_THREAD = 4  /* a row split into less is not worth the second step */
+  CUDA_MIN_THREAD_ROWS = 8,     /* rows of a thread: fewer are not worth more splits */
+  CUDA_ONE_SPLIT_ROWS = 16      /* rows of a thread up to which there is one split, which needs no second step */
 };
 
 /* Blocks of a grid-stride loop over `items` of which a block takes `per_block` at a time: as many as are needed, at most as

@@ -65,6 +65,83 @@ cudaError_t cuda_launch_bias(cuda_target where, flr_dtype dtype, int64_t rows, i
 cudaError_t cuda_launch_input(cuda_target where, flr_dtype from, flr_dtype dtype, int64_t pixels, int64_t channels,
                               const void *src, const float *mean, const float *inverse_std, void *dst);
 
+/* ---- sums of columns: column_sum.cu ---- */
+
+/* Bytes of `partial` below; 0 when it is not used. */
+size_t cuda_column_sum_bytes(cuda_target where, flr_dtype dtype, int64_t rows, int64_t channels);
+/* sum [channels] = (with accumulate: +=) column sums of diff [rows, channels] where dst > 0 (dst NULL: everywhere); masked =
+   diff behind that mask. sum or masked NULL: not wanted. masked may be diff. */
+cudaError_t cuda_launch_column_sum(cuda_target where, flr_dtype dtype, int64_t rows, int64_t channels, const void *diff,
+                                   const void *dst, void *masked, float *sum, int accumulate, void *partial);
+
+/* ---- batch norm: batch_norm.cu, batch_norm_backward.cu ---- */
+
+/* src, src2, dst and their gradients: [rows, channels] of dtype; all else [channels]. */
+typedef struct cuda_norm {
+  flr_dtype dtype;
+  int64_t rows, channels;
+  double epsilon, momentum;
+  int relu;
+  const void *src, *src2; /* src2 NULL: nothing is added */
+  void *dst;              /* backward: what forward wrote, needed with relu and src2; NULL: the mask follows from src */
+  const float *weight, *bias;
+  float *running_mean, *running_var; /* training: updated, may be NULL; evaluation: read */
+  void *saved;                       /* training: cuda_batch_norm_saved_bytes; NULL: evaluation */
+  void *scratch;                     /* training: cuda_batch_norm_scratch_bytes */
+  void *diff_dst;                    /* may be overwritten */
+  void *diff_src, *diff_src2;        /* NULL: not wanted; diff_src may be diff_dst */
+  float *diff_weight, *diff_bias;    /* NULL: not wanted */
+  int accumulate;
+} cuda_norm;
+
+size_t cuda_batch_norm_saved_bytes(int64_t channels);
+size_t cuda_batch_norm_scratch_bytes(cuda_target where, flr_dtype dtype, int64_t rows, int64_t channels);
+/* Reads dtype .. bias, src, src2, running statistics; writes dst, saved, running statistics. Evaluation: dst may be src. */
+cudaError_t cuda_launch_batch_norm(cuda_target where, const cuda_norm *b);
+/* Reads dtype .. relu, src, dst, saved, diff_dst; writes the gradients. */
+cudaError_t cuda_launch_batch_norm_backward(cuda_target where, const cuda_norm *b);
+
+/* ---- loss: loss.cu ---- */
+
+size_t cuda_loss_scratch_bytes(int64_t samples);
+/* Softmax cross-entropy of logits [samples, classes] (dtype): adds to *result, writes probabilities [samples, classes] f32 to
+   each of `probabilities` and `saved` that is not NULL. scratch: cuda_loss_scratch_bytes. */
+cudaError_t cuda_launch_loss(cuda_target where, flr_dtype dtype, int64_t samples, int64_t classes, double smoothing,
+                             const void *logits, const int32_t *labels, float *probabilities, float *saved,
+                             flr_loss_result *result, void *scratch);
+/* diff (dtype) = (saved - target) * values->grad_scale * values->loss_scale. */
+cudaError_t cuda_launch_loss_backward(cuda_target where, flr_dtype dtype, int64_t samples, int64_t classes, double smoothing,
+                                      const float *saved, const int32_t *labels, const flr_step_values *values, void *diff);
+
+/* ---- windows: pool.cu, shortcut.cu ---- */
+
+typedef struct cuda_pool {
+  flr_dtype dtype;
+  flr_shape src, dst;
+  flr_pool_kind kind;
+  int64_t kernel, stride, pad; /* kernel <= CUDA_POOL_MAX_KERNEL */
+} cuda_pool;
+
+enum { CUDA_POOL_MAX_KERNEL = 255 };
+
+/* Bytes of a maximum's positions. */
+size_t cuda_pool_saved_bytes(const cuda_pool *pool);
+/* saved: NULL, or gets the positions of the maxima (the first of equals; NaN counts as the largest). */
+cudaError_t cuda_launch_pool(cuda_target where, const cuda_pool *pool, const void *src, void *dst, void *saved);
+/* saved: of forward, for the maximum. */
+cudaError_t cuda_launch_pool_backward(cuda_target where, const cuda_pool *pool, const void *diff_dst, const void *saved,
+                                      void *diff_src);
+/* dst [n, c] = means of src [n, area, c]; backward: diff_src = diff_dst / area everywhere. */
+cudaError_t cuda_launch_global_average(cuda_target where, flr_dtype dtype, int64_t n, int64_t area, int64_t channels,
+                                       const void *src, void *dst);
+cudaError_t cuda_launch_global_average_backward(cuda_target where, flr_dtype dtype, int64_t n, int64_t area, int64_t channels,
+                                                const void *diff_dst, void *diff_src);
+/* The shortcut of backend.h, forward and backward. */
+cudaError_t cuda_launch_shortcut(cuda_target where, flr_dtype dtype, flr_shape src, flr_shape dst, int64_t stride,
+                                 const void *from, void *to);
+cudaError_t cuda_launch_shortcut_backward(cuda_target where, flr_dtype dtype, flr_shape src, flr_shape dst, int64_t stride,
+                                          const void *diff_dst, void *diff_src);
+
 #ifdef __cplusplus
 }
 #endif
