@@ -10,12 +10,13 @@
 #include "core/memory.h"
 #include "mpi/comm_bulk.h"
 
-enum { INIT_SECONDS = 60, ADDRESS_BYTES = 32 };
+enum { INIT_SECONDS = 60, ADDRESS_BYTES = 32, BF16_BYTES = 2 };
 
 /* One order of the queues around one sum; requests keep theirs from step to step. */
 typedef struct order {
   struct order *next; /* of the comm's list, which owns it */
   flr_fence *ready, *summed;
+  flr_buffer packed; /* [count] bf16, when that is what travels */
 } order;
 
 typedef struct nccl_comm {
@@ -23,6 +24,7 @@ typedef struct nccl_comm {
   flr_comm *control;
   flr_backend *backend;
   ncclComm_t nccl;
+  int low_precision;
   void *registered; /* the gradients' buffer, known to NCCL; NULL: it did not want it */
   order *orders;
   char gpu[ADDRESS_BYTES];
@@ -55,14 +57,26 @@ static flr_status settle(const nccl_comm *c, ncclResult_t result, const char *wh
 
 /* ---- sums ---- */
 
-static flr_status order_of(nccl_comm *c, const flr_comm_request *request, order **out) {
+static flr_status order_of(nccl_comm *c, const flr_comm_request *request, int64_t count, order **out) {
   *out = request->handle[0];
-  if (*out) return FLR_OK;
+  if (*out && (!c->low_precision || (*out)->packed.bytes >= (size_t)count * BF16_BYTES)) return FLR_OK;
   FLR_TRY(flr_alloc(out, 1, sizeof **out));
   (*out)->next = c->orders;
   c->orders = *out;
+  if (c->low_precision) FLR_TRY(flr_backend_alloc(c->backend, &(*out)->packed, (size_t)count * BF16_BYTES));
   FLR_TRY(device_of(c)->fence_create(c->backend, &(*out)->ready));
   return device_of(c)->fence_create(c->backend, &(*out)->summed);
+}
+
+static flr_status sum(const nccl_comm *c, void *buffer, int64_t count, ncclDataType_t type) {
+  const cudaStream_t queue = device_of(c)->native_queue(c->backend, FLR_QUEUE_REDUCE);
+  return settle(c, ncclAllReduce(buffer, buffer, (size_t)count, type, ncclSum, c->nccl, queue), "all-reduce");
+}
+
+static flr_status sum_packed(const nccl_comm *c, const order *o, float *buffer, int64_t count) {
+  FLR_TRY(device_of(c)->pack_bf16(c->backend, FLR_QUEUE_REDUCE, count, buffer, o->packed.data));
+  FLR_TRY(sum(c, o->packed.data, count, ncclBfloat16));
+  return device_of(c)->unpack_bf16(c->backend, FLR_QUEUE_REDUCE, count, o->packed.data, buffer);
 }
 
 static flr_status all_reduce_begin(flr_comm *comm, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
@@ -71,11 +85,10 @@ static flr_status all_reduce_begin(flr_comm *comm, flr_comm_lane lane, void *buf
   order *o;
   if (lane != FLR_LANE_DATA || type != FLR_COMM_F32)
     return flr_fail(FLR_ERROR_INTERNAL, "sums between GPUs are of f32 on the data lane");
-  FLR_TRY(order_of(c, request, &o));
+  FLR_TRY(order_of(c, request, count, &o));
   FLR_TRY(device_of(c)->fence_record(o->ready, FLR_QUEUE_COMPUTE));
   FLR_TRY(device_of(c)->fence_follow(o->ready, FLR_QUEUE_REDUCE));
-  const cudaStream_t queue = device_of(c)->native_queue(c->backend, FLR_QUEUE_REDUCE);
-  FLR_TRY(settle(c, ncclAllReduce(buffer, buffer, (size_t)count, ncclFloat, ncclSum, c->nccl, queue), "all-reduce"));
+  FLR_TRY(c->low_precision ? sum_packed(c, o, buffer, count) : sum(c, buffer, count, ncclFloat));
   FLR_TRY(device_of(c)->fence_record(o->summed, FLR_QUEUE_REDUCE));
   request->handle[0] = o;
   request->active = 1;
@@ -125,6 +138,7 @@ static void destroy(flr_comm *comm) {
     next = o->next;
     device_of(c)->fence_destroy(o->ready);
     device_of(c)->fence_destroy(o->summed);
+    flr_buffer_clear(&o->packed);
     flr_free(o);
   }
   flr_free(c);
@@ -204,6 +218,7 @@ flr_status flr_comm_nccl_create(flr_comm **out, const flr_comm_bulk_options *opt
   memcpy(c->head.host, options->control->host, sizeof c->head.host);
   c->control = options->control;
   c->backend = options->backend;
+  c->low_precision = options->low_precision;
   flr_status status = flr_comm_agree(c->control, find_gpu(c));
   if (status == FLR_OK) status = flr_comm_agree(c->control, connect(c, options));
   if (status != FLR_OK)

@@ -46,6 +46,7 @@ typedef struct flr_op_args {
   const float *weight;    /* conv2d: [out, kh, kw, in]; linear: [out, in]; batch_norm: scale [c] */
   const float *bias;      /* [out] or batch_norm's shift [c] */
   const void *weight_low; /* weight in the backend's compute type; NULL when that is f32 */
+  const void *bias_low;   /* and bias */
   float *running_mean;    /* batch_norm: read in evaluation, updated in training; NULL in training: not updated */
   float *running_var;
   void *diff_dst; /* gradient of dst; backward may overwrite it: nobody reads it afterwards */

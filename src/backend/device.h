@@ -5,6 +5,7 @@
 #define FLR_BACKEND_DEVICE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/status.h"
 
@@ -34,6 +35,10 @@ typedef struct flr_device_ops {
   /* Copies that return at once. The host memory comes from alloc_host and stays untouched until the queue is past them. */
   flr_status (*upload_begin)(flr_backend *backend, flr_queue queue, void *dst, const void *src, size_t bytes);
   flr_status (*download_begin)(flr_backend *backend, flr_queue queue, void *dst, const void *src, size_t bytes);
+
+  /* Between f32 and bf16 (to nearest, ties to even), for sums that travel in half the bytes. Both return at once. */
+  flr_status (*pack_bf16)(flr_backend *backend, flr_queue queue, int64_t n, const float *x, void *y);
+  flr_status (*unpack_bf16)(flr_backend *backend, flr_queue queue, int64_t n, const void *x, float *y);
 
   /* The queue as the device's own library knows it (cudaStream_t), for a comm that works on it. Borrowed. */
   void *(*native_queue)(flr_backend *backend, flr_queue queue);

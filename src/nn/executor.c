@@ -72,10 +72,10 @@ static void *at(const flr_executor *e, const flr_plan *p, int item) {
 static void *tensor_at(const flr_executor *e, const flr_plan *p, int tensor) { return at(e, p, p->tensor_item[tensor]); }
 
 /* The parameter's copy in the compute type. */
-static const void *low_weight(const flr_executor *e, const flr_executor_io *io, int weight) {
-  if (!io->params_low || weight < 0) return NULL;
+static const void *low_param(const flr_executor *e, const flr_executor_io *io, int param) {
+  if (!io->params_low || param < 0) return NULL;
   const size_t size = flr_dtype_size(e->backend->compute);
-  return (const char *)io->params_low + (size_t)e->graph->params.params[weight].offset * size;
+  return (const char *)io->params_low + (size_t)e->graph->params.params[param].offset * size;
 }
 
 /* What forward and backward of a node share. */
@@ -87,7 +87,8 @@ static flr_op_args node_args(const flr_executor *e, const flr_plan *p, const flr
                        .dst = tensor_at(e, p, i + 1),
                        .weight = node->weight >= 0 ? io->params + params->params[node->weight].offset : NULL,
                        .bias = node->bias >= 0 ? io->params + params->params[node->bias].offset : NULL,
-                       .weight_low = low_weight(e, io, node->weight),
+                       .weight_low = low_param(e, io, node->weight),
+                       .bias_low = low_param(e, io, node->bias),
                        .running_mean = node->mean >= 0 && io->states ? io->states + params->states[node->mean].offset : NULL,
                        .running_var = node->var >= 0 && io->states ? io->states + params->states[node->var].offset : NULL,
                        .saved = at(e, p, p->memory[i].saved),

@@ -207,6 +207,8 @@ static flr_status create_bulk(flr_session *s) {
     return flr_fail(FLR_ERROR_UNAVAILABLE,
                     "--comm: nccl sums on GPUs, but the %s backend computes: use --backend cuda or --comm mpi",
                     s->backend->ops->name);
+  if (strcmp(s->config->comm_dtype, "bf16") == 0 && (s->backend->host_memory || strcmp(s->config->comm, "mpi") == 0))
+    return flr_fail(FLR_ERROR_USAGE, "--comm-dtype: bf16 is for --comm nccl between GPUs: use f32");
   if (!wants_bulk(s)) return FLR_OK;
   const flr_comm_bulk_options options = {.control = s->comm,
                                          .backend = s->backend,

@@ -31,6 +31,7 @@ several() { # what is tried at any rank count
   refused 69 'cuda: .*use --backend cpu' --backend cuda
   refused 69 '--comm: nccl sums on GPUs, but the cpu backend computes: use --backend cuda or --comm mpi' --comm nccl --backend cpu
   refused 69 '--precision: CPUs compute in f32 only here: bf16 and fp16 need --backend cuda' --precision bf16 --backend cpu
+  refused 64 '--comm-dtype: bf16 is for --comm nccl between GPUs: use f32' --comm-dtype bf16 --backend cpu
   not_allowed precision 'one of f32,bf16,fp16' f64
   refused 74 '(rank 0 .*: )?--out: cannot make the folder /dev/null/x: Not a directory' --out /dev/null/x
   refused 74 '(rank 0 .*: )?--out: cannot make the folder /proc/nowhere: No such file' --out /proc/nowhere/x

@@ -8,7 +8,6 @@ typedef struct conformance_subject {
   flr_status (*open)(flr_backend **out);
   double tolerance;     /* of what is stored in the compute type: largest difference over largest value */
   double f32_tolerance; /* of what stays in f32 or wider: statistics, losses, parameters */
-  int without_products; /* 1: conv2d and linear are left out */
 } conformance_subject;
 
 /* The number of failed tests. */

@@ -256,6 +256,7 @@ static void put_parameters(device *d, const op_spec *spec, const op_data *data, 
   if (data->weights) args->weight = device_put(d, data->weight, (size_t)data->weights * sizeof(float));
   if (data->weights) args->weight_low = device_lower(d, args->weight, data->weights);
   if (data->biases) args->bias = device_put(d, data->bias, (size_t)data->biases * sizeof(float));
+  if (data->biases) args->bias_low = device_lower(d, args->bias, data->biases);
   if (!spec->is_norm) return;
   args->running_mean = device_put(d, data->running_mean, (size_t)data->channels * sizeof(float));
   args->running_var = device_put(d, data->running_var, (size_t)data->channels * sizeof(float));

@@ -1,5 +1,6 @@
 /* Fences are events, recordings are graphs captured from the compute queue. */
 #include "backend/cuda/cuda_impl.h"
+#include "backend/cuda/kernels/kernels.h"
 #include "core/memory.h"
 
 struct flr_fence {
@@ -77,6 +78,20 @@ static flr_status download_begin(flr_backend *backend, flr_queue queue, void *ds
   return FLR_OK;
 }
 
+static cuda_target in_queue(flr_backend *backend, flr_queue queue) {
+  return (cuda_target){cuda_backend_of(backend)->queues[queue], cuda_backend_of(backend)->multiprocessors};
+}
+
+static flr_status pack_bf16(flr_backend *backend, flr_queue queue, int64_t n, const float *x, void *y) {
+  FLR_CUDA(cuda_launch_lower(in_queue(backend, queue), FLR_BF16, n, x, y));
+  return FLR_OK;
+}
+
+static flr_status unpack_bf16(flr_backend *backend, flr_queue queue, int64_t n, const void *x, float *y) {
+  FLR_CUDA(cuda_launch_raise(in_queue(backend, queue), FLR_BF16, n, x, 0, y));
+  return FLR_OK;
+}
+
 static void *native_queue(flr_backend *backend, flr_queue queue) { return cuda_backend_of(backend)->queues[queue]; }
 
 /* ---- recordings ---- */
@@ -128,6 +143,8 @@ const flr_device_ops cuda_device_ops = {
     .fence_elapsed = fence_elapsed,
     .upload_begin = upload_begin,
     .download_begin = download_begin,
+    .pack_bf16 = pack_bf16,
+    .unpack_bf16 = unpack_bf16,
     .native_queue = native_queue,
     .record_begin = record_begin,
     .record_end = record_end,

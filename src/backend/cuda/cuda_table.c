@@ -1,4 +1,5 @@
 /* What the module shows: its one exported symbol. */
+#include "backend/cuda/cuda_impl.h"
 #include "backend/cuda/cuda_probe.h"
 #include "backend/module_cuda.h"
 #include "mpi/comm_bulk.h"
@@ -7,8 +8,7 @@ static flr_status backend_create(flr_backend **out, const flr_backend_options *o
   int device;
   *out = NULL;
   FLR_TRY(cuda_probe(&device, options));
-  return flr_fail(FLR_ERROR_UNAVAILABLE, "cuda: GPU %d could be used, but the operations are not complete: use --backend cpu",
-                  device);
+  return cuda_backend_create(out, device, options);
 }
 
 extern __attribute__((visibility("default"))) const flr_cuda_module flr_cuda_module_table;

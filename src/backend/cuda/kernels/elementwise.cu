@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(CUDA_THREADS) bias_kernel(int64_t vectors, uns
     floats<V> a = load<V>(x + i * V);
 #pragma unroll
     for (int k = 0; k < V; k++) {
-      const float sum = a.v[k] + bias[c * V + static_cast<unsigned>(k)];
+      const float sum = a.v[k] + (bias ? bias[c * V + static_cast<unsigned>(k)] : 0.0f);
       a.v[k] = relu ? relu_of(sum) : sum;
     }
     store<V>(x + i * V, a);

@@ -57,7 +57,7 @@ cudaError_t cuda_launch_mask(cuda_target where, flr_dtype dtype, int64_t n, cons
 /* Inverted dropout (backend.h) of `samples` from values->first_sample on; the gradient's way is the same. to may be from. */
 cudaError_t cuda_launch_dropout(cuda_target where, flr_dtype dtype, int64_t samples, int64_t sample_elements, uint64_t key,
                                 double probability, const flr_step_values *values, const void *from, void *to);
-/* x [rows, channels] += bias [channels], then ReLU when relu. */
+/* x [rows, channels] += bias [channels] (NULL: none), then ReLU when relu. */
 cudaError_t cuda_launch_bias(cuda_target where, flr_dtype dtype, int64_t rows, int64_t channels, const float *bias, int relu,
                              void *x);
 /* dst of dtype = (src * factor - mean) * inverse_std per channel; src [pixels, channels] of type `from`: FLR_U8 (factor 1/255)
