@@ -67,10 +67,10 @@ typedef struct flr_checkpoint {
   flr_sweep curve;            /* its points so far, average, best; options.iterations long */
 } flr_checkpoint;
 
-/* Allocates the buffers of a run with this layout and these shards; with_sweep: those of the sweep too. The caller clears it.
- */
+/* Allocates the buffers of a run with this layout and these shards; points: room for so many of a sweep, with the sweep's own
+   state, 0: none. The caller clears it. */
 flr_status flr_checkpoint_init(flr_checkpoint *out, const flr_params *layout, int slot_count, const char *const *slot_names,
-                               int64_t shards, int with_sweep);
+                               int64_t shards, int64_t points);
 void flr_checkpoint_clear(flr_checkpoint *checkpoint);
 
 /* Writes the file: room on the disk is looked for first, then a temporary name, fsync, rename, fsync of the folder. Every data
@@ -91,6 +91,10 @@ flr_status flr_checkpoint_load(flr_checkpoint *checkpoint, const char *path, con
  * caller, NULL when there is none. Newer ones that are not whole are named with their reasons in *refused (lines, owned by the
  * caller, NULL: none). Only when there are some and none is whole: FLR_ERROR_DATA. Left-over temporary files are ignored. */
 flr_status flr_checkpoint_newest(flr_checkpoint *out, char **path, char **refused, const char *folder);
+
+/* Checkpoints and best.h5 that an earlier run left in the folder get the ending ".old", so that nobody takes them for the new
+ * one's. Errors: FLR_ERROR_IO. */
+flr_status flr_checkpoint_retire(const char *folder);
 
 /* ---- writing beside training ---- */
 
@@ -118,15 +122,5 @@ flr_status flr_checkpoint_writer_start(flr_checkpoint_writer *writer, const flr_
 int flr_checkpoint_writer_is_done(flr_checkpoint_writer *writer);
 /* Waits, then ends the thread. NULL allowed. */
 void flr_checkpoint_writer_destroy(flr_checkpoint_writer *writer);
-
-/* ---- looking ---- */
-
-typedef struct flr_checkpoint_difference {
-  char *text;    /* lines for people: what differs, where, by how much; "" when nothing does; owned */
-  int64_t count; /* differing data sets and facts */
-} flr_checkpoint_difference;
-
-/* Says where two checkpoints (or files of weights) differ. Errors: as flr_checkpoint_open, for either. */
-flr_status flr_checkpoint_diff(flr_checkpoint_difference *out, const char *a, const char *b);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checkpoint/seal.h"
 #include "core/memory.h"
 
 enum { REASON = 256, TEXT_LIMIT = 1 << 20 };
@@ -124,9 +125,13 @@ flr_status flr_h5_writer_begin(flr_h5_writer *out, const char *path) {
   flr_h5_quiet();
   FLR_TRY(flr_alloc(&out->temporary, (int64_t)room, 1));
   (void)snprintf(out->temporary, room, "%s.tmp.%ld", path, (long)getpid());
-  out->file = H5Fcreate(out->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
+  (void)H5Pset_libver_bounds(how, H5F_LIBVER_V110, H5F_LIBVER_V110); /* the first whose own structures all carry checksums */
+  out->file = H5Fcreate(out->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, how);
+  if (out->file < 0) flr_h5_reason(reason, sizeof reason); /* the next call of HDF5 forgets it */
+  (void)H5Pclose(how);
   if (out->file >= 0) return FLR_OK;
-  const flr_status status = flr_fail(FLR_ERROR_IO, "cannot create %s: %s", path, flr_h5_reason(reason, sizeof reason));
+  const flr_status status = flr_fail(FLR_ERROR_IO, "cannot create %s: %s", path, reason);
   flr_h5_writer_abandon(out);
   return status;
 }
@@ -178,7 +183,8 @@ static flr_status write_failed(const char *name) {
   return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", name, flr_h5_reason(reason, sizeof reason));
 }
 
-flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data) {
+static flr_status write_set(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data,
+                            uint64_t checksum) {
   hsize_t extent[H5S_MAX_RANK];
   for (int i = 0; i < rank; i++) extent[i] = (hsize_t)dims[i];
   const hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
@@ -186,11 +192,18 @@ flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int ran
   (void)H5Pset_create_intermediate_group(links, 1);
   const hid_t set = H5Dcreate2(file, name, memory_type, space, links, H5P_DEFAULT, H5P_DEFAULT);
   const int good = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
-  const flr_status status = good ? FLR_OK : write_failed(name);
+  flr_status status = good ? FLR_OK : write_failed(name);
+  if (status == FLR_OK) status = flr_h5_write_attribute(set, "checksum", H5T_NATIVE_UINT64, &checksum);
   if (set >= 0) (void)H5Dclose(set);
   (void)H5Pclose(links);
   (void)H5Sclose(space);
   return status;
+}
+
+flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data) {
+  size_t bytes = H5Tget_size(memory_type);
+  for (int i = 0; i < rank; i++) bytes *= (size_t)dims[i];
+  return write_set(file, name, memory_type, rank, dims, data, flr_h5_checksum(data, bytes));
 }
 
 /* UTF-8, terminated, exactly as long as the text. */
@@ -203,7 +216,7 @@ static hid_t text_type(const char *text) {
 
 flr_status flr_h5_write_string(hid_t file, const char *name, const char *text) {
   const hid_t type = text_type(text);
-  const flr_status status = flr_h5_write(file, name, type, 0, NULL, text);
+  const flr_status status = write_set(file, name, type, 0, NULL, text, flr_h5_checksum(text, strlen(text)));
   (void)H5Tclose(type);
   return status;
 }

@@ -29,8 +29,8 @@ flr_status flr_h5_writer_commit(flr_h5_writer *writer);
 /* Closes and removes the temporary file; allowed after a commit or a failed begin. */
 void flr_h5_writer_abandon(flr_h5_writer *writer);
 
-/* Writes a dense data set; intermediate groups are created. rank 0: scalar. memory_type as H5T_NATIVE_*, which is also the
- * file's type. Errors: FLR_ERROR_IO with name and reason. */
+/* Writes a dense data set with its checksum (seal.h); intermediate groups are created. rank 0: scalar. memory_type as
+ * H5T_NATIVE_*, which is also the file's type. Errors: FLR_ERROR_IO with name and reason. */
 flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data);
 /* A scalar data set of fixed-length UTF-8 text. */
 flr_status flr_h5_write_string(hid_t file, const char *name, const char *text);
@@ -42,7 +42,7 @@ flr_status flr_h5_write_attribute_string(hid_t object, const char *name, const c
  * when there is none. Errors: FLR_ERROR_DATA when it is there but not one text. */
 flr_status flr_h5_read_string(char **out, hid_t file, const char *name);
 flr_status flr_h5_read_attribute_string(char **out, hid_t file, const char *name);
-/* Reads a scalar integer attribute of the root; `fallback` when there is none. */
+/* Reads a scalar integer attribute of a group or (given the file) the root; `fallback` when there is none. */
 int64_t flr_h5_read_attribute_integer(hid_t file, const char *name, int64_t fallback);
 
 /* The HDF5 library's own words on the last failure. Returns text. */

@@ -157,7 +157,7 @@ static herr_t visit(hid_t root, const char *name, const H5O_info_t *info, void *
 
 static flr_status list_sets(flr_inspect *out, hid_t file, const char *path) {
   FLR_TRY(flr_alloc(&out->sets, MAX_SETS, sizeof *out->sets));
-  if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, visit, out) < 0)
+  if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, visit, out) < 0)
     return out->count == MAX_SETS ? flr_fail(FLR_ERROR_DATA, "%s holds more than %d data sets", path, MAX_SETS)
                                   : flr_fail(FLR_ERROR_DATA, "%s: its groups cannot be read: the file is damaged", path);
   for (int64_t i = 0; i < out->count; i++) {

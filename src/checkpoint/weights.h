@@ -9,7 +9,7 @@
 #include "nn/param.h"
 
 /* The newest layout of /params, /buffers and the rest that this program writes and reads. */
-enum { FLR_CHECKPOINT_VERSION = 1 };
+enum { FLR_CHECKPOINT_VERSION = 2 };
 
 /* What a weights file said beside the tensors; empty or zero where it said nothing. */
 typedef struct flr_weights_info {

@@ -8,15 +8,17 @@
 #include <unistd.h>
 
 #include "checkpoint/h5.h"
-#include "checkpoint/weights.h"
+#include "checkpoint/seal.h"
+#include "checkpoint/weights_parts.h"
 #include "checkpoint/weights_source.h"
+#include "core/hdf5_lock.h"
 #include "core/memory.h"
 
 enum { NAME = 160, HEADER_ALIGNMENT = 8 };
 
 /* ---- final.h5 ---- */
 
-static flr_status write_attributes(hid_t file, const flr_final_info *info) {
+static flr_status write_attributes(hid_t file, const flr_final_info *info, const char *state) {
   static const int64_t version = FLR_CHECKPOINT_VERSION;
   const struct {
     const char *name;
@@ -26,25 +28,36 @@ static flr_status write_attributes(hid_t file, const flr_final_info *info) {
   FLR_TRY(flr_h5_write_attribute_string(file, "fastlr_format", "checkpoint"));
   FLR_TRY(flr_h5_write_attribute_string(file, "program_version", FLR_VERSION));
   FLR_TRY(flr_h5_write_attribute_string(file, "model", info->model));
+  FLR_TRY(flr_h5_write_attribute_string(file, "state", state));
   for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
     FLR_TRY(flr_h5_write_attribute(file, integers[i].name, H5T_NATIVE_INT64, &integers[i].value));
   return FLR_OK;
 }
 
-static flr_status write_params(hid_t file, const flr_params *params, const float *values, float *scratch) {
+static int64_t largest_param(const flr_params *params) {
+  int64_t largest = 0;
+  for (int i = 0; i < params->param_count; i++)
+    if (params->params[i].count > largest) largest = params->params[i].count;
+  return largest;
+}
+
+flr_status flr_weights_write_params(hid_t file, const char *group, const flr_params *params, const float *values) {
   char name[NAME];
   int64_t dims[4];
-  for (int i = 0; i < params->param_count; i++) {
+  float *scratch;
+  flr_status status = flr_alloc(&scratch, largest_param(params), sizeof(float));
+  for (int i = 0; i < params->param_count && status == FLR_OK; i++) {
     const flr_param *param = &params->params[i];
     const int rank = flr_param_file_shape(param, dims);
     flr_param_to_file(param, scratch, values + param->offset);
-    (void)snprintf(name, sizeof name, "/params/%s", param->name);
-    FLR_TRY(flr_h5_write(file, name, H5T_NATIVE_FLOAT, rank, dims, scratch));
+    (void)snprintf(name, sizeof name, "%s/%s", group, param->name);
+    status = flr_h5_write(file, name, H5T_NATIVE_FLOAT, rank, dims, scratch);
   }
-  return FLR_OK;
+  flr_free(scratch);
+  return status;
 }
 
-static flr_status write_buffers(hid_t file, const flr_params *params, const float *states) {
+flr_status flr_weights_write_buffers(hid_t file, const flr_params *params, const float *states) {
   char name[NAME];
   for (int i = 0; i < params->state_count; i++) {
     (void)snprintf(name, sizeof name, "/buffers/%s", params->states[i].name);
@@ -53,29 +66,32 @@ static flr_status write_buffers(hid_t file, const flr_params *params, const floa
   return FLR_OK;
 }
 
-static flr_status write_content(hid_t file, const flr_params *params, const float *values, const float *states,
-                                const flr_final_info *info) {
-  float *scratch;
-  FLR_TRY(flr_alloc(&scratch, params->elements, sizeof(float)));
-  flr_status status = write_params(file, params, values, scratch);
-  flr_free(scratch);
-  FLR_TRY(status);
-  FLR_TRY(write_buffers(file, params, states));
+flr_status flr_weights_write_facts(hid_t file, const flr_final_info *info, const char *state) {
   FLR_TRY(flr_h5_write_string(file, "/config", info->config));
   if (info->mean) {
     FLR_TRY(flr_h5_write(file, "/normalization/mean", H5T_NATIVE_FLOAT, 1, &info->channels, info->mean));
     FLR_TRY(flr_h5_write(file, "/normalization/std", H5T_NATIVE_FLOAT, 1, &info->channels, info->std));
   }
-  return write_attributes(file, info);
+  return write_attributes(file, info, state);
+}
+
+static flr_status write_content(hid_t file, const flr_params *params, const float *values, const float *states,
+                                const flr_final_info *info) {
+  FLR_TRY(flr_weights_write_params(file, "/params", params, values));
+  FLR_TRY(flr_weights_write_buffers(file, params, states));
+  FLR_TRY(flr_weights_write_facts(file, info, "weights"));
+  return flr_h5_seal(file);
 }
 
 flr_status flr_weights_write_final(const char *path, const flr_params *params, const float *values, const float *states,
                                    const flr_final_info *info) {
   flr_h5_writer writer;
-  FLR_TRY(flr_h5_writer_begin(&writer, path));
-  flr_status status = write_content(writer.file, params, values, states, info);
+  flr_hdf5_lock();
+  flr_status status = flr_h5_writer_begin(&writer, path);
+  if (status == FLR_OK) status = write_content(writer.file, params, values, states, info);
   if (status == FLR_OK) status = flr_h5_writer_commit(&writer);
   flr_h5_writer_abandon(&writer);
+  flr_hdf5_unlock();
   return status;
 }
 

@@ -156,10 +156,10 @@ static void test_weights__a_newer_format_is_refused_with_both_versions(void **st
   assert_true(H5Awrite(attribute, H5T_NATIVE_INT64, &newer) >= 0);
   H5Aclose(attribute);
   H5Fclose(file);
-  check_refused(&m, path, FLR_ERROR_DATA, "format version 2, this program knows up to 1");
-  CHECK_FAILS(flr_weights_info_load(path, &info), FLR_ERROR_DATA, "format version 2");
+  check_refused(&m, path, FLR_ERROR_DATA, "format version 3, this program knows up to 2");
+  CHECK_FAILS(flr_weights_info_load(path, &info), FLR_ERROR_DATA, "format version 3");
   flr_weights_info_clear(&info);
-  CHECK_FAILS(flr_weights_export(path, scratch_path(out, state, "out.safetensors")), FLR_ERROR_DATA, "format version 2");
+  CHECK_FAILS(flr_weights_export(path, scratch_path(out, state, "out.safetensors")), FLR_ERROR_DATA, "format version 3");
   assert_int_equal(scratch_files(state, 0), 1);
   weights_model_free(&m);
 }
