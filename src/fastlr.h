@@ -12,6 +12,8 @@
 extern "C" {
 #endif
 
+enum { FLR_CONFIG_OPTIONS = 160 };
+
 /* One field per option of CLI.md that decides what a run computes, where it runs or what it writes. Strings are owned by the
    configuration; NULL means "not given". Numbers that were not given and have no one default are NAN or -1 as said. Filled by
    flr_config_init, changed by flr_config_set, checked as a whole by flr_config_check. */
@@ -55,22 +57,29 @@ typedef struct flr_config {
   int64_t trim_start, trim_end;             /* -1: 10 % of the points; 5 */
   double smooth;                            /* suggest: 0 */
   /* run */
-  char *out;            /* NULL: runs/<time>-<model> */
-  char *backend, *comm; /* "auto" */
-  int64_t threads;      /* -1: fits the cores */
-  char *precision;      /* NULL: bf16 on cuda, else f32 */
-  char *comm_dtype;     /* "f32" */
-  int cuda_graph;       /* 1 */
-  int64_t shards;       /* -1: the rank count */
-  int deterministic;    /* 0 */
-  double watchdog;      /* 120 seconds; 0: off */
-  int64_t log_every;    /* steps between `step` lines; 10 */
+  char *out;              /* NULL: runs/<time>-<model> */
+  char *backend, *comm;   /* "auto" */
+  int64_t threads;        /* -1: fits the cores */
+  char *precision;        /* NULL: bf16 on cuda, else f32 */
+  char *comm_dtype;       /* "f32" */
+  int cuda_graph;         /* 1 */
+  int64_t shards;         /* -1: the rank count */
+  int deterministic;      /* 0 */
+  double watchdog;        /* 120 seconds; 0: off */
+  int64_t log_every;      /* steps between `step` lines; 10 */
+  char *checkpoint_every; /* "1e": seconds "300s", steps "500" or epochs "1e" */
+  int64_t keep;           /* checkpoints that stay; 2 */
+  char *time_limit;       /* NULL: Slurm's own, if any */
+  char *on_nonfinite;     /* "stop", "rollback" */
   int quiet, verbose;
   char *plot; /* "auto", "none", "terminal" */
   /* outputs and other commands */
   int json, csv;
-  int64_t groups; /* schedule: 1 */
-  char *split;    /* eval: "valid" */
+  int64_t groups;                          /* schedule: 1 */
+  char *split;                             /* eval: "valid" */
+  char *resume;                            /* fit, find: a checkpoint or a folder; "": of `out`; NULL: no */
+  int reschedule;                          /* with resume: options may differ from the checkpoint's */
+  unsigned char given[FLR_CONFIG_OPTIONS]; /* which options were set rather than left at their defaults */
 } flr_config;
 
 /* Fills in the defaults. The caller clears it. Not collective. */
@@ -148,6 +157,10 @@ flr_status flr_session_find(flr_session *session, flr_sweep_result *out);
 flr_status flr_session_fit(flr_session *session, flr_fit_result *out);
 /* Loss and error on a split ("train", "valid", "test"). Collective. */
 flr_status flr_session_evaluate(flr_session *session, const char *split, flr_eval_result *out);
+/* Asks every session of this process to stop with a checkpoint after the step under way; all ranks of the job stop with it, and
+   fit or find return FLR_STOPPED. Async-signal-safe. Not collective. */
+void flr_request_stop(void);
+
 /* Ends the session; every rank calls it. NULL allowed. Collective. */
 void flr_session_destroy(flr_session *session);
 

@@ -46,6 +46,7 @@ flr_status flr_cmd_find(const flr_command_args *args) {
   flr_sweep_result result;
   const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
   flr_status status = flr_command_config(args, NULL, &config);
+  if (status == FLR_OK) flr_catch_signals();
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);
   if (status == FLR_OK) status = flr_session_find(session, &result);
   if (status == FLR_OK) show(session, &config, &result);

@@ -17,6 +17,7 @@ flr_status flr_cmd_fit(const flr_command_args *args) {
   flr_fit_result result;
   const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
   flr_status status = flr_command_config(args, NULL, &config);
+  if (status == FLR_OK) flr_catch_signals();
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);
   if (status == FLR_OK) status = flr_session_fit(session, &result);
   if (status == FLR_OK) summarize(session, &config, &result);

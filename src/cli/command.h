@@ -31,6 +31,9 @@ typedef struct flr_command {
    it ran are left out), then --config, then the command line; checked. The caller clears it. */
 flr_status flr_command_config(const flr_command_args *args, const char *stored, flr_config *out);
 
+/* From now on SIGUSR2, SIGTERM and the first SIGINT ask for a stop with a checkpoint; a second SIGINT ends the program. */
+void flr_catch_signals(void);
+
 flr_status flr_cmd_fit(const flr_command_args *args);
 flr_status flr_cmd_find(const flr_command_args *args);
 flr_status flr_cmd_eval(const flr_command_args *args);

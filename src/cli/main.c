@@ -14,8 +14,8 @@
 #include "train/config_table.h"
 
 static const flr_command commands[] = {
-    {"fit", "", "train (default); without --lr sweep first", 0, "", flr_cmd_fit},
-    {"find", "", "the sweep alone: curve, suggestions, plot", 0, "json,csv", flr_cmd_find},
+    {"fit", "", "train (default); without --lr sweep first", 0, "resume,reschedule,time-limit", flr_cmd_fit},
+    {"find", "", "the sweep alone: curve, suggestions, plot", 0, "json,csv,resume,reschedule,time-limit", flr_cmd_find},
     {"eval", "CKPT", "loss and error rate of a checkpoint", 1, "json,split", flr_cmd_eval},
     {"schedule", "", "the schedule, one row per step", 0, "json,csv,groups", flr_cmd_schedule},
     {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, "json,csv,smooth", flr_cmd_suggest},
@@ -81,11 +81,21 @@ typedef struct parsed {
   int help, version;
 } parsed;
 
+/* "[FILE|DIR]": the value may be left out. */
+static int is_optional(const flr_option *o) {
+  return o->argument && o->argument[0] == '[' && o->argument[strlen(o->argument) - 1] == ']';
+}
+
+static int argument_kind(const flr_option *o) {
+  if (!o->argument) return no_argument;
+  return is_optional(o) ? optional_argument : required_argument;
+}
+
 static void fill_long_options(struct option *out) {
   const int n = flr_config_table.count;
   for (int i = 0; i < n; i++) {
     const flr_option *o = &flr_config_table.options[i];
-    out[i] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, FIRST_KEY + i};
+    out[i] = (struct option){o->name, argument_kind(o), NULL, FIRST_KEY + i};
   }
   out[n] = (struct option){"config", required_argument, NULL, KEY_CONFIG};
   out[n + 1] = (struct option){"help", no_argument, NULL, KEY_HELP};
@@ -105,14 +115,28 @@ static flr_status explain(int code, char **argv) {
   return flr_config_set(&scratch, name, ""); /* the table's own words on an unknown name; nothing is set */
 }
 
-static flr_status take(parsed *p, int code) {
+static int is_command(const char *word) {
+  for (int i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(word, commands[i].name) == 0) return 1;
+  return 0;
+}
+
+/* The value of an option; one that may be left out takes the next word too, unless that is an option or a command. */
+static const char *value_of(const flr_option *o, int argc, char **argv) {
+  if (optarg) return optarg;
+  if (!o->argument) return "on";
+  return optind < argc && argv[optind][0] != '-' && !is_command(argv[optind]) ? argv[optind++] : "";
+}
+
+static flr_status take(parsed *p, int code, int argc, char **argv) {
   flr_command_args *args = &p->args;
   if (code == KEY_HELP) p->help = 1;
   if (code == KEY_VERSION) p->version = 1;
   if (code == KEY_CONFIG) args->config_path = optarg;
-  if (code >= FIRST_KEY)
-    args->settings[args->setting_count++] =
-        (flr_setting){flr_config_table.options[code - FIRST_KEY].name, optarg ? optarg : "on"};
+  if (code >= FIRST_KEY) {
+    const flr_option *o = &flr_config_table.options[code - FIRST_KEY];
+    args->settings[args->setting_count++] = (flr_setting){o->name, value_of(o, argc, argv)};
+  }
   return FLR_OK;
 }
 
@@ -178,7 +202,7 @@ static flr_status parse(parsed *p, int argc, char **argv) {
   fill_long_options(list);
   flr_status status = FLR_OK;
   for (int code; status == FLR_OK && (code = getopt_long(argc, argv, ":", list, NULL)) != -1;)
-    status = code == '?' || code == ':' ? explain(code, argv) : take(p, code);
+    status = code == '?' || code == ':' ? explain(code, argv) : take(p, code, argc, argv);
   flr_free(list);
   FLR_TRY(status);
   p->args.operands = argv + optind;

@@ -149,9 +149,20 @@ static flr_status unknown(const flr_option_table *table, const char *name) {
   return flr_fail(FLR_ERROR_USAGE, "--%.80s is no option: did you mean --%s? (--help lists all)", name, nearest->name);
 }
 
+static void mark_given(const flr_option_table *table, void *object, const flr_option *option, unsigned char given) {
+  if (table->given > 0) ((unsigned char *)object)[table->given + (size_t)(option - table->options)] = given;
+}
+
+int flr_options_is_given(const flr_option_table *table, const void *object, int row) {
+  return table->given > 0 && ((const unsigned char *)object)[table->given + (size_t)row];
+}
+
 flr_status flr_options_set(const flr_option_table *table, void *object, const char *name, const char *value) {
   const flr_option *option = flr_options_find(table, name);
-  return option ? set_option(option, object, value) : unknown(table, name);
+  if (!option) return unknown(table, name);
+  FLR_TRY(set_option(option, object, value));
+  mark_given(table, object, option, 1);
+  return FLR_OK;
 }
 
 static flr_status set_default(const flr_option *o, void *object) {
@@ -170,7 +181,9 @@ flr_status flr_options_init(const flr_option_table *table, void *object) { retur
 flr_status flr_options_reset(const flr_option_table *table, void *object, const char *group) {
   for (int i = 0; i < table->count; i++) {
     const flr_option *o = &table->options[i];
-    if (o->type != FLR_OPTION_LATER && (!group || strcmp(o->group, group) == 0)) FLR_TRY(set_default(o, object));
+    if (o->type == FLR_OPTION_LATER || (group && strcmp(o->group, group) != 0)) continue;
+    FLR_TRY(set_default(o, object));
+    mark_given(table, object, o, 0);
   }
   return FLR_OK;
 }
@@ -248,8 +261,8 @@ static void number_text(char *text, size_t size, double value) {
   }
 }
 
-/* The field as text that setting would take back; NULL when it was not given. */
-static const char *value_text(const flr_option *o, const void *object, char *text, size_t size) {
+const char *flr_options_value(const flr_option *o, const void *object, char *text) {
+  enum { size = 40 };
   const void *field = (const char *)object + o->offset;
   switch (o->type) {
     case FLR_OPTION_STRING: return *(char *const *)field;
@@ -273,13 +286,13 @@ flr_status flr_options_text(const flr_option_table *table, const void *object, c
   char number[40];
   size_t size = 1, used = 0;
   for (int i = 0; i < table->count; i++) {
-    const char *value = value_text(&table->options[i], object, number, sizeof number);
+    const char *value = flr_options_value(&table->options[i], object, number);
     if (value) size += strlen(table->options[i].name) + strlen(value) + 4;
   }
   FLR_TRY(flr_alloc(out, (int64_t)size, 1));
   for (int i = 0; i < table->count; i++) {
     const flr_option *o = &table->options[i];
-    const char *value = value_text(o, object, number, sizeof number);
+    const char *value = flr_options_value(o, object, number);
     if (value && o->stored) used += (size_t)snprintf(*out + used, size - used, "%s = %s\n", o->name, value);
   }
   return FLR_OK;

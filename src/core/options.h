@@ -32,6 +32,8 @@ typedef struct flr_option {
 typedef struct flr_option_table {
   const flr_option *options;
   int count;
+  size_t given; /* offset in the object of an unsigned char [count]: 1 where the option was set, not left at its default; 0:
+                   none */
 } flr_option_table;
 
 /* The row of this name, NULL when there is none. */
@@ -52,6 +54,11 @@ flr_status flr_options_set(const flr_option_table *table, void *object, const ch
    FLR_ERROR_NO_INPUT, FLR_ERROR_USAGE with file and line. */
 flr_status flr_options_load(const flr_option_table *table, void *object, const char *path);
 flr_status flr_options_load_text(const flr_option_table *table, void *object, const char *text, const char *origin);
+
+/* 1: the option of this row was set (in a table that keeps that). Pure. */
+int flr_options_is_given(const flr_option_table *table, const void *object, int row);
+/* The value of a row as text that setting it would take, in `number` [40] or the object's own; NULL when it has none. Pure. */
+const char *flr_options_value(const flr_option *option, const void *object, char *number);
 
 /* All stored options that have a value as INI lines "name = value"; *out is owned by the caller (flr_free). */
 flr_status flr_options_text(const flr_option_table *table, const void *object, char **out);

@@ -23,10 +23,11 @@ static flr_status io_error(const char *doing, const char *path) {
   return flr_fail(FLR_ERROR_IO, "cannot %s the run log %s: %s", doing, path, strerror(errno));
 }
 
-/* Cuts off a last line that a crash left without its end, and stands at the file's end. */
-static int cut_torn_line(FILE *file) {
+/* Cuts the file off after the last line that ends within its first `keep` bytes, and stands there. */
+static int cut(FILE *file, int64_t keep) {
   if (fseek(file, 0, SEEK_END) != 0) return 0;
   long end = ftell(file);
+  if (end > keep) end = (long)keep;
   while (end > 0) {
     if (fseek(file, end - 1, SEEK_SET) != 0) return 0;
     if (getc(file) == '\n') break;
@@ -35,28 +36,37 @@ static int cut_torn_line(FILE *file) {
   return end >= 0 && ftruncate(fileno(file), end) == 0 && fseek(file, end, SEEK_SET) == 0;
 }
 
-static flr_status open_file(flr_run_log *log, int append) {
+static flr_status open_file(flr_run_log *log, int64_t keep) {
   const char *path = log->path;
-  log->file = fopen(path, append ? "r+e" : "we");
-  if (!log->file && append && errno == ENOENT) log->file = fopen(path, "we");
-  if (!log->file) return io_error(append ? "extend" : "create", path);
+  log->file = fopen(path, keep >= 0 ? "r+e" : "we");
+  if (!log->file && keep >= 0 && errno == ENOENT) log->file = fopen(path, "we");
+  if (!log->file) return io_error(keep >= 0 ? "extend" : "create", path);
   (void)setvbuf(log->file, log->buffer, _IOFBF, sizeof log->buffer);
-  return append && !cut_torn_line(log->file) ? io_error("extend", path) : FLR_OK;
+  return keep >= 0 && !cut(log->file, keep) ? io_error("extend", path) : FLR_OK;
 }
 
-flr_status flr_run_log_create(flr_run_log **out, const char *path, int append) {
+/* keep < 0: a new file. */
+static flr_status create(flr_run_log **out, const char *path, int64_t keep, double seconds) {
   flr_run_log *log = NULL;
   flr_status status;
   FLR_TRY(flr_alloc(&log, 1, sizeof *log));
-  log->began = flr_clock_seconds();
+  log->began = flr_clock_seconds() - seconds;
   FLR_TRY_GOTO(status, flr_strdup(&log->path, path), fail);
-  FLR_TRY_GOTO(status, open_file(log, append), fail);
+  FLR_TRY_GOTO(status, open_file(log, keep), fail);
   *out = log;
   return FLR_OK;
 fail:
   flr_run_log_destroy(log);
   return status;
 }
+
+flr_status flr_run_log_create(flr_run_log **out, const char *path) { return create(out, path, -1, 0); }
+
+flr_status flr_run_log_continue(flr_run_log **out, const char *path, int64_t keep, double seconds) {
+  return create(out, path, keep > 0 ? keep : 0, seconds);
+}
+
+int64_t flr_run_log_bytes(const flr_run_log *log) { return log ? (int64_t)ftell(log->file) : 0; }
 
 void flr_run_log_destroy(flr_run_log *log) {
   if (!log) return;

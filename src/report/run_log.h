@@ -25,11 +25,17 @@ typedef struct flr_field {
   const double *numbers; /* NUMBERS: an array; a single one is written as a plain number */
 } flr_field;
 
-/* Creates the file, or with append != 0 extends it, cutting off a last line that a crash left torn. *out owned by the caller.
-   Errors: FLR_ERROR_IO with path and reason. */
-flr_status flr_run_log_create(flr_run_log **out, const char *path, int append);
+/* Creates the file. *out owned by the caller. Errors: FLR_ERROR_IO with path and reason. */
+flr_status flr_run_log_create(flr_run_log **out, const char *path);
 
-/* Writes {"event": event, "time": seconds since create, fields...} and a newline, and flushes. NULL log: nothing.
+/* Goes on with a file: its first `keep` bytes stay, less a line that they cut in two, and what comes after them is cut off.
+   `seconds`: what the run had behind it then. A file that is not there is created. Errors: as flr_run_log_create. */
+flr_status flr_run_log_continue(flr_run_log **out, const char *path, int64_t keep, double seconds);
+
+/* Length of the file now; 0 for NULL. */
+int64_t flr_run_log_bytes(const flr_run_log *log);
+
+/* Writes {"event": event, "time": seconds since the run began, fields...} and a newline, and flushes. NULL log: nothing.
    No allocation for lines up to 4 KiB. Errors: FLR_ERROR_IO. */
 flr_status flr_run_log_event(flr_run_log *log, const char *event, const flr_field *fields, int count);
 

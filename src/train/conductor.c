@@ -16,27 +16,47 @@ double flr_report_standard_error(const flr_report *report) {
 }
 
 flr_conductor flr_conductor_train(const flr_schedule *schedule, int64_t steps, int64_t steps_per_epoch) {
-  return (flr_conductor){.schedule = schedule, .steps = steps, .steps_per_epoch = steps_per_epoch};
+  return (flr_conductor){.schedule = schedule, .steps = steps, .steps_per_epoch = steps_per_epoch, .lr_factor = 1};
 }
 
 flr_conductor flr_conductor_sweep(flr_sweep *sweep) {
   return (flr_conductor){.sweep = sweep, .steps = sweep->options.iterations};
 }
 
-flr_directive flr_conductor_direct(const flr_conductor *conductor, int64_t step) {
-  flr_directive directive = {.step = step, .action = FLR_ACTION_STEP};
-  if (conductor->stopped || step >= conductor->steps) {
-    directive.action = FLR_ACTION_STOP;
-    directive.reason = conductor->stopped ? (int32_t)conductor->reason : (int32_t)FLR_REASON_DONE;
+/* The last step is always worth keeping: a run resumed from there has nothing left to do. */
+static int wants_save(const flr_conductor *c, int64_t step) {
+  const int saves = c->saving.seconds > 0 || c->saving.steps > 0 || c->saving.epochs > 0;
+  return c->save_wanted || flr_cadence_is_due(&c->saving, step, c->steps_per_epoch) ||
+         (saves && !c->sweep && step + 1 == c->steps);
+}
+
+static flr_directive direct_end(const flr_conductor *c, int64_t step) {
+  flr_stop_reason reason = FLR_REASON_DONE;
+  if (c->stopped)
+    reason = c->reason;
+  else if (step < c->steps)
+    reason = c->leave_reason;
+  return (flr_directive){.step = step, .action = FLR_ACTION_STOP, .reason = (int32_t)reason};
+}
+
+flr_directive flr_conductor_direct(flr_conductor *c, int64_t step) {
+  if (c->stopped || c->leaving || step >= c->steps) return direct_end(c, step);
+  flr_directive directive = {.step = step, .action = FLR_ACTION_STEP, .save = wants_save(c, step)};
+  c->save_wanted = 0;
+  if (c->sweep) {
+    directive.rates = flr_sweep_rates(c->sweep, step);
     return directive;
   }
-  if (conductor->sweep) {
-    directive.rates = flr_sweep_rates(conductor->sweep, step);
-    return directive;
-  }
-  directive.rates = flr_schedule_at(conductor->schedule, step);
-  directive.evaluate = (step + 1) % conductor->steps_per_epoch == 0 || step + 1 == conductor->steps;
+  directive.rates = flr_schedule_at(c->schedule, step);
+  for (int group = 0; group < FLR_MAX_GROUPS; group++) directive.rates.lr[group] *= c->lr_factor;
+  directive.evaluate = (step + 1) % c->steps_per_epoch == 0 || step + 1 == c->steps;
   return directive;
+}
+
+void flr_conductor_leave(flr_conductor *c, flr_stop_reason reason) {
+  if (c->leaving) return;
+  c->leaving = 1;
+  c->leave_reason = reason;
 }
 
 static void stop(flr_conductor *conductor, flr_stop_reason reason) {
@@ -47,6 +67,7 @@ static void stop(flr_conductor *conductor, flr_stop_reason reason) {
 int flr_conductor_report(flr_conductor *conductor, int64_t step, const flr_report *report) {
   (void)step;
   if (conductor->stopped) return 0;
+  if (report->stop_requests > 0) flr_conductor_leave(conductor, FLR_REASON_SIGNAL);
   if (!conductor->sweep) {
     if (report->nonfinite > 0) stop(conductor, FLR_REASON_NONFINITE);
     return 1;

@@ -6,6 +6,7 @@
 
 #include "optim/lr_range.h"
 #include "optim/schedule.h"
+#include "train/cadence.h"
 #include "train/directive.h"
 
 typedef struct flr_conductor {
@@ -15,6 +16,11 @@ typedef struct flr_conductor {
   int64_t steps_per_epoch;      /* training: an evaluation follows every epoch and the last step */
   int stopped;                  /* a verdict fell */
   flr_stop_reason reason;
+  double lr_factor;   /* training: what the schedule's rates are multiplied by; 1 */
+  flr_cadence saving; /* checkpoints by steps and epochs; all 0: none */
+  int save_wanted;    /* set from outside: the next directive asks for a checkpoint */
+  int leaving;        /* the run is to stop after the steps under way, for leave_reason; their reports count */
+  flr_stop_reason leave_reason;
 } flr_conductor;
 
 /* A conductor of training by `schedule`, evaluating after each steps_per_epoch steps and after the last. */
@@ -23,10 +29,13 @@ flr_conductor flr_conductor_train(const flr_schedule *schedule, int64_t steps, i
 flr_conductor flr_conductor_sweep(flr_sweep *sweep);
 
 /* The directive for `step`, knowing the reports given so far (those of step-2 and before: it is asked one step ahead). */
-flr_directive flr_conductor_direct(const flr_conductor *conductor, int64_t step);
+flr_directive flr_conductor_direct(flr_conductor *conductor, int64_t step);
 
-/* Takes the report of `step`. Reports that come after the verdict (the step that was under way) are ignored; returns 1 when the
-   report counted, 0 when it was ignored. */
+/* No further step begins. The first reason counts. */
+void flr_conductor_leave(flr_conductor *conductor, flr_stop_reason reason);
+
+/* Takes the report of `step`, also a wish to stop. Reports that come after the verdict (the step that was under way) are
+   ignored; returns 1 when the report counted, 0 when it was ignored. */
 int flr_conductor_report(flr_conductor *conductor, int64_t step, const flr_report *report);
 
 #endif

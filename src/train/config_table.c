@@ -88,10 +88,21 @@ static const flr_option options[] = {
     FLAG("deterministic", deterministic, run, "the same bits at every rank count (--threads is 1 unless given)"),
     NUMBER("watchdog", watchdog, "120", 0, 1e9, run, "seconds of silence before the job is ended; 0: off"),
     INTEGER("log-every", log_every, "10", 1, 1e9, run, "steps between step lines of metrics.jsonl"),
+    STRING("checkpoint-every", checkpoint_every, "1e", NULL, run, "300s|500|1e",
+           "seconds, steps or epochs between checkpoints"),
+    INTEGER("keep", keep, "2", 1, 1e6, run, "checkpoints that stay in the run directory"),
+    STRING("on-nonfinite", on_nonfinite, "stop", "stop,rollback", run, "WHAT",
+           "stop, or rollback: go on from the last checkpoint at half the rate, three times at most"),
     FLAG("quiet", quiet, run, "only warnings and errors"),
     FLAG("verbose", verbose, run, "more about what is done"),
     STRING("plot", plot, "auto", "auto,none,terminal", run, "WHERE", "auto, none or terminal (files are drawn unless none)"),
 
+    {"resume", FLR_OPTION_STRING, AT(resume), NULL, 0, 0, NULL, output, "[FILE|DIR]",
+     "fit, find: go on from the newest whole checkpoint of DIR (of --out), if there is one", 0},
+    {"time-limit", FLR_OPTION_STRING, AT(time_limit), NULL, 0, 0, NULL, output, "TIME",
+     "fit, find: stop in time with a checkpoint: 2h, 90m, 5400s (else by Slurm's own limit)", 0},
+    {"reschedule", FLR_OPTION_FLAG, AT(reschedule), "off", 0, 0, NULL, output, NULL,
+     "with --resume: take options that differ from the checkpoint's", 0},
     {"json", FLR_OPTION_FLAG, AT(json), "off", 0, 0, NULL, output, NULL, "one JSON document on standard output", 0},
     {"csv", FLR_OPTION_FLAG, AT(csv), "off", 0, 0, NULL, output, NULL, "a table on standard output", 0},
     {"groups", FLR_OPTION_INTEGER, AT(groups), "1", 1, 16, NULL, output, "G", "schedule: layer groups", 0},
@@ -119,9 +130,8 @@ static const flr_option options[] = {
     LATER("label-smoothing", "0"),
     LATER("sync-bn", "off"),
     LATER("sweep-repeats", "1"),
-    LATER("resume", NULL),
-    LATER("checkpoint-every", NULL),
-    LATER("keep", NULL),
 };
 
-const flr_option_table flr_config_table = {options, sizeof options / sizeof options[0]};
+const flr_option_table flr_config_table = {options, sizeof options / sizeof options[0], AT(given)};
+
+_Static_assert(sizeof options / sizeof options[0] <= FLR_CONFIG_OPTIONS, "flr_config.given has a place for every option");

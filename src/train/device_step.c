@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/stop_request.h"
 
 enum { SLOTS = 2, MOST_SPLITS = 8, POLLS_BETWEEN_CHECKS = 4096 };
 
@@ -340,6 +341,7 @@ flr_status flr_device_step_finish(flr_device_step *d, flr_report *report, double
                          .samples = (double)out->loss.count,
                          .correct = (double)out->loss.correct,
                          .nonfinite = (double)(out->loss.nonfinite + slot->infinite_gradient),
+                         .stop_requests = flr_stop_is_requested(),
                          .failures = slot->local == FLR_OK ? 0 : 1};
   *grad_norm = sqrt(out->grad_sumsq);
   FLR_TRY(flr_comm_all_reduce(d->session->comm, report, FLR_REPORT_NUMBERS, FLR_COMM_F64));

@@ -9,7 +9,13 @@
 typedef enum flr_action { FLR_ACTION_STEP, FLR_ACTION_STOP } flr_action;
 
 /* Why a phase ended. */
-typedef enum flr_stop_reason { FLR_REASON_DONE, FLR_REASON_DIVERGED, FLR_REASON_NONFINITE } flr_stop_reason;
+typedef enum flr_stop_reason {
+  FLR_REASON_DONE,
+  FLR_REASON_DIVERGED,
+  FLR_REASON_NONFINITE,
+  FLR_REASON_SIGNAL, /* a rank was asked to stop */
+  FLR_REASON_TIME    /* the time limit is near */
+} flr_stop_reason;
 
 /* Broadcast by rank 0, one step ahead of need. Plain data. */
 typedef struct flr_directive {
@@ -17,8 +23,8 @@ typedef struct flr_directive {
   int32_t action;   /* flr_action */
   int32_t reason;   /* flr_stop_reason of a stop */
   int32_t evaluate; /* 1: evaluate after this step */
-  int32_t unused;
-  flr_rates rates; /* of this step */
+  int32_t save;     /* 1: then write a checkpoint */
+  flr_rates rates;  /* of this step */
 } flr_directive;
 
 /* The all-reduced answer, FP64 so that counts stay exact up to 2^53. */

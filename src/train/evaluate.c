@@ -7,9 +7,15 @@
 #include "core/memory.h"
 #include "train/step.h"
 
-/* One shard's copy in the gathered statistics: rank blocks of `most` copies each. */
-static const float *gathered_copy(const flr_session *s, int64_t most, int64_t shard) {
-  const int64_t elements = s->state.layout->state_elements;
+/* Most shards that a rank has: the gathered statistics are rank blocks of so many copies each. */
+static int64_t most_shards(const flr_session *s) {
+  int64_t first, most;
+  flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
+  return most;
+}
+
+const float *flr_evaluate_shard_norms(const flr_session *s, int64_t shard) {
+  const int64_t elements = s->state.layout->state_elements, most = most_shards(s);
   for (int rank = 0; rank < s->comm->size; rank++) {
     int64_t first, count;
     flr_partition(s->plan.shards, s->comm->size, rank, &first, &count);
@@ -18,17 +24,21 @@ static const float *gathered_copy(const flr_session *s, int64_t most, int64_t sh
   return NULL;
 }
 
+static float *mean_norms(const flr_session *s) {
+  return s->gathered_norms + (int64_t)s->comm->size * most_shards(s) * s->state.layout->state_elements;
+}
+
+const float *flr_evaluate_mean_norms(const flr_session *s) { return mean_norms(s); }
+
 flr_status flr_evaluate_combine_norms(flr_session *s) {
-  const int64_t elements = s->state.layout->state_elements;
-  int64_t first, most;
-  flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
+  const int64_t elements = s->state.layout->state_elements, most = most_shards(s);
   if (elements == 0) return FLR_OK;
-  float *mine = s->gathered_norms + (int64_t)s->comm->size * most * elements;
+  float *mine = mean_norms(s);
   FLR_TRY(flr_backend_download(s->backend, mine, s->state.norms.data, s->state.norms.bytes));
   FLR_TRY(flr_comm_all_gather(s->comm, mine, s->gathered_norms, (size_t)(most * elements) * sizeof(float)));
   for (int64_t i = 0; i < elements; i++) {
     double sum = 0;
-    for (int64_t shard = 0; shard < s->plan.shards; shard++) sum += gathered_copy(s, most, shard)[i];
+    for (int64_t shard = 0; shard < s->plan.shards; shard++) sum += flr_evaluate_shard_norms(s, shard)[i];
     mine[i] = (float)(sum / (double)s->plan.shards);
   }
   return flr_backend_upload(s->backend, s->eval_norms.data, mine, (size_t)elements * sizeof(float));
@@ -99,7 +109,7 @@ flr_status flr_evaluate_split(flr_session *s, flr_split split, int confusion, fl
   const int64_t steps = flr_sampler_steps(&sampler);
   flr_loader *loader = NULL;
   FLR_TRY(flr_evaluate_combine_norms(s));
-  FLR_TRY(flr_session_loader(&loader, s, split, &sampler, steps));
+  FLR_TRY(flr_session_loader(&loader, s, split, &sampler, 0, steps));
   if (confusion) memset(s->confusion, 0, (size_t)(s->dataset->classes * s->dataset->classes) * sizeof *s->confusion);
   const flr_status local = evaluate_local(s, loader, steps, confusion);
   flr_loader_destroy(loader);

@@ -22,5 +22,8 @@ flr_status flr_evaluate_split(flr_session *session, flr_split split, int confusi
 /* Averages the batch norm statistics over all shards in shard order into session->eval_norms, the same to the bit on every rank
    and at any rank count. Collective. */
 flr_status flr_evaluate_combine_norms(flr_session *session);
+/* What that call gathered: one shard's statistics, and the average. Borrowed, [state_elements]. */
+const float *flr_evaluate_shard_norms(const flr_session *session, int64_t shard);
+const float *flr_evaluate_mean_norms(const flr_session *session);
 
 #endif

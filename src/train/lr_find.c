@@ -7,7 +7,9 @@
 #include "core/memory.h"
 #include "train/metrics.h"
 #include "train/phase.h"
+#include "train/resume.h"
 #include "train/run_dir.h"
+#include "train/saver.h"
 
 static flr_status sweep_options(const flr_session *s, flr_sweep_options *out) {
   const flr_config *config = s->config;
@@ -25,8 +27,14 @@ static flr_status sweep_options(const flr_session *s, flr_sweep_options *out) {
   return FLR_OK;
 }
 
+/* What the phase's callbacks are given. */
+typedef struct sweep_run {
+  flr_session *session;
+  flr_conductor conductor;
+} sweep_run;
+
 static void show_progress(void *context, const flr_directive *directive, const flr_report *report, double grad_norm) {
-  flr_session *s = context;
+  const flr_session *s = ((sweep_run *)context)->session;
   (void)report;
   (void)grad_norm;
   const flr_sweep_point *point = &s->sweep.points[directive->step];
@@ -49,14 +57,58 @@ static flr_status share_sweep(flr_session *s) {
   return flr_comm_broadcast(s->comm, s->sweep.points, (size_t)s->sweep.count * sizeof *s->sweep.points, 0);
 }
 
+static void consult(void *context) {
+  sweep_run *run = context;
+  flr_saver_consult(run->session->saver, &run->conductor);
+}
+
+static flr_save_point save_point(int64_t next) {
+  return (flr_save_point){.progress = {.phase = FLR_CHECKPOINT_SWEEP,
+                                       .step = next,
+                                       .train_loss = NAN,
+                                       .valid_loss = NAN,
+                                       .error_rate = NAN,
+                                       .best_metric = NAN,
+                                       .lr_factor = 1},
+                          .kinds = FLR_WRITE_GENERATION};
+}
+
+static flr_status on_save(void *context, int64_t next) {
+  const flr_save_point point = save_point(next);
+  return flr_saver_save(((sweep_run *)context)->session->saver, &point);
+}
+
+static flr_status run_steps(flr_session *s, flr_loader *loader, int64_t first) {
+  sweep_run run = {.session = s, .conductor = flr_conductor_sweep(&s->sweep)};
+  const flr_phase phase = {.name = "sweep",
+                           .conductor = &run.conductor,
+                           .loader = loader,
+                           .first = first,
+                           .on_step = show_progress,
+                           .consult = consult,
+                           .on_save = on_save,
+                           .context = &run};
+  flr_phase_end end;
+  FLR_TRY(flr_cadence_parse(&run.conductor.saving, s->config->checkpoint_every, "--checkpoint-every"));
+  FLR_TRY(flr_phase_run(s, &phase, &end));
+  if (end.reason != FLR_REASON_SIGNAL && end.reason != FLR_REASON_TIME) return FLR_OK;
+  const flr_save_point point = save_point(end.next);
+  return flr_saver_stop(s->saver, end.reason, &point);
+}
+
+/* A sweep that was interrupted goes on with its own state and points. */
 static flr_status run_phase(flr_session *s) {
+  int64_t first = 0;
+  FLR_TRY(flr_saver_begin_sweep(s->saver));
+  if (flr_resume_is_in(s->resume, FLR_CHECKPOINT_SWEEP)) {
+    first = s->resume->file.progress.step;
+    FLR_TRY(flr_resume_sweep(s));
+  }
+  if (s->sweep.verdict != FLR_SWEEP_CONTINUE || first >= s->sweep.options.iterations) return FLR_OK;
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SWEEP);
   flr_loader *loader = NULL;
-  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, s->sweep.options.iterations));
-  flr_conductor conductor = flr_conductor_sweep(&s->sweep);
-  const flr_phase phase = {.name = "sweep", .conductor = &conductor, .loader = loader, .on_step = show_progress, .context = s};
-  flr_stop_reason reason;
-  const flr_status status = flr_phase_run(s, &phase, &reason);
+  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, first, s->sweep.options.iterations));
+  const flr_status status = run_steps(s, loader, first);
   flr_loader_destroy(loader);
   flr_progress_finish(s->progress);
   return status;
@@ -151,6 +203,9 @@ flr_status flr_lr_find_report(flr_session *s, flr_suggestion suggestions[FLR_SUG
 flr_status flr_session_find(flr_session *s, flr_sweep_result *out) {
   flr_suggestion suggestions[FLR_SUGGEST_COUNT];
   double lr;
+  if (flr_resume_is_in(s->resume, FLR_CHECKPOINT_TRAIN))
+    return flr_fail(FLR_ERROR_USAGE, "find --resume: %s is of training, which the sweep is over for: use fit --resume",
+                    s->resume->name);
   flr_session_beat(s, "sweep", 0);
   FLR_TRY(flr_lr_find_report(s, suggestions, &lr));
   const int64_t n = s->sweep.count;

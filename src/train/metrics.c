@@ -144,6 +144,23 @@ flr_status flr_metrics_epoch(flr_session *s, const flr_epoch_summary *e) {
   return EVENT(s, "epoch", fields);
 }
 
+flr_status flr_metrics_checkpoint(flr_session *s, const flr_checkpoint_written *written) {
+  const flr_field fields[] = {string("file", written->file), integer("step", written->step),
+                              number("seconds", written->seconds), number("waited", written->waited)};
+  return EVENT(s, "checkpoint", fields);
+}
+
+flr_status flr_metrics_resume(flr_session *s, const char *file, int64_t step, const char *changes) {
+  const flr_field fields[] = {string("file", file), integer("step", step), integer("ranks", s->comm->size),
+                              raw("rescheduled", changes)};
+  return EVENT(s, "resume", fields);
+}
+
+flr_status flr_metrics_rollback(flr_session *s, const char *file, int64_t step, double lr_factor) {
+  const flr_field fields[] = {string("file", file), integer("step", step), number("lr_factor", lr_factor)};
+  return EVENT(s, "rollback", fields);
+}
+
 flr_status flr_metrics_end(flr_session *s, const char *reason, int exit_code) {
   const flr_field fields[] = {string("reason", reason), integer("exit", exit_code)};
   return EVENT(s, "end", fields);

@@ -2,6 +2,7 @@
 #ifndef FLR_TRAIN_METRICS_H
 #define FLR_TRAIN_METRICS_H
 
+#include "checkpoint/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/session.h"
 
@@ -19,6 +20,15 @@ typedef struct flr_epoch_summary {
   double seconds, samples_per_second;
 } flr_epoch_summary;
 flr_status flr_metrics_epoch(flr_session *session, const flr_epoch_summary *summary);
+
+/* A checkpoint was written. */
+flr_status flr_metrics_checkpoint(flr_session *session, const flr_checkpoint_written *written);
+/* The run goes on from `file`, whose next step is `step`. changes: JSON object of options that --reschedule changed, NULL:
+ * none.
+ */
+flr_status flr_metrics_resume(flr_session *session, const char *file, int64_t step, const char *changes);
+/* The loss was not finite: the run went back to `step` of `file`, and goes on with rates multiplied by lr_factor. */
+flr_status flr_metrics_rollback(flr_session *session, const char *file, int64_t step, double lr_factor);
 
 /* reason: "done", "nonfinite", .. */
 flr_status flr_metrics_end(flr_session *session, const char *reason, int exit_code);

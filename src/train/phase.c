@@ -12,7 +12,10 @@ typedef struct channel {
 
 static flr_status begin_directive(flr_session *s, const flr_phase *phase, channel *c, int64_t step) {
   flr_directive *slot = &c->slots[step & 1];
-  if (s->comm->rank == 0) *slot = flr_conductor_direct(phase->conductor, step);
+  if (s->comm->rank == 0) {
+    if (phase->consult) phase->consult(phase->context);
+    *slot = flr_conductor_direct(phase->conductor, step);
+  }
   return flr_comm_broadcast_begin(s->comm, FLR_LANE_CONTROL, slot, sizeof *slot, 0, &c->request);
 }
 
@@ -47,29 +50,30 @@ static flr_status run_step(flr_session *s, const flr_phase *phase, const flr_dir
   if (fetched == FLR_OK) fetched = flr_loader_next(phase->loader, &batch);
   FLR_TRY(flr_step_begin(s, directive, &batch, fetched, wants_norm(s, phase, directive->step)));
   b->steps[b->count++] = *directive;
-  const int keep = phase->ahead && !directive->evaluate ? flr_step_depth(s) - 1 : 0;
+  const int keep = phase->ahead && !directive->evaluate && !directive->save ? flr_step_depth(s) - 1 : 0;
   FLR_TRY(collect(s, phase, b, keep));
-  return directive->evaluate && phase->on_evaluate ? phase->on_evaluate(phase->context, directive) : FLR_OK;
+  if (directive->evaluate && phase->on_evaluate) FLR_TRY(phase->on_evaluate(phase->context, directive));
+  return directive->save && phase->on_save ? phase->on_save(phase->context, directive->step + 1) : FLR_OK;
 }
 
 /* The last reports came after the word to stop: they have the last one. */
-static flr_status agree_on_reason(flr_session *s, const flr_phase *phase, int32_t told, flr_stop_reason *reason) {
-  int32_t last = told;
+static flr_status agree_on_end(flr_session *s, const flr_phase *phase, const flr_directive *told, flr_phase_end *end) {
+  int32_t last = told->reason;
   if (s->comm->rank == 0 && phase->conductor->stopped) last = (int32_t)phase->conductor->reason;
   FLR_TRY(flr_comm_broadcast(s->comm, &last, sizeof last, 0));
-  *reason = (flr_stop_reason)last;
+  *end = (flr_phase_end){.reason = (flr_stop_reason)last, .next = told->step};
   return FLR_OK;
 }
 
-static flr_status run_until_stop(flr_session *s, const flr_phase *phase, channel *c, flr_stop_reason *reason) {
+static flr_status run_until_stop(flr_session *s, const flr_phase *phase, channel *c, flr_phase_end *end) {
   backlog b = {0};
-  FLR_TRY(begin_directive(s, phase, c, 0));
-  for (int64_t step = 0;; step++) {
+  FLR_TRY(begin_directive(s, phase, c, phase->first));
+  for (int64_t step = phase->first;; step++) {
     const flr_directive *directive = &c->slots[step & 1];
     FLR_TRY(flr_comm_wait(s->comm, &c->request));
     if (directive->action == FLR_ACTION_STOP) {
       FLR_TRY(collect(s, phase, &b, 0));
-      return agree_on_reason(s, phase, directive->reason, reason);
+      return agree_on_end(s, phase, directive, end);
     }
     FLR_TRY(begin_directive(s, phase, c, step + 1));
     const flr_status status = run_step(s, phase, directive, &b);
@@ -79,9 +83,9 @@ static flr_status run_until_stop(flr_session *s, const flr_phase *phase, channel
   }
 }
 
-flr_status flr_phase_run(flr_session *s, const flr_phase *phase, flr_stop_reason *reason) {
+flr_status flr_phase_run(flr_session *s, const flr_phase *phase, flr_phase_end *end) {
   channel c = {0};
-  const flr_status status = run_until_stop(s, phase, &c, reason);
+  const flr_status status = run_until_stop(s, phase, &c, end);
   if (status != FLR_OK) flr_step_abandon(s);
   return status;
 }

@@ -10,12 +10,14 @@
 
 #include "checkpoint/sweep_file.h"
 #include "checkpoint/weights.h"
+#include "core/clock.h"
 #include "core/memory.h"
 #include "report/plot.h"
 #include "report/replace_file.h"
 #include "report/sweep_files.h"
 #include "train/evaluate.h"
 #include "train/metrics.h"
+#include "train/resume.h"
 
 enum { PATH_BYTES = 4096, PLOT_COLUMNS = 78, PLOT_ROWS = 22 };
 
@@ -73,19 +75,53 @@ static flr_status keep_old_log(const flr_session *s) {
   return FLR_OK;
 }
 
-static flr_status create_local(flr_session *s) {
+/* 1: the checkpoint being resumed lies in the run directory, so the log there is this run's. */
+static int continues_here(const flr_session *s) {
+  struct stat checkpoint, here;
+  char folder[PATH_BYTES];
+  if (!s->resume || !s->resume->found || !s->resume->path) return 0;
+  const char *slash = strrchr(s->resume->path, '/');
+  (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - s->resume->path) : 1, slash ? s->resume->path : ".");
+  return stat(folder[0] ? folder : "/", &checkpoint) == 0 && stat(s->directory, &here) == 0 &&
+         checkpoint.st_dev == here.st_dev && checkpoint.st_ino == here.st_ino;
+}
+
+static flr_status open_log(flr_session *s, int continues) {
   char path[PATH_BYTES];
+  FLR_TRY(join(path, s, "metrics.jsonl"));
+  if (!continues) {
+    FLR_TRY(keep_old_log(s));
+    FLR_TRY(flr_checkpoint_retire(s->directory));
+    FLR_TRY(flr_run_log_create(&s->run_log, path));
+  } else {
+    FLR_TRY(flr_run_log_continue(&s->run_log, path, s->resume->file.progress.log_bytes, flr_clock_seconds() - s->start_time));
+  }
+  if (flr_run_log_bytes(s->run_log) == 0) FLR_TRY(flr_metrics_start(s));
+  if (!s->resume || !s->resume->found) return FLR_OK;
+  return flr_metrics_resume(s, s->resume->name, s->resume->file.progress.step, s->resume->changes);
+}
+
+static flr_status create_local(flr_session *s) {
   char *text = NULL;
   FLR_TRY(choose_name(s));
   FLR_TRY(make_directories(s->directory));
-  FLR_TRY(keep_old_log(s));
   FLR_TRY(flr_config_text(&text, s->config));
   const flr_status status = write_text(s, "config.ini", text);
   flr_config_free_text(text);
   FLR_TRY(status);
+  return open_log(s, continues_here(s));
+}
+
+static flr_status cut_log(flr_session *s, int64_t bytes) {
+  char path[PATH_BYTES];
   FLR_TRY(join(path, s, "metrics.jsonl"));
-  FLR_TRY(flr_run_log_create(&s->run_log, path, 0));
-  return flr_metrics_start(s);
+  flr_run_log_destroy(s->run_log);
+  s->run_log = NULL;
+  return flr_run_log_continue(&s->run_log, path, bytes, flr_clock_seconds() - s->start_time);
+}
+
+flr_status flr_run_dir_cut_log(flr_session *s, int64_t bytes) {
+  return flr_comm_agree(s->comm, s->run_log ? cut_log(s, bytes) : FLR_OK);
 }
 
 flr_status flr_run_dir_create(flr_session *s) { return flr_comm_agree(s->comm, s->comm->rank == 0 ? create_local(s) : FLR_OK); }

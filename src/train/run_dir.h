@@ -6,8 +6,12 @@
 #include "train/session.h"
 
 /* Makes the directory (--out, else runs/<time>-<model>), config.ini and the run log with its `start` line; a metrics.jsonl of
-   an earlier run is kept as metrics.jsonl.old. Errors: FLR_ERROR_IO naming the path. Collective. */
+   an earlier run is kept as metrics.jsonl.old, that of the run being resumed is cut back to its checkpoint and continued.
+   Errors: FLR_ERROR_IO naming the path. Collective. */
 flr_status flr_run_dir_create(flr_session *session);
+
+/* Cuts the run log back to its first `bytes`. Collective. */
+flr_status flr_run_dir_cut_log(flr_session *session, int64_t bytes);
 
 /* sweep.h5, sweep.csv, sweep.svg, sweep.png and the plot in the terminal. Without gnuplot the plots are left out with a
    warning. Collective. */

@@ -1,8 +1,11 @@
 /* Making a session ready, step by step, and ending it. */
 #include "train/session.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -13,7 +16,9 @@
 #include "train/evaluate.h"
 #include "train/lr_find.h"
 #include "train/plan.h"
+#include "train/resume.h"
 #include "train/run_dir.h"
+#include "train/saver.h"
 #include "train/trainer.h"
 
 enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
@@ -21,14 +26,15 @@ enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
 /* Batch memory that the device copies from fastest. */
 static flr_status pinned(void *context, flr_buffer *out, size_t bytes) { return flr_backend_alloc_host(context, out, bytes); }
 
-flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler, int64_t steps) {
+flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler, int64_t first,
+                              int64_t steps) {
   const flr_loader_options options = {.split = split,
                                       .sampler = *sampler,
                                       .shards = s->plan.shards,
                                       .first_shard = s->plan.first_shard,
                                       .shard_count = s->plan.shard_count,
-                                      .first_step = 0,
-                                      .steps = steps,
+                                      .first_step = first,
+                                      .steps = steps - first,
                                       .workers = s->config->workers > 0 ? (int)s->config->workers : 1,
                                       .prefetch = s->config->prefetch > 0 ? (int)s->config->prefetch : DEFAULT_PREFETCH,
                                       .alloc = pinned,
@@ -269,18 +275,38 @@ static void tell_start(const flr_session *s) {
                 (double)flr_executor_arena_bytes(s->executor) / 0x1p20, flr_clock_seconds() - s->start_time);
 }
 
+/* Slurm tells when it will end the job, in seconds since 1970. */
+static flr_status find_deadline(flr_session *s) {
+  const char *told = getenv("SLURM_JOB_END_TIME");
+  const long long end = told ? strtoll(told, NULL, 10) : 0;
+  const double now = flr_clock_seconds();
+  double seconds;
+  s->deadline = INFINITY;
+  if (s->config->time_limit) {
+    FLR_TRY(flr_duration_parse(&seconds, s->config->time_limit, "--time-limit"));
+    s->deadline = now + seconds;
+  } else if (end > 0) {
+    s->deadline = now + (double)(end - (long long)time(NULL));
+  }
+  return FLR_OK;
+}
+
 /* Nothing is written before every option was found good. */
 static flr_status begin_training(flr_session *s) {
   FLR_TRY(flr_comm_agree(s->comm, flr_trainer_check(s)));
   FLR_TRY(flr_comm_agree(s->comm, flr_lr_find_check(s)));
-  return flr_run_dir_create(s);
+  FLR_TRY(flr_comm_agree(s->comm, find_deadline(s)));
+  FLR_TRY(flr_run_dir_create(s));
+  return flr_saver_create(&s->saver, s);
 }
 
 static flr_status prepare(flr_session *s, const char *checkpoint) {
   flr_weights_info info = {0};
   flr_status status;
   FLR_TRY(open_ranks(s));
+  if (s->plan.training && s->config->resume) FLR_TRY(flr_resume_open(s));
   FLR_TRY(open_data(s));
+  FLR_TRY(flr_resume_check_data(s));
   if (checkpoint) FLR_TRY(flr_comm_agree(s->comm, check_checkpoint(s, checkpoint)));
   FLR_TRY(flr_comm_agree(s->comm, create_model(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_backend(s)));
@@ -288,7 +314,10 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   FLR_TRY(flr_comm_agree(s->comm, create_bulk(s)));
   if (s->plan.training) FLR_TRY(flr_comm_agree(s->comm, create_reducer(s)));
   flr_session_beat(s, "load", 0);
-  FLR_TRY_GOTO(status, flr_comm_agree(s->comm, load_values(s, checkpoint, &info)), done);
+  if (s->resume && s->resume->found)
+    FLR_TRY_GOTO(status, flr_resume_state(s), done);
+  else
+    FLR_TRY_GOTO(status, flr_comm_agree(s->comm, load_values(s, checkpoint, &info)), done);
   FLR_TRY_GOTO(status, flr_plan_normalization(s, checkpoint ? &info : NULL), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, create_executor(s)), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, allocate_step(s)), done);
@@ -334,6 +363,7 @@ void flr_session_destroy(flr_session *s) {
   flr_free(s->gathered_norms);
   flr_free(s->probabilities);
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
+  flr_saver_destroy(s->saver);
   flr_sweep_clear(&s->sweep);
   flr_device_step_destroy(s->device_step);
   flr_executor_destroy(s->executor);
@@ -347,6 +377,7 @@ void flr_session_destroy(flr_session *s) {
   flr_run_log_destroy(s->run_log);
   flr_free(s->directory);
   flr_progress_destroy(s->progress);
+  flr_resume_destroy(s->resume);
   flr_watchdog_stop(s->watchdog);
   flr_launch_finish(s->comm);
   flr_log_destroy(s->log);

@@ -34,11 +34,16 @@ typedef struct flr_run_plan {
 } flr_run_plan;
 
 typedef struct flr_device_step flr_device_step;
+typedef struct flr_resume flr_resume;
+typedef struct flr_saver flr_saver;
 
 struct flr_session {
-  const flr_config *config; /* borrowed */
-  double start_time;
-  flr_log *log; /* discards on ranks other than 0 */
+  const flr_config *config; /* borrowed; of `resume` where that is */
+  double start_time;        /* when the run began, without the time between its parts */
+  double deadline;          /* rank 0: when it has to have ended; INFINITY: never */
+  flr_resume *resume;       /* NULL: not asked for */
+  int64_t resumes;          /* how often the run was resumed */
+  flr_log *log;             /* discards on ranks other than 0 */
   flr_comm *comm;
   flr_comm *bulk; /* sums gradients on the device; NULL: comm does, in host memory */
   flr_watchdog *watchdog;
@@ -51,6 +56,7 @@ struct flr_session {
   flr_progress *progress;
   flr_run_log *run_log; /* NULL on ranks other than 0 and without a run directory */
   char *directory;      /* NULL: none */
+  flr_saver *saver;     /* NULL: not training */
   flr_run_plan plan;
   flr_train_state state;
   /* step memory, allocated once */
@@ -77,9 +83,9 @@ struct flr_session {
 /* The sampler of a split: training order, or file order for evaluation. */
 flr_sampler flr_session_sampler(const flr_session *session, flr_split split, flr_rng_stream stream);
 
-/* Starts a loader over this rank's shards. *out is owned by the caller. Collective. */
+/* Starts a loader over this rank's shards, for the steps first .. steps - 1. *out is owned by the caller. Collective. */
 flr_status flr_session_loader(flr_loader **out, flr_session *session, flr_split split, const flr_sampler *sampler,
-                              int64_t steps);
+                              int64_t first, int64_t steps);
 
 /* Tells the watchdog where this rank is. */
 static inline void flr_session_beat(flr_session *session, const char *phase, int64_t step) {

@@ -52,6 +52,21 @@ flr_status flr_train_state_get(const flr_train_state *state, float *values) {
   return flr_backend_download(state->backend, values, state->params.data, state->params.bytes);
 }
 
+flr_status flr_train_state_read(const flr_train_state *state, float *params, float *const *slots) {
+  FLR_TRY(flr_train_state_get(state, params));
+  for (int i = 0; i < flr_optimizer_slot_count(state->optimizer); i++)
+    FLR_TRY(flr_backend_download(state->backend, slots[i], flr_optimizer_slot(state->optimizer, i), state->params.bytes));
+  return FLR_OK;
+}
+
+flr_status flr_train_state_write(flr_train_state *state, const float *params, const float *const *slots, const float *norms) {
+  FLR_TRY(flr_backend_upload(state->backend, state->params.data, params, state->params.bytes));
+  for (int i = 0; i < flr_optimizer_slot_count(state->optimizer); i++)
+    FLR_TRY(flr_backend_upload(state->backend, flr_optimizer_slot(state->optimizer, i), slots[i], state->params.bytes));
+  if (state->norms.bytes > 0) FLR_TRY(flr_backend_upload(state->backend, state->norms.data, norms, state->norms.bytes));
+  return lower(state);
+}
+
 /* The pieces a snapshot holds, in order: parameters, statistics, then each optimizer slot. Returns 0 past the last. */
 static int piece(const flr_train_state *state, int index, void **data, size_t *bytes) {
   const flr_buffer *const own[] = {&state->params, &state->norms};

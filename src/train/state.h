@@ -36,6 +36,11 @@ flr_status flr_train_state_set(flr_train_state *state, const float *values, cons
 /* Downloads the parameters into host memory [elements]. */
 flr_status flr_train_state_get(const flr_train_state *state, float *values);
 
+/* Downloads parameters and moments: params [elements], slots [slot count] of [elements]. */
+flr_status flr_train_state_read(const flr_train_state *state, float *params, float *const *slots);
+/* Uploads all of it: what a checkpoint keeps. norms: [shards, state_elements], those of this rank's shards. */
+flr_status flr_train_state_write(flr_train_state *state, const float *params, const float *const *slots, const float *norms);
+
 static inline float *flr_train_state_norms(const flr_train_state *state, int64_t shard) {
   return (float *)state->norms.data + shard * state->layout->state_elements;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "train/device_step.h"
+#include "train/stop_request.h"
 
 /* What this rank has to say, being summed. */
 typedef struct report_exchange {
@@ -25,6 +26,7 @@ static flr_status begin_report(flr_session *s, report_exchange *exchange, flr_st
                                   .samples = (double)result.count,
                                   .correct = (double)result.correct,
                                   .nonfinite = (double)result.nonfinite,
+                                  .stop_requests = flr_stop_is_requested(),
                                   .failures = local == FLR_OK ? 0 : 1};
   return flr_comm_all_reduce_begin(s->comm, FLR_LANE_CONTROL, &exchange->report, FLR_REPORT_NUMBERS, FLR_COMM_F64,
                                    &exchange->request);

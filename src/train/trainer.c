@@ -9,16 +9,29 @@
 #include "train/lr_find.h"
 #include "train/metrics.h"
 #include "train/phase.h"
+#include "train/resume.h"
 #include "train/run_dir.h"
+#include "train/saver.h"
+
+enum { MOST_ROLLBACKS = 3 };
+static const double rollback_factor = 0.5;
 
 /* What a run of training keeps for its callbacks. */
 typedef struct training {
   flr_session *session;
+  const flr_schedule *schedule;
+  const double *lr; /* [groups] what the schedule was made of */
+  flr_conductor conductor;
   double began, epoch_began;    /* seconds */
   double loss_sum, samples;     /* of the epoch under way */
   double smooth, smooth_weight; /* for people */
   int64_t epoch_samples, total_samples;
   flr_status log_status; /* the first failure of writing the run log */
+  double best;           /* least error rate so far, NAN: none */
+  int64_t best_step;
+  int is_best; /* 1: the evaluation after the step under way gave it */
+  int64_t rollbacks;
+  double lr_factor;
   flr_fit_result *result;
 } training;
 
@@ -82,6 +95,69 @@ static flr_status finish_epoch(training *t, const flr_directive *directive, doub
   return flr_metrics_epoch(s, &summary);
 }
 
+/* ---- checkpoints ---- */
+
+static flr_save_point save_point(const training *t, int64_t next, int kinds) {
+  return (flr_save_point){.progress = {.phase = FLR_CHECKPOINT_TRAIN,
+                                       .step = next,
+                                       .rollbacks = t->rollbacks,
+                                       .epoch_loss_sum = t->loss_sum,
+                                       .epoch_samples = t->samples,
+                                       .epoch_seconds = flr_clock_seconds() - t->epoch_began,
+                                       .train_loss = t->result->train_loss,
+                                       .valid_loss = t->result->valid_loss,
+                                       .error_rate = t->result->error_rate,
+                                       .best_metric = t->best,
+                                       .best_step = t->best_step,
+                                       .lr_factor = t->lr_factor},
+                          .lr = t->lr,
+                          .kinds = kinds};
+}
+
+/* The state after a loss that was not finite is kept by nobody. */
+static flr_status save(training *t, int64_t next, int kinds) {
+  const int diverged = t->session->comm->rank == 0 && t->conductor.stopped;
+  const flr_save_point point = save_point(t, next, diverged ? 0 : kinds);
+  t->is_best = 0;
+  return flr_saver_save(t->session->saver, &point);
+}
+
+static flr_status on_save(void *context, int64_t next) {
+  training *t = context;
+  return save(t, next, FLR_WRITE_GENERATION | (t->is_best ? FLR_WRITE_BEST : 0));
+}
+
+static void consult(void *context) {
+  training *t = context;
+  flr_saver_consult(t->session->saver, &t->conductor);
+}
+
+/* Where a checkpoint left off. */
+static void go_on_from(training *t, const flr_checkpoint_progress *p) {
+  const double now = flr_clock_seconds();
+  t->epoch_began = now - p->epoch_seconds;
+  t->loss_sum = p->epoch_loss_sum;
+  t->samples = p->epoch_samples;
+  t->epoch_samples = (int64_t)p->epoch_samples;
+  t->smooth = t->smooth_weight = 0;
+  t->result->train_loss = p->train_loss;
+  t->result->valid_loss = p->valid_loss;
+  t->result->error_rate = p->error_rate;
+  t->best = p->best_metric;
+  t->best_step = p->best_step;
+  t->rollbacks = p->rollbacks;
+  t->lr_factor = p->lr_factor;
+}
+
+/* ---- evaluation ---- */
+
+static void note_best(training *t, const flr_directive *directive, const flr_eval_totals *valid) {
+  t->is_best = isfinite(valid->loss) && !(valid->error_rate >= t->best);
+  if (!t->is_best) return;
+  t->best = valid->error_rate;
+  t->best_step = directive->step + 1;
+}
+
 static flr_status on_evaluate(void *context, const flr_directive *directive) {
   training *t = context;
   flr_session *s = t->session;
@@ -92,13 +168,18 @@ static flr_status on_evaluate(void *context, const flr_directive *directive) {
     FLR_TRY(flr_evaluate_split(s, FLR_SPLIT_VALID, 0, &valid));
     t->result->valid_loss = valid.loss;
     t->result->error_rate = valid.error_rate;
+    note_best(t, directive, &valid);
   }
   flr_status status = finish_epoch(t, directive, seconds, has_valid ? &valid : NULL);
   if (status == FLR_OK) status = t->log_status;
-  return flr_comm_agree(s->comm, status);
+  FLR_TRY(flr_comm_agree(s->comm, status));
+  return t->is_best && !directive->save ? save(t, directive->step + 1, FLR_WRITE_BEST) : FLR_OK;
 }
 
-static flr_status schedule_init(const flr_session *s, const double *automatic, flr_schedule *out) {
+/* ---- the run ---- */
+
+/* given: lr holds the rates, of the sweep or the checkpoint; else it gets those of --lr. */
+static flr_status schedule_init(const flr_session *s, double lr[FLR_MAX_GROUPS], int given, flr_schedule *out) {
   const flr_config *config = s->config;
   flr_schedule_options options = flr_schedule_options_defaults();
   options.policy = config->policy;
@@ -108,37 +189,80 @@ static flr_status schedule_init(const flr_session *s, const double *automatic, f
   options.pct_start = config->pct_start;
   options.final_div = config->final_div;
   FLR_TRY(flr_schedule_parse_moms(options.moms, config->moms));
-  if (automatic)
-    for (int group = 0; group < options.groups; group++) options.max_lr[group] = *automatic;
-  else
-    FLR_TRY(flr_parse_group_rates(options.max_lr, options.groups, config->lr, "--lr"));
+  if (!given) FLR_TRY(flr_parse_group_rates(lr, options.groups, config->lr, "--lr"));
+  memcpy(options.max_lr, lr, (size_t)options.groups * sizeof *lr);
   return flr_schedule_init(out, &options);
 }
 
+static int is_automatic(const flr_session *s) { return strcmp(s->config->lr, "auto") == 0; }
+
 flr_status flr_trainer_check(const flr_session *s) {
-  const double any = 1;
+  double lr[FLR_MAX_GROUPS];
+  flr_cadence cadence;
   flr_schedule schedule;
-  return schedule_init(s, strcmp(s->config->lr, "auto") == 0 ? &any : NULL, &schedule);
+  for (int group = 0; group < FLR_MAX_GROUPS; group++) lr[group] = 1;
+  FLR_TRY(flr_cadence_parse(&cadence, s->config->checkpoint_every, "--checkpoint-every"));
+  return schedule_init(s, lr, is_automatic(s), &schedule);
 }
 
-static flr_status train(flr_session *s, const flr_schedule *schedule, training *t, flr_stop_reason *reason) {
+/* One go at training, from step `first` to its end, to a wish to stop, or to a loss that is not finite. */
+static flr_status train(training *t, int64_t first, flr_phase_end *end) {
+  flr_session *s = t->session;
+  const int64_t steps = s->plan.total_steps;
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
   flr_loader *loader = NULL;
-  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, s->plan.total_steps));
-  flr_conductor conductor = flr_conductor_train(schedule, s->plan.total_steps, s->plan.steps_per_epoch);
+  *end = (flr_phase_end){.reason = FLR_REASON_DONE, .next = first};
+  if (first >= steps) return FLR_OK;
+  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, first, steps));
+  t->conductor = flr_conductor_train(t->schedule, steps, s->plan.steps_per_epoch);
+  t->conductor.lr_factor = t->lr_factor;
   const flr_phase phase = {.name = "train",
-                           .conductor = &conductor,
+                           .conductor = &t->conductor,
                            .loader = loader,
+                           .first = first,
                            .ahead = 1,
                            .norm_every = s->config->log_every,
+                           .consult = consult,
                            .on_step = on_step,
                            .on_evaluate = on_evaluate,
+                           .on_save = on_save,
                            .context = t};
-  const flr_status status = flr_phase_run(s, &phase, reason);
+  flr_status status = flr_cadence_parse(&t->conductor.saving, s->config->checkpoint_every, "--checkpoint-every");
+  if (status == FLR_OK) status = flr_phase_run(s, &phase, end);
   flr_log_write(s->log, FLR_LOG_VERBOSE, "loader stall %.3f s", flr_loader_stall_seconds(loader));
   flr_loader_destroy(loader);
   flr_progress_finish(s->progress);
   return status;
+}
+
+/* Back to the last checkpoint, on at a lower rate. */
+static flr_status roll_back(training *t, int64_t *first) {
+  flr_session *s = t->session;
+  FLR_TRY(flr_saver_finish(s->saver));
+  FLR_TRY(flr_resume_rollback(s));
+  const flr_checkpoint_progress *p = &s->resume->file.progress;
+  const int64_t rollbacks = t->rollbacks + 1; /* (the checkpoint may be older than the last rollback) */
+  const double lr_factor = t->lr_factor * rollback_factor;
+  go_on_from(t, p);
+  t->rollbacks = rollbacks;
+  t->lr_factor = lr_factor;
+  *first = p->step;
+  s->resume->found = 0;
+  flr_log_write(s->log, FLR_LOG_WARNING,
+                "the loss is not finite: back to step %lld (%s), on at %g of the rate (%lld of %d times)", (long long)p->step,
+                s->resume->name, lr_factor, (long long)rollbacks, MOST_ROLLBACKS);
+  return flr_comm_agree(s->comm, flr_metrics_rollback(s, s->resume->name, p->step, lr_factor));
+}
+
+static flr_status train_to_the_end(training *t, int64_t first, flr_phase_end *end) {
+  const int may_roll_back = strcmp(t->session->config->on_nonfinite, "rollback") == 0;
+  for (;;) {
+    FLR_TRY(train(t, first, end));
+    if (end->reason != FLR_REASON_NONFINITE || !may_roll_back || t->rollbacks >= MOST_ROLLBACKS) return FLR_OK;
+    const flr_status status = roll_back(t, &first);
+    if (status == FLR_ERROR_DIVERGED) return FLR_OK; /* there is nothing to go back to: *end stays */
+    FLR_TRY(status);
+  }
 }
 
 /* The rate the sweep picks, or a refusal that says what each rule made of the curve. */
@@ -157,28 +281,71 @@ static flr_status automatic_rate(flr_session *s, double *lr) {
                   s->config->pick, text);
 }
 
-static flr_status finish_run(flr_session *s, training *t, flr_stop_reason reason) {
-  if (reason != FLR_REASON_DONE) {
-    FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "nonfinite", FLR_ERROR_DIVERGED)));
-    return flr_fail(FLR_ERROR_DIVERGED, "training diverged: the loss is not finite; lower --lr (nothing was overwritten)");
+static flr_status finish_run(training *t, const flr_phase_end *end, int64_t first) {
+  flr_session *s = t->session;
+  if (end->reason == FLR_REASON_SIGNAL || end->reason == FLR_REASON_TIME) {
+    const flr_save_point point = save_point(t, end->next, FLR_WRITE_GENERATION);
+    return flr_saver_stop(s->saver, end->reason, &point);
   }
+  const flr_status written = flr_saver_finish(s->saver);
+  if (end->reason != FLR_REASON_DONE) {
+    FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "nonfinite", FLR_ERROR_DIVERGED)));
+    return flr_fail(FLR_ERROR_DIVERGED, "training diverged: the loss is not finite%s; lower --lr (nothing was overwritten)",
+                    t->rollbacks > 0 ? ", also after going back at lower rates" : "");
+  }
+  if (written != FLR_OK) flr_log_write(s->log, FLR_LOG_WARNING, "no checkpoint was written: %s", flr_status_message());
   FLR_TRY(flr_run_dir_write_weights(s, "final.h5"));
   t->result->seconds = flr_clock_seconds() - t->began;
   t->result->steps = s->plan.total_steps;
-  t->result->samples_per_second = (double)(s->plan.total_steps * s->plan.batch) / t->result->seconds;
+  t->result->samples_per_second = (double)((s->plan.total_steps - first) * s->plan.batch) / t->result->seconds;
   return flr_comm_agree(s->comm, flr_metrics_end(s, "done", 0));
+}
+
+/* The rates that training starts with: the checkpoint's, the sweep's, or none yet (*given 0: --lr has them). */
+static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *given) {
+  const int groups = s->state.layout->groups;
+  const int in_training = flr_resume_is_in(s->resume, FLR_CHECKPOINT_TRAIN);
+  *given = is_automatic(s);
+  if (*given && in_training) memcpy(lr, s->resume->file.lr, (size_t)groups * sizeof *lr);
+  if (!*given || in_training) return FLR_OK;
+  FLR_TRY(automatic_rate(s, &lr[0]));
+  for (int group = 1; group < groups; group++) lr[group] = lr[0];
+  return FLR_OK;
+}
+
+/* Where to begin; with a checkpoint at once after a sweep, which then need not be done again. */
+static flr_status begin(training *t, int64_t *first, int swept) {
+  flr_session *s = t->session;
+  FLR_TRY(flr_saver_begin_training(s->saver));
+  *first = 0;
+  if (!flr_resume_is_in(s->resume, FLR_CHECKPOINT_TRAIN)) return swept ? save(t, 0, FLR_WRITE_GENERATION) : FLR_OK;
+  *first = s->resume->file.progress.step;
+  go_on_from(t, &s->resume->file.progress);
+  s->resume->found = 0;
+  flr_log_write(s->log, FLR_LOG_INFO, "going on from %s: step %lld of %lld", s->resume->name, (long long)*first,
+                (long long)s->plan.total_steps);
+  return FLR_OK;
 }
 
 flr_status flr_session_fit(flr_session *s, flr_fit_result *out) {
   flr_schedule schedule;
-  double lr = NAN;
-  const int automatic = strcmp(s->config->lr, "auto") == 0;
+  flr_phase_end end;
+  double lr[FLR_MAX_GROUPS];
+  int given;
+  int64_t first;
   *out = (flr_fit_result){.train_loss = NAN, .valid_loss = NAN, .error_rate = NAN};
-  if (automatic) FLR_TRY(automatic_rate(s, &lr));
-  FLR_TRY(flr_comm_agree(s->comm, schedule_init(s, automatic ? &lr : NULL, &schedule)));
+  FLR_TRY(find_rates(s, lr, &given));
+  FLR_TRY(flr_comm_agree(s->comm, schedule_init(s, lr, given, &schedule)));
   const double now = flr_clock_seconds();
-  training t = {.session = s, .began = now, .epoch_began = now, .result = out};
-  flr_stop_reason reason;
-  FLR_TRY(train(s, &schedule, &t, &reason));
-  return finish_run(s, &t, reason);
+  training t = {.session = s,
+                .schedule = &schedule,
+                .lr = lr,
+                .began = now,
+                .epoch_began = now,
+                .best = NAN,
+                .lr_factor = 1,
+                .result = out};
+  FLR_TRY(begin(&t, &first, given));
+  FLR_TRY(train_to_the_end(&t, first, &end));
+  return finish_run(&t, &end, first);
 }

@@ -67,7 +67,7 @@ static flr_status measure(bench *b, int64_t steps) {
   flr_session *s = b->session;
   flr_timeline timeline;
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
-  FLR_TRY(flr_session_loader(&b->loader, s, FLR_SPLIT_TRAIN, &sampler, WARM_UP + TIMELINES + steps));
+  FLR_TRY(flr_session_loader(&b->loader, s, FLR_SPLIT_TRAIN, &sampler, 0, WARM_UP + TIMELINES + steps));
   FLR_TRY(run(b, WARM_UP));
   if (s->device_step) FLR_TRY(measure_timeline(b, &timeline));
   const double stalled = flr_loader_stall_seconds(b->loader), began = flr_clock_seconds();

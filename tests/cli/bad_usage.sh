@@ -80,8 +80,7 @@ words() {
 
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
   local o
-  for o in window cycles cycle-len cycle-mult freeze-epochs lr-mult annihilate-pct tot-epochs clip-norm resume checkpoint-every \
-    keep; do
+  for o in window cycles cycle-len cycle-mult freeze-epochs lr-mult annihilate-pct tot-epochs clip-norm; do
     later "$o" 3 'leave the option out'
   done
   for o in 'augment flip only auto,none' 'head fastai only linear' 'freeze-to 1 only 0' 'train-bn off only on' 'accum 2 only 1' \

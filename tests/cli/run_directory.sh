@@ -10,18 +10,20 @@ value() { sed -n "s/.*\"$1\": *\\([^,}]*\\).*/\\1/p" | tail -1; }
 fastlr --epochs 2 --out r --log-every 5 --comm mpi
 same 'exit code' 0 "$code"
 same 'standard output' '' "$(cat out)"
-files='config.ini final.h5 metrics.jsonl sweep.csv sweep.h5'
+files='best.h5 checkpoint-22.h5 checkpoint-44.h5 config.ini final.h5 metrics.jsonl sweep.csv sweep.h5'
 command -v gnuplot >/dev/null && files="$files sweep.png sweep.svg"
 same files "$files" "$(cd run/r && echo *)"
 "$tools/test_cli.json_shape" lines <run/r/metrics.jsonl >/dev/null || complain 'metrics.jsonl is not one document a line'
 same 'events' 'start sweep suggest step epoch step epoch end' \
-  "$(sed 's/^{"event": "\([a-z]*\)".*/\1/' run/r/metrics.jsonl | uniq | tr '\n' ' ' | sed 's/ $//')"
+  "$(sed 's/^{"event": "\([a-z]*\)".*/\1/' run/r/metrics.jsonl | grep -v checkpoint | uniq | tr '\n' ' ' | sed 's/ $//')"
 common=$'.event string\n.time number\n'
 same 'start' "$common"$'.version string\n.ranks number\n.shards number\n.backend string\n.comm string\n.model string\n.parameters number\n.train_samples number\n.valid_samples number\n.classes number' "$(event start)"
 same 'sweep' "$common"$'.i number\n.lr number\n.loss number\n.smooth number' "$(event sweep)"
 same 'suggest' "$common$(for rule in valley steepest minimum slide; do printf '.%s.lr number\n.%s.status string\n' $rule $rule; done)"$'\n.picked string\n.lr number' "$(event suggest)"
 same 'step' "$common"$'.step number\n.epoch number\n.lr number\n.momentum number\n.loss number\n.samples number\n.grad_norm number' "$(event step)"
 same 'epoch' "$common"$'.epoch number\n.train_loss number\n.valid_loss number\n.error_rate number\n.accuracy number\n.seconds number\n.samples_per_second number' "$(event epoch)"
+same 'checkpoint' "$common"$'.file string\n.step number\n.seconds number\n.waited number' "$(event checkpoint)"
+same 'checkpoints' '0 22 44' "$(sed -n 's/^{"event": "checkpoint".*"step": \([0-9]*\),.*/\1/p' run/r/metrics.jsonl | tr '\n' ' ' | sed 's/ $//')"
 same 'end' "$common"$'.reason string\n.exit number' "$(event end)"
 same 'how it ended' '"done" 0' "$(value reason <run/r/metrics.jsonl) $(value exit <run/r/metrics.jsonl)"
 same 'steps that are logged' '0 5 10 15 20 25 30 35 40' "$(sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*/\1/p' run/r/metrics.jsonl | tr '\n' ' ' | sed 's/ $//')"

@@ -25,7 +25,7 @@ static flr_status open_run(run *r, const char *const *pairs) {
   CHECK_OK(flr_config_set(&r->config, "plot", "none"));
   FLR_TRY(flr_session_create(&r->session, &r->config, NULL, NULL));
   const flr_sampler sampler = flr_session_sampler(r->session, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
-  return flr_session_loader(&r->loader, r->session, FLR_SPLIT_TRAIN, &sampler, 4 * STEPS);
+  return flr_session_loader(&r->loader, r->session, FLR_SPLIT_TRAIN, &sampler, 0, 4 * STEPS);
 }
 
 static void close_run(run *r) {

@@ -30,7 +30,7 @@ static void check_steps(const char *const *pairs) {
   train_config(&config, pairs);
   CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
   const flr_sampler sampler = flr_session_sampler(session, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
-  CHECK_OK(flr_session_loader(&loader, session, FLR_SPLIT_TRAIN, &sampler, WARM_UP + STEPS));
+  CHECK_OK(flr_session_loader(&loader, session, FLR_SPLIT_TRAIN, &sampler, 0, WARM_UP + STEPS));
   run_steps(session, loader, 0, WARM_UP, &loss);
   const alloc_count before = alloc_count_now();
   run_steps(session, loader, WARM_UP, STEPS, &loss);

@@ -89,8 +89,63 @@ static void test_conductor__the_loss_is_weighted_by_samples(void **state) {
   assert_true(isnan(flr_report_loss(&empty)));
 }
 
+static void test_conductor__a_wish_to_stop_lets_the_steps_under_way_count(void **state) {
+  (void)state;
+  flr_sweep sweep = make_sweep(100);
+  flr_conductor c = flr_conductor_sweep(&sweep);
+  flr_report report = report_of(2);
+  report.stop_requests = 1;
+  assert_int_equal(flr_conductor_report(&c, 0, &report), 1);
+  const flr_directive d = flr_conductor_direct(&c, 2);
+  assert_int_equal(d.action, FLR_ACTION_STOP);
+  assert_int_equal(d.reason, FLR_REASON_SIGNAL);
+  assert_int_equal(flr_conductor_report(&c, 1, &report), 1); /* step 1 was under way: it is a point */
+  assert_int_equal(sweep.count, 2);
+  flr_conductor_leave(&c, FLR_REASON_TIME); /* the first reason counts */
+  assert_int_equal(flr_conductor_direct(&c, 2).reason, FLR_REASON_SIGNAL);
+  flr_sweep_clear(&sweep);
+}
+
+static void test_conductor__a_verdict_is_stronger_than_a_wish_to_stop(void **state) {
+  (void)state;
+  flr_sweep sweep = make_sweep(100);
+  flr_conductor c = flr_conductor_sweep(&sweep);
+  const flr_report fine = report_of(2), huge = report_of(1e6);
+  (void)flr_conductor_report(&c, 0, &fine);
+  flr_conductor_leave(&c, FLR_REASON_TIME);
+  (void)flr_conductor_report(&c, 1, &huge);
+  assert_int_equal(flr_conductor_direct(&c, 2).reason, FLR_REASON_DIVERGED);
+  flr_sweep_clear(&sweep);
+}
+
+static void test_conductor__saves_when_it_is_due(void **state) {
+  (void)state;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  flr_schedule schedule;
+  options.total_steps = 10;
+  options.max_lr[0] = 1e-2;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  flr_conductor c = flr_conductor_train(&schedule, 10, 4);
+  assert_int_equal(flr_conductor_direct(&c, 9).save, 0); /* nothing asks for any */
+  c.saving.steps = 3;
+  for (int64_t step = 0; step < 10; step++)
+    assert_int_equal(flr_conductor_direct(&c, step).save, step == 2 || step == 5 || step == 8 || step == 9);
+  c.saving = (flr_cadence){.epochs = 2};
+  for (int64_t step = 0; step < 10; step++) assert_int_equal(flr_conductor_direct(&c, step).save, step == 7 || step == 9);
+  c.saving = (flr_cadence){.seconds = 60};
+  assert_int_equal(flr_conductor_direct(&c, 0).save, 0);
+  c.save_wanted = 1;
+  assert_int_equal(flr_conductor_direct(&c, 1).save, 1);
+  assert_int_equal(flr_conductor_direct(&c, 2).save, 0); /* once */
+  c.lr_factor = 0.25;
+  assert_true(flr_conductor_direct(&c, 5).rates.lr[0] == 0.25 * flr_schedule_at(&schedule, 5).lr[0]);
+}
+
 int main(void) {
   static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_conductor__a_wish_to_stop_lets_the_steps_under_way_count),
+      cmocka_unit_test(test_conductor__a_verdict_is_stronger_than_a_wish_to_stop),
+      cmocka_unit_test(test_conductor__saves_when_it_is_due),
       cmocka_unit_test(test_conductor__training_ends_after_its_steps),
       cmocka_unit_test(test_conductor__a_nonfinite_sample_stops_training),
       cmocka_unit_test(test_conductor__the_step_after_a_verdict_is_not_recorded),

@@ -2,8 +2,6 @@
  */
 #include <hdf5.h>
 
-#include "checkpoint/weights_source.h"
-#include "core/hash.h"
 #include "train/train_harness.h"
 
 enum { FEATURES = 6, CLASSES = 3 };
@@ -13,22 +11,6 @@ typedef struct outcome {
   flr_fit_result fit;
   uint64_t weights; /* hash of every tensor of final.h5, 0 when there is none; rank 0 */
 } outcome;
-
-static uint64_t hash_weights(const char *directory) {
-  char path[1200];
-  flr_weights_source source;
-  uint64_t hash = FLR_HASH_START;
-  (void)snprintf(path, sizeof path, "%s/final.h5", directory);
-  if (flr_weights_source_open(&source, path) != FLR_OK) hash = 0;
-  for (int64_t i = 0; hash && i < source.count; i++) {
-    float *values = calloc((size_t)source.tensors[i].elements, sizeof *values);
-    CHECK_OK(source.read(&source, &source.tensors[i], values));
-    hash = flr_hash(hash, values, (size_t)source.tensors[i].elements * sizeof *values);
-    free(values);
-  }
-  flr_weights_source_close(&source);
-  return hash;
-}
 
 /* A fit with these options in a directory of its own, which stays. */
 static outcome run_fit(const char *directory, const char *const *pairs) {
@@ -43,7 +25,7 @@ static outcome run_fit(const char *directory, const char *const *pairs) {
   if (out.status == FLR_OK) out.status = flr_session_fit(session, &out.fit);
   flr_session_destroy(session);
   flr_config_clear(&config);
-  if (out.status == FLR_OK) out.weights = hash_weights(directory);
+  if (out.status == FLR_OK) out.weights = train_hash_weights(directory);
   return out;
 }
 
@@ -63,7 +45,7 @@ static uint64_t run_fit_alone(const char *directory, const char *const *pairs) {
   }
   train_test_arguments(command, sizeof command);
   if (system(command) != 0) fail_msg("failed: %s", command);
-  return hash_weights(directory);
+  return train_hash_weights(directory);
 }
 
 static double last_epoch(const char *directory, const char *name) {
@@ -188,7 +170,7 @@ static void test_session__a_nan_on_one_rank_ends_training_on_all(void **state) {
     assert_int_equal(cJSON_GetArraySize(steps), 5);
     assert_true(isnan(train_number(steps, 4, "loss")));
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(ends, 0), "reason")), "nonfinite");
-    assert_true(hash_weights(directory) == 0); /* nothing of it is kept */
+    assert_true(train_hash_weights(directory) == 0); /* nothing of it is kept */
     cJSON_Delete(ends);
     cJSON_Delete(steps);
   }

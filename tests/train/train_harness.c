@@ -4,6 +4,9 @@
 #include <mpi.h>
 #include <unistd.h>
 
+#include "checkpoint/weights_source.h"
+#include "core/hash.h"
+
 const char *train_source_path(char *text, size_t size, const char *name) {
   (void)snprintf(text, size, "%s/%s", FLR_SOURCE_DIR, name);
   return text;
@@ -106,6 +109,22 @@ cJSON *train_events(const char *directory, const char *event) {
 double train_number(const cJSON *array, int i, const char *name) {
   const cJSON *item = cJSON_GetObjectItem(cJSON_GetArrayItem(array, i), name);
   return cJSON_IsNumber(item) ? cJSON_GetNumberValue(item) : NAN;
+}
+
+uint64_t train_hash_weights(const char *directory) {
+  char path[1200];
+  flr_weights_source source;
+  uint64_t hash = FLR_HASH_START;
+  (void)snprintf(path, sizeof path, "%s/final.h5", directory);
+  if (flr_weights_source_open(&source, path) != FLR_OK) hash = 0;
+  for (int64_t i = 0; hash && i < source.count; i++) {
+    float *values = calloc((size_t)source.tensors[i].elements, sizeof *values);
+    CHECK_OK(source.read(&source, &source.tensors[i], values));
+    hash = flr_hash(hash, values, (size_t)source.tensors[i].elements * sizeof *values);
+    free(values);
+  }
+  flr_weights_source_close(&source);
+  return hash;
 }
 
 cJSON *train_vectors(void) {

@@ -27,6 +27,9 @@ cJSON *train_events(const char *directory, const char *event);
 /* array[i][name], NAN where there is none. */
 double train_number(const cJSON *array, int i, const char *name);
 
+/* Hash of every tensor of DIRECTORY/final.h5, 0 when there is none. */
+uint64_t train_hash_weights(const char *directory);
+
 /* tests/vectors/parity.json, whole. cJSON_Delete it. */
 cJSON *train_vectors(void);
 

@@ -9,9 +9,15 @@
 
 enum { PATH_ROOM = SCRATCH_PATH + 64 };
 
-static flr_run_log *create(const char *path, int append) {
+static flr_run_log *create(const char *path) {
   flr_run_log *log = NULL;
-  CHECK_OK(flr_run_log_create(&log, path, append));
+  CHECK_OK(flr_run_log_create(&log, path));
+  return log;
+}
+
+static flr_run_log *go_on(const char *path, int64_t keep, double seconds) {
+  flr_run_log *log = NULL;
+  CHECK_OK(flr_run_log_continue(&log, path, keep, seconds));
   return log;
 }
 
@@ -45,7 +51,7 @@ static int count_lines(const char *path) {
 
 static void test_event__all_kinds_of_fields(void **state) {
   char path[PATH_ROOM];
-  flr_run_log *log = create(scratch_path(path, state, "kinds.jsonl"), 0);
+  flr_run_log *log = create(scratch_path(path, state, "kinds.jsonl"));
   const double one[] = {0.1}, three[] = {1e-5, 1e-4, NAN};
   const flr_field fields[] = {{.name = "loss", .kind = FLR_FIELD_NUMBER, .number = 1. / 3},
                               {.name = "bad", .kind = FLR_FIELD_NUMBER, .number = INFINITY},
@@ -77,7 +83,7 @@ static void test_event__all_kinds_of_fields(void **state) {
 static void test_event__long_lines_are_whole(void **state) {
   enum { LONG = 100000 };
   char path[PATH_ROOM];
-  flr_run_log *log = create(scratch_path(path, state, "long.jsonl"), 0);
+  flr_run_log *log = create(scratch_path(path, state, "long.jsonl"));
   char *text = calloc(LONG + 1, 1);
   memset(text, 'x', LONG);
   const flr_field field = {.name = "config", .kind = FLR_FIELD_STRING, .text = text};
@@ -91,39 +97,54 @@ static void test_event__long_lines_are_whole(void **state) {
   flr_run_log_destroy(log);
 }
 
-static void test_create__append_keeps_whole_lines(void **state) {
+static void test_continue__keeps_whole_lines(void **state) {
   char path[PATH_ROOM];
   scratch_path(path, state, "append.jsonl");
-  flr_run_log *log = create(path, 1); /* none there yet */
+  flr_run_log *log = go_on(path, INT64_MAX, 0); /* none there yet */
   CHECK_OK(flr_run_log_event(log, "start", NULL, 0));
   flr_run_log_destroy(log);
   FILE *file = fopen(path, "ab");
   fputs("{\"event\": \"st", file); /* a crash in the middle of a line */
   fclose(file);
-  log = create(path, 1);
+  log = go_on(path, INT64_MAX, 1000);
   CHECK_OK(flr_run_log_event(log, "resume", NULL, 0));
   flr_run_log_destroy(log);
   assert_int_equal(count_lines(path), 2);
   cJSON *line = read_line(path, 1);
   assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(line, "event")), "resume");
+  assert_true(cJSON_GetNumberValue(cJSON_GetObjectItem(line, "time")) >= 1000); /* the run's time goes on */
   cJSON_Delete(line);
-  log = create(path, 0); /* without append it starts over */
+  log = create(path); /* it starts over */
   flr_run_log_destroy(log);
   assert_int_equal(count_lines(path), 0);
+}
+
+static void test_continue__cuts_back_to_what_is_kept(void **state) {
+  char path[PATH_ROOM];
+  flr_run_log *log = create(scratch_path(path, state, "cut.jsonl"));
+  CHECK_OK(flr_run_log_event(log, "start", NULL, 0));
+  const int64_t kept = flr_run_log_bytes(log);
+  assert_true(kept > 0);
+  for (int i = 0; i < 3; i++) CHECK_OK(flr_run_log_event(log, "step", NULL, 0));
+  flr_run_log_destroy(log);
+  log = go_on(path, kept + 5, 0); /* (in the middle of a line: that one goes too) */
+  assert_int_equal(flr_run_log_bytes(log), kept);
+  flr_run_log_destroy(log);
+  assert_int_equal(count_lines(path), 1);
 }
 
 static void test_create__tells_where_it_cannot_write(void **state) {
   char path[PATH_ROOM];
   flr_run_log *log = NULL;
   scratch_path(path, state, "missing/metrics.jsonl");
-  CHECK_FAILS(flr_run_log_create(&log, path, 0), FLR_ERROR_IO, "missing/metrics.jsonl");
-  CHECK_FAILS(flr_run_log_create(&log, path, 1), FLR_ERROR_IO, "No such file");
+  CHECK_FAILS(flr_run_log_create(&log, path), FLR_ERROR_IO, "missing/metrics.jsonl");
+  CHECK_FAILS(flr_run_log_continue(&log, path, 0, 0), FLR_ERROR_IO, "No such file");
   assert_null(log);
 }
 
 static void test_event__a_full_disk_is_told(void **state) {
   (void)state;
-  flr_run_log *log = create("/dev/full", 0);
+  flr_run_log *log = create("/dev/full");
   CHECK_FAILS(flr_run_log_event(log, "step", NULL, 0), FLR_ERROR_IO, "No space left");
   flr_run_log_destroy(log);
 }
@@ -146,10 +167,10 @@ static void test_format_number__reads_back_the_same(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_event__all_kinds_of_fields),         cmocka_unit_test(test_event__long_lines_are_whole),
-      cmocka_unit_test(test_create__append_keeps_whole_lines),   cmocka_unit_test(test_create__tells_where_it_cannot_write),
-      cmocka_unit_test(test_event__a_full_disk_is_told),         cmocka_unit_test(test_event__null_log_does_nothing),
-      cmocka_unit_test(test_format_number__reads_back_the_same),
+      cmocka_unit_test(test_event__all_kinds_of_fields),          cmocka_unit_test(test_event__long_lines_are_whole),
+      cmocka_unit_test(test_continue__keeps_whole_lines),         cmocka_unit_test(test_continue__cuts_back_to_what_is_kept),
+      cmocka_unit_test(test_create__tells_where_it_cannot_write), cmocka_unit_test(test_event__a_full_disk_is_told),
+      cmocka_unit_test(test_event__null_log_does_nothing),        cmocka_unit_test(test_format_number__reads_back_the_same),
   };
   return cmocka_run_group_tests_name("report.run_log", tests, scratch_make, scratch_remove);
 }

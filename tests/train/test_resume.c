@@ -1,0 +1,193 @@
+/* A run that is stopped again and again computes what an undisturbed one computes, to the bit. */
+#include <math.h>
+
+#include "checkpoint/checkpoint.h"
+#include "core/memory.h"
+#include "train/stop_request.h"
+#include "train/train_harness.h"
+
+enum { PATH = 1200, MOST_PARTS = 80 };
+
+#define NET "model", "cnn", "dropout", "0.2", "batch", "96", "drop-last", "off"
+
+/* One part of a run: until it is done, or (stopping) until a stop has been asked for and what is under way is over. */
+static flr_status run_part(const char *const *pairs, const char *directory, int resume, int stopping, flr_fit_result *result) {
+  flr_config config;
+  flr_session *session = NULL;
+  train_config(&config, pairs);
+  CHECK_OK(flr_config_set(&config, "out", directory));
+  CHECK_OK(flr_config_set(&config, "plot", "none"));
+  CHECK_OK(flr_config_set(&config, "log-every", "1"));
+  if (resume) CHECK_OK(flr_config_set(&config, "resume", ""));
+  flr_status status = flr_session_create(&session, &config, NULL, NULL);
+  if (stopping) flr_request_stop();
+  if (status == FLR_OK) status = flr_session_fit(session, result);
+  flr_stop_forget();
+  flr_session_destroy(session);
+  flr_config_clear(&config);
+  train_barrier();
+  return status;
+}
+
+/* Each step exactly once, in order, with the undisturbed run's numbers. */
+static void check_events(const char *whole, const char *parts, const char *event, const char *const *names) {
+  cJSON *a = train_events(whole, event), *b = train_events(parts, event);
+  assert_non_null(a);
+  assert_non_null(b);
+  assert_int_equal(cJSON_GetArraySize(a), cJSON_GetArraySize(b));
+  for (int i = 0; i < cJSON_GetArraySize(a); i++)
+    for (int n = 0; names[n]; n++) {
+      const double x = train_number(a, i, names[n]), y = train_number(b, i, names[n]);
+      if (!(x >= y && x <= y) && !(isnan(x) && isnan(y)))
+        fail_msg("%s %d: %s is %.17g, of the undisturbed run %.17g", event, i, names[n], y, x);
+    }
+  cJSON_Delete(a);
+  cJSON_Delete(b);
+}
+
+static void check_same(const char *whole, const char *parts) {
+  static const char *const step[] = {"step", "epoch", "lr", "momentum", "loss", "samples", NULL};
+  static const char *const epoch[] = {"epoch", "train_loss", "valid_loss", "error_rate", NULL};
+  static const char *const sweep[] = {"i", "lr", "loss", "smooth", NULL};
+  if (train_rank() != 0) return;
+  assert_true(train_hash_weights(whole) == train_hash_weights(parts));
+  check_events(whole, parts, "step", step);
+  check_events(whole, parts, "epoch", epoch);
+  check_events(whole, parts, "sweep", sweep);
+}
+
+static void stopped_again_and_again(const char *name, const char *const *pairs, int least_parts) {
+  char whole[PATH], parts[PATH], label[64];
+  flr_fit_result straight, result;
+  (void)snprintf(label, sizeof label, "%s-whole", name);
+  train_directory(whole, sizeof whole, label);
+  train_directory(parts, sizeof parts, name);
+  CHECK_OK(run_part(pairs, whole, 0, 0, &straight));
+  int count = 0;
+  flr_status status = FLR_STOPPED;
+  while (status == FLR_STOPPED && count < MOST_PARTS) status = run_part(pairs, parts, 1, count++ >= 0, &result);
+  CHECK_OK(status);
+  if (count < least_parts) fail_msg("only %d parts", count);
+  assert_true(result.valid_loss >= straight.valid_loss && result.valid_loss <= straight.valid_loss);
+  assert_int_equal(result.steps, straight.steps);
+  check_same(whole, parts);
+  train_barrier();
+  train_remove(whole);
+  train_remove(parts);
+  train_barrier();
+}
+
+static void test_resume__in_the_middle_of_epochs(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET, "lr", "3e-3", "epochs", "2", NULL};
+  stopped_again_and_again("resume-train", pairs, 10);
+}
+
+static void test_resume__in_the_middle_of_a_sweep(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET,     "sweep-iters", "14",         "sweep-start", "1e-4",     "sweep-end", "0.1",
+                               "steps", "5",           "trim-start", "0",           "trim-end", "0",         NULL};
+  stopped_again_and_again("resume-sweep", pairs, 8);
+}
+
+static void test_resume__deterministic_with_sgd(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET,   "lr",     "3e-2", "epochs",        "1",  "optimizer",
+                               "sgd", "shards", "4",    "deterministic", "on", NULL};
+  stopped_again_and_again("resume-deterministic", pairs, 5);
+}
+
+/* A run that is over: nothing is trained again, and its results are the same. */
+static void test_resume__after_the_end(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET, "lr", "3e-3", "steps", "4", NULL};
+  char directory[PATH];
+  flr_fit_result first, second;
+  train_directory(directory, sizeof directory, "resume-end");
+  CHECK_OK(run_part(pairs, directory, 1, 0, &first));
+  const uint64_t hash = train_hash_weights(directory);
+  train_barrier();
+  CHECK_OK(run_part(pairs, directory, 1, 0, &second));
+  assert_true(hash == train_hash_weights(directory));
+  assert_true(second.error_rate >= first.error_rate && second.error_rate <= first.error_rate);
+  if (train_rank() == 0) {
+    cJSON *steps = train_events(directory, "step"), *resumes = train_events(directory, "resume");
+    assert_int_equal(cJSON_GetArraySize(steps), 4);
+    assert_int_equal(cJSON_GetArraySize(resumes), 1);
+    cJSON_Delete(steps);
+    cJSON_Delete(resumes);
+  }
+  train_barrier();
+  train_remove(directory);
+}
+
+static void test_resume__refuses_other_options_and_other_data(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET, "lr", "3e-3", "steps", "4", NULL};
+  const char *const other_rate[] = {NET, "lr", "4e-3", "steps", "4", NULL};
+  char directory[PATH];
+  flr_fit_result result;
+  train_directory(directory, sizeof directory, "resume-refused");
+  CHECK_OK(run_part(pairs, directory, 0, 0, &result));
+  CHECK_FAILS(run_part(other_rate, directory, 1, 0, &result), FLR_ERROR_USAGE,
+              "--lr: 4e-3, but checkpoint-4.h5 was made with 3e-3");
+  const char *const other_data[] = {NET,          "lr", "3e-3", "steps", "4", "data", "synthetic:300,8,8,1,10",
+                                    "reschedule", "on", NULL};
+  CHECK_OK(run_part(other_data, directory, 1, 0, &result)); /* asked for by --reschedule */
+  train_remove(directory);
+}
+
+/* Rates that no net survives: back to the checkpoint at half the rate, three times at most, each step in the log once. */
+static void test_rollback__is_bounded_and_recorded(void **state) {
+  (void)state;
+  const char *const pairs[] = {"model", "mlp", "policy",           "constant", "optimizer",    "sgd",      "lr", "100",
+                               "steps", "60",  "checkpoint-every", "4",        "on-nonfinite", "rollback", NULL};
+  char directory[PATH];
+  flr_fit_result result;
+  train_directory(directory, sizeof directory, "rollback");
+  CHECK_FAILS(run_part(pairs, directory, 0, 0, &result), FLR_ERROR_DIVERGED, "also after going back at lower rates");
+  if (train_rank() == 0) {
+    cJSON *rollbacks = train_events(directory, "rollback"), *steps = train_events(directory, "step");
+    const int last = cJSON_GetArraySize(rollbacks) - 1;
+    assert_true(last >= 0); /* (those before it were cut off with the steps they followed) */
+    assert_true(train_number(rollbacks, last, "lr_factor") == 0.125);
+    const double step = train_number(rollbacks, last, "step");
+    assert_true(train_number(steps, (int)step, "lr") == 12.5);
+    for (int i = 0; i < cJSON_GetArraySize(steps); i++) assert_int_equal(train_number(steps, i, "step"), i);
+    cJSON_Delete(rollbacks);
+    cJSON_Delete(steps);
+  }
+  train_barrier();
+  train_remove(directory);
+}
+
+static void test_rollback__without_a_checkpoint_is_the_end(void **state) {
+  (void)state;
+  const char *const pairs[] = {"model", "mlp",   "policy", "constant",     "optimizer", "sgd", "lr",
+                               "1e30",  "steps", "60",     "on-nonfinite", "rollback",  NULL};
+  char directory[PATH];
+  flr_fit_result result;
+  train_directory(directory, sizeof directory, "rollback-none");
+  CHECK_FAILS(run_part(pairs, directory, 0, 0, &result), FLR_ERROR_DIVERGED, "the loss is not finite; lower --lr");
+  if (train_rank() == 0) {
+    cJSON *ends = train_events(directory, "end");
+    assert_int_equal(cJSON_GetArraySize(ends), 1);
+    assert_true(train_number(ends, 0, "exit") == FLR_ERROR_DIVERGED);
+    cJSON_Delete(ends);
+  }
+  train_barrier();
+  train_remove(directory);
+}
+
+int main(int argc, char **argv) {
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_resume__in_the_middle_of_epochs),
+      cmocka_unit_test(test_resume__in_the_middle_of_a_sweep),
+      cmocka_unit_test(test_resume__deterministic_with_sgd),
+      cmocka_unit_test(test_resume__after_the_end),
+      cmocka_unit_test(test_resume__refuses_other_options_and_other_data),
+      cmocka_unit_test(test_rollback__is_bounded_and_recorded),
+      cmocka_unit_test(test_rollback__without_a_checkpoint_is_the_end),
+  };
+  return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}
