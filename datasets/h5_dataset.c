@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hdf5_lock.h"
 #include "core/memory.h"
 #include "datasets/dataset_impl.h"
 #include "datasets/digits_embedded.h"
@@ -351,8 +352,10 @@ flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *opt
   *out = NULL;
   FLR_TRY(flr_alloc(&d, 1, sizeof *d));
   d->head.ops = &h5_ops;
+  flr_hdf5_lock();
   const flr_status status = read_files(d, options);
   for (int i = 0; i < d->source_count; i++) flr_h5_source_close_structure(&d->sources[i]);
+  flr_hdf5_unlock();
   if (status != FLR_OK) {
     destroy(&d->head);
     return status;

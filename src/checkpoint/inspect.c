@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checkpoint/h5.h"
+#include "core/hdf5_lock.h"
 #include "core/memory.h"
 
 enum { PIECE_BYTES = 4 << 20, MAX_SETS = 4096 };
@@ -190,9 +191,13 @@ static flr_status inspect_open(flr_inspect *out, hid_t file, const char *path) {
 flr_status flr_inspect_file(flr_inspect *out, const char *path) {
   hid_t file;
   *out = (flr_inspect){0};
-  FLR_TRY(flr_h5_open(&file, path));
-  const flr_status status = inspect_open(out, file, path);
-  (void)H5Fclose(file);
+  flr_hdf5_lock();
+  flr_status status = flr_h5_open(&file, path);
+  if (status == FLR_OK) {
+    status = inspect_open(out, file, path);
+    (void)H5Fclose(file);
+  }
+  flr_hdf5_unlock();
   return status;
 }
 

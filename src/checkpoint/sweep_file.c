@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "checkpoint/h5.h"
+#include "core/hdf5_lock.h"
 #include "core/memory.h"
 
 /* Copies one double of every point. */
@@ -83,9 +84,11 @@ static flr_status write_content(hid_t file, const flr_sweep *sweep, const flr_su
 flr_status flr_sweep_file_write(const char *path, const flr_sweep *sweep, const flr_suggestion suggestions[FLR_SUGGEST_COUNT],
                                 const flr_sweep_file_info *info) {
   flr_h5_writer writer;
-  FLR_TRY(flr_h5_writer_begin(&writer, path));
-  flr_status status = write_content(writer.file, sweep, suggestions, info);
+  flr_hdf5_lock();
+  flr_status status = flr_h5_writer_begin(&writer, path);
+  if (status == FLR_OK) status = write_content(writer.file, sweep, suggestions, info);
   if (status == FLR_OK) status = flr_h5_writer_commit(&writer);
   flr_h5_writer_abandon(&writer);
+  flr_hdf5_unlock();
   return status;
 }

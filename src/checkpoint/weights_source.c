@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "checkpoint/h5.h"
+#include "core/hdf5_lock.h"
 #include "core/memory.h"
 
 static flr_status check_path(const char *path) {
@@ -22,6 +23,7 @@ static flr_status check_path(const char *path) {
 
 flr_status flr_weights_source_open(flr_weights_source *out, const char *path) {
   *out = (flr_weights_source){.path = path, .file = H5I_INVALID_HID, .fd = -1};
+  flr_hdf5_lock();
   FLR_TRY(check_path(path));
   flr_h5_quiet();
   return H5Fis_hdf5(path) > 0 ? flr_weights_source_open_h5(out) : flr_weights_source_open_safetensors(out);
@@ -35,6 +37,7 @@ void flr_weights_source_close(flr_weights_source *source) {
   flr_free(source->tensors);
   if (source->file >= 0) (void)H5Fclose(source->file);
   if (source->fd >= 0) (void)close(source->fd);
+  flr_hdf5_unlock();
   *source = (flr_weights_source){.file = H5I_INVALID_HID, .fd = -1};
 }
 

@@ -33,7 +33,8 @@ struct flr_weights_source {
 };
 
 /* Opens a file by its content: HDF5 by its signature, .safetensors else. Nothing but the list of tensors is read. The caller
- * closes it, also after an error. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_IO, FLR_ERROR_DATA saying what is wrong with the file.
+ * closes it, once, also after an error: this thread holds the lock of hdf5_lock.h until then. Errors: FLR_ERROR_NO_INPUT,
+ * FLR_ERROR_IO, FLR_ERROR_DATA saying what is wrong with the file.
  */
 flr_status flr_weights_source_open(flr_weights_source *out, const char *path);
 void flr_weights_source_close(flr_weights_source *source);
