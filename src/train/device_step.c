@@ -12,8 +12,8 @@ enum { SLOTS = 2, MOST_SPLITS = 8, POLLS_BETWEEN_CHECKS = 4096 };
 
 /* What a step leaves behind for its report. */
 typedef struct outcome {
-  flr_loss_result loss;
   double grad_sumsq;
+  flr_loss_result losses[]; /* [shards] */
 } outcome;
 
 typedef struct step_slot {
@@ -63,6 +63,7 @@ static const flr_device_ops *device_of(const flr_device_step *d) { return d->ses
 static flr_status init_slot(flr_session *s, step_slot *slot) {
   flr_backend *b = s->backend;
   const size_t values = (size_t)s->plan.shard_count * sizeof(flr_step_values);
+  const size_t outcome_bytes = sizeof(outcome) + (size_t)s->plan.shard_count * sizeof(flr_loss_result);
   int64_t samples = 0;
   for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
     int64_t first, count;
@@ -72,9 +73,9 @@ static flr_status init_slot(flr_session *s, step_slot *slot) {
   FLR_TRY(flr_backend_alloc(b, &slot->samples, (size_t)samples * s->dataset->sample_bytes));
   FLR_TRY(flr_backend_alloc(b, &slot->labels, (size_t)samples * sizeof(int32_t)));
   FLR_TRY(flr_backend_alloc(b, &slot->values, values));
-  FLR_TRY(flr_backend_alloc(b, &slot->outcome, sizeof(outcome)));
+  FLR_TRY(flr_backend_alloc(b, &slot->outcome, outcome_bytes));
   FLR_TRY(flr_backend_alloc_host(b, &slot->host_values, values));
-  FLR_TRY(flr_backend_alloc_host(b, &slot->host_outcome, sizeof(outcome)));
+  FLR_TRY(flr_backend_alloc_host(b, &slot->host_outcome, outcome_bytes));
   FLR_TRY(b->ops->device->fence_create(b, &slot->uploaded));
   return b->ops->device->fence_create(b, &slot->done);
 }
@@ -168,7 +169,7 @@ static flr_executor_io shard_io(const flr_device_step *d, const step_slot *slot,
                         .params_low = s->state.params_low.data,
                         .states = keep_norms ? NULL : flr_train_state_norms(&s->state, shard),
                         .values = (const flr_step_values *)slot->values.data + shard,
-                        .result = &out->loss};
+                        .result = &out->losses[shard]};
   io.gradients = flr_reducer_target(s->reducer, shard, &io.accumulate);
   return io;
 }
@@ -198,7 +199,7 @@ static flr_status enqueue(flr_device_step *d, step_slot *slot, const int64_t *sh
                                    .grad_sumsq = &out->grad_sumsq,
                                    .skip_when_infinite = s->state.loss_scale.on};
   FLR_TRY(device->upload_begin(s->backend, FLR_QUEUE_COMPUTE, slot->values.data, slot->host_values.data, slot->values.bytes));
-  FLR_TRY(flr_backend_fill(s->backend, out, 0, sizeof *out));
+  FLR_TRY(flr_backend_fill(s->backend, out, 0, slot->outcome.bytes));
   flr_reducer_start(s->reducer, s->state.gradients.data);
   FLR_TRY(set_mark(d, MARK_START));
   FLR_TRY(run_shards(d, slot, shard_first, keep_norms));
@@ -207,7 +208,7 @@ static flr_status enqueue(flr_device_step *d, step_slot *slot, const int64_t *sh
   FLR_TRY(set_mark(d, MARK_REDUCED));
   FLR_TRY(flr_optimizer_step(s->state.optimizer, &update));
   FLR_TRY(set_mark(d, MARK_UPDATED));
-  return device->download_begin(s->backend, FLR_QUEUE_COMPUTE, slot->host_outcome.data, out, sizeof *out);
+  return device->download_begin(s->backend, FLR_QUEUE_COMPUTE, slot->host_outcome.data, out, slot->outcome.bytes);
 }
 
 /* ---- recordings ---- */
@@ -278,7 +279,8 @@ static flr_status judge_gradient(flr_device_step *d, step_slot *slot, int *again
   const outcome *out = slot->host_outcome.data;
   *again = 0;
   FLR_TRY(wait_for(d, slot->done));
-  double counts[] = {isfinite(out->grad_sumsq) ? 0 : 1, (double)out->loss.nonfinite}; /* ranks, samples */
+  double counts[] = {isfinite(out->grad_sumsq) ? 0 : 1, 0}; /* ranks, samples */
+  for (int64_t shard = 0; shard < d->session->plan.shard_count; shard++) counts[1] += (double)out->losses[shard].nonfinite;
   FLR_TRY(flr_comm_all_reduce(s->comm, counts, 2, FLR_COMM_F64));
   if (counts[0] <= 0)
     flr_loss_scale_passed(&s->state.loss_scale);
@@ -333,21 +335,19 @@ flr_status flr_device_step_release(flr_device_step *d) {
 }
 
 flr_status flr_device_step_finish(flr_device_step *d, flr_report *report, double *grad_norm) {
+  flr_session *s = d->session;
   step_slot *slot = &d->slots[d->finished++ % SLOTS];
   const outcome *out = slot->host_outcome.data;
   FLR_TRY(wait_for(d, slot->done));
-  *report = (flr_report){.loss_sum = out->loss.loss_sum,
-                         .loss_sq_sum = out->loss.loss_sq_sum,
-                         .samples = (double)out->loss.count,
-                         .correct = (double)out->loss.correct,
-                         .nonfinite = (double)(out->loss.nonfinite + slot->infinite_gradient),
+  *report = (flr_report){.nonfinite = slot->infinite_gradient,
                          .stop_requests = flr_stop_is_requested(),
                          .failures = slot->local == FLR_OK ? 0 : 1};
   *grad_norm = sqrt(out->grad_sumsq);
-  FLR_TRY(flr_comm_all_reduce(d->session->comm, report, FLR_REPORT_NUMBERS, FLR_COMM_F64));
+  FLR_TRY(flr_report_sums_begin(&s->report_sums, s->comm, report, out->losses));
+  FLR_TRY(flr_report_sums_wait(&s->report_sums, s->comm, report));
   if (report->failures <= 0) return FLR_OK;
   flr_status_set_message(slot->message);
-  return flr_comm_agree(d->session->comm, slot->local);
+  return flr_comm_agree(s->comm, slot->local);
 }
 
 /* ---- timelines ---- */

@@ -74,7 +74,7 @@ static flr_status evaluate_shard(flr_session *s, const flr_batch *batch, int64_t
                               .params_low = s->state.params_low.data,
                               .states = s->eval_norms.data,
                               .values = s->values.data,
-                              .result = s->result.data,
+                              .result = (flr_loss_result *)s->results.data + shard,
                               .probabilities = confusion ? s->device_probabilities.data : NULL};
   FLR_TRY(flr_executor_evaluate(s->executor, &io));
   return confusion ? count_confusion(s, batch->labels + first, count) : FLR_OK;
@@ -82,7 +82,7 @@ static flr_status evaluate_shard(flr_session *s, const flr_batch *batch, int64_t
 
 /* This rank's part; no communication in it. */
 static flr_status evaluate_local(flr_session *s, flr_loader *loader, int64_t steps, int confusion) {
-  FLR_TRY(flr_backend_fill(s->backend, s->result.data, 0, sizeof(flr_loss_result)));
+  FLR_TRY(flr_backend_fill(s->backend, s->results.data, 0, s->results.bytes));
   for (int64_t step = 0; step < steps; step++) {
     flr_batch batch;
     flr_session_beat(s, "evaluate", step);
@@ -93,14 +93,14 @@ static flr_status evaluate_local(flr_session *s, flr_loader *loader, int64_t ste
 }
 
 static flr_status sum_results(flr_session *s, int confusion, flr_eval_totals *out) {
-  flr_loss_result local;
-  FLR_TRY(flr_backend_download(s->backend, &local, s->result.data, sizeof local));
-  double sums[] = {local.loss_sum, (double)local.count, (double)local.correct, (double)local.nonfinite};
-  FLR_TRY(flr_comm_all_reduce(s->comm, sums, 4, FLR_COMM_F64));
+  flr_report sums = {0};
+  FLR_TRY(flr_backend_download(s->backend, s->host_results, s->results.data, s->results.bytes));
+  FLR_TRY(flr_report_sums_begin(&s->report_sums, s->comm, &sums, s->host_results));
+  FLR_TRY(flr_report_sums_wait(&s->report_sums, s->comm, &sums));
   if (confusion) FLR_TRY(flr_comm_all_reduce(s->comm, s->confusion, s->dataset->classes * s->dataset->classes, FLR_COMM_I64));
-  out->samples = (int64_t)sums[1];
-  out->loss = sums[3] > 0 ? NAN : sums[0] / sums[1];
-  out->error_rate = 1 - sums[2] / sums[1];
+  out->samples = (int64_t)sums.samples;
+  out->loss = sums.nonfinite > 0 ? NAN : flr_report_loss(&sums);
+  out->error_rate = 1 - sums.correct / sums.samples;
   return FLR_OK;
 }
 

@@ -187,7 +187,10 @@ static flr_status allocate_step(flr_session *s) {
     FLR_TRY(flr_backend_alloc(b, &s->labels, (size_t)largest * sizeof(int32_t)));
   }
   FLR_TRY(flr_backend_alloc(b, &s->values, sizeof(flr_step_values)));
-  FLR_TRY(flr_backend_alloc(b, &s->result, sizeof(flr_loss_result)));
+  FLR_TRY(flr_backend_alloc(b, &s->results, (size_t)s->plan.shard_count * sizeof(flr_loss_result)));
+  FLR_TRY(flr_alloc(&s->host_results, s->plan.shard_count, sizeof(flr_loss_result)));
+  FLR_TRY(flr_report_sums_init(&s->report_sums, s->config->deterministic, s->plan.shards, s->plan.first_shard,
+                               s->plan.shard_count));
   FLR_TRY(flr_backend_alloc(b, &s->sumsq, sizeof(double)));
   FLR_TRY(flr_backend_alloc(b, &s->eval_norms, (size_t)elements * sizeof(float)));
   FLR_TRY(flr_backend_alloc(b, &s->device_probabilities, (size_t)(largest * classes) * sizeof(float)));
@@ -356,12 +359,14 @@ void flr_session_destroy(flr_session *s) {
   if (!s) return;
   if (s->broken && s->comm->size > 1) end_by_force(s);
   flr_buffer *const buffers[] = {
-      &s->samples, &s->labels, &s->values, &s->result, &s->sumsq, &s->eval_norms, &s->device_probabilities};
+      &s->samples, &s->labels, &s->values, &s->results, &s->sumsq, &s->eval_norms, &s->device_probabilities};
   flr_free(s->curve);
   flr_free(s->curve_samples);
   flr_free(s->confusion);
   flr_free(s->gathered_norms);
   flr_free(s->probabilities);
+  flr_free(s->host_results);
+  flr_report_sums_clear(&s->report_sums);
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
   flr_saver_destroy(s->saver);
   flr_sweep_clear(&s->sweep);

@@ -19,6 +19,7 @@
 #include "report/run_log.h"
 #include "train/directive.h"
 #include "train/reducer.h"
+#include "train/report_sums.h"
 #include "train/state.h"
 
 /* What the configuration comes to on this data and these ranks. */
@@ -60,13 +61,15 @@ struct flr_session {
   flr_run_plan plan;
   flr_train_state state;
   /* step memory, allocated once */
-  flr_buffer samples, labels; /* device copies of a batch; empty when host pointers do */
-  flr_buffer values;          /* flr_step_values */
-  flr_buffer result;          /* flr_loss_result */
-  flr_buffer sumsq;           /* double */
-  flr_buffer eval_norms;      /* batch norm statistics combined over all shards */
-  float *gathered_norms;      /* [size, most shards of a rank, state_elements] */
-  float *probabilities;       /* host [largest evaluation shard, classes], for confusion */
+  flr_buffer samples, labels;    /* device copies of a batch; empty when host pointers do */
+  flr_buffer values;             /* flr_step_values */
+  flr_buffer results;            /* [shard_count] flr_loss_result */
+  flr_loss_result *host_results; /* the same, in host memory */
+  flr_report_sums report_sums;
+  flr_buffer sumsq;      /* double */
+  flr_buffer eval_norms; /* batch norm statistics combined over all shards */
+  float *gathered_norms; /* [size, most shards of a rank, state_elements] */
+  float *probabilities;  /* host [largest evaluation shard, classes], for confusion */
   flr_buffer device_probabilities;
   int64_t *confusion; /* [classes, classes] */
   /* the last sweep */

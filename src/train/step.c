@@ -2,15 +2,10 @@
 #include "train/step.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "train/device_step.h"
 #include "train/stop_request.h"
-
-/* What this rank has to say, being summed. */
-typedef struct report_exchange {
-  flr_report report;
-  flr_comm_request request;
-} report_exchange;
 
 flr_status flr_step_to_device(flr_session *s, const flr_buffer *space, const void *data, size_t bytes, const void **out) {
   *out = s->backend->host_memory ? data : space->data;
@@ -18,18 +13,12 @@ flr_status flr_step_to_device(flr_session *s, const flr_buffer *space, const voi
   return flr_backend_upload(s->backend, space->data, data, bytes);
 }
 
-static flr_status begin_report(flr_session *s, report_exchange *exchange, flr_status local) {
-  flr_loss_result result = {0};
-  if (local == FLR_OK) local = flr_backend_download(s->backend, &result, s->result.data, sizeof result);
-  exchange->report = (flr_report){.loss_sum = result.loss_sum,
-                                  .loss_sq_sum = result.loss_sq_sum,
-                                  .samples = (double)result.count,
-                                  .correct = (double)result.correct,
-                                  .nonfinite = (double)result.nonfinite,
-                                  .stop_requests = flr_stop_is_requested(),
-                                  .failures = local == FLR_OK ? 0 : 1};
-  return flr_comm_all_reduce_begin(s->comm, FLR_LANE_CONTROL, &exchange->report, FLR_REPORT_NUMBERS, FLR_COMM_F64,
-                                   &exchange->request);
+static flr_status begin_report(flr_session *s, flr_status local) {
+  flr_loss_result *results = s->host_results;
+  if (local == FLR_OK) local = flr_backend_download(s->backend, results, s->results.data, s->results.bytes);
+  if (local != FLR_OK) memset(results, 0, s->results.bytes);
+  const flr_report report = {.stop_requests = flr_stop_is_requested(), .failures = local == FLR_OK ? 0 : 1};
+  return flr_report_sums_begin(&s->report_sums, s->comm, &report, results);
 }
 
 static flr_status set_values(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t shard) {
@@ -56,7 +45,7 @@ static flr_status shard_io(flr_session *s, const flr_batch *batch, int64_t shard
                           .params = s->state.params.data,
                           .states = flr_train_state_norms(&s->state, shard),
                           .values = s->values.data,
-                          .result = s->result.data};
+                          .result = (flr_loss_result *)s->results.data + shard};
   io->gradients = flr_reducer_target(s->reducer, shard, &io->accumulate);
   return FLR_OK;
 }
@@ -68,8 +57,7 @@ static int64_t last_shard(const flr_batch *batch, int64_t shards) {
 
 /* The report leaves after the last forward, so that its sum is ready when backward is; buckets leave during the last backward.
  */
-static flr_status run_shards(flr_session *s, const flr_directive *directive, const flr_batch *batch, report_exchange *exchange,
-                             int *reported) {
+static flr_status run_shards(flr_session *s, const flr_directive *directive, const flr_batch *batch, int *reported) {
   const int64_t last = last_shard(batch, s->plan.shard_count);
   for (int64_t shard = 0; shard <= last; shard++) {
     if (batch->shard_first[shard] == batch->shard_first[shard + 1]) continue;
@@ -79,7 +67,7 @@ static flr_status run_shards(flr_session *s, const flr_directive *directive, con
     FLR_TRY(flr_executor_forward(s->executor, &io));
     if (shard == last) {
       *reported = 1;
-      FLR_TRY(begin_report(s, exchange, FLR_OK));
+      FLR_TRY(begin_report(s, FLR_OK));
     }
     FLR_TRY(flr_executor_backward(s->executor, &io, shard == last ? flr_reducer_ready : NULL, s->reducer));
   }
@@ -102,17 +90,15 @@ static flr_status update(flr_session *s, double *grad_norm) {
 
 static flr_status run_at_once(flr_session *s, const flr_directive *directive, const flr_batch *batch, flr_status local,
                               double *grad_norm) {
-  report_exchange exchange = {0};
   int reported = 0;
   s->step_report = (flr_report){0};
-  if (local == FLR_OK) local = flr_backend_fill(s->backend, s->result.data, 0, sizeof(flr_loss_result));
+  if (local == FLR_OK) local = flr_backend_fill(s->backend, s->results.data, 0, s->results.bytes);
   flr_reducer_start(s->reducer, s->state.gradients.data);
-  if (local == FLR_OK) local = run_shards(s, directive, batch, &exchange, &reported);
+  if (local == FLR_OK) local = run_shards(s, directive, batch, &reported);
   if (local != FLR_OK && reported) return local;
-  if (!reported) FLR_TRY(begin_report(s, &exchange, local));
+  if (!reported) FLR_TRY(begin_report(s, local));
   FLR_TRY(flr_reducer_finish(s->reducer));
-  FLR_TRY(flr_comm_wait(s->comm, &exchange.request));
-  s->step_report = exchange.report;
+  FLR_TRY(flr_report_sums_wait(&s->report_sums, s->comm, &s->step_report));
   if (s->step_report.failures > 0) return flr_comm_agree(s->comm, local);
   return update(s, grad_norm);
 }

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# A run that goes from 4 ranks to 2, to 3 and to 1 computes what 4 ranks compute: with --deterministic every loss and weight to the
+# bit, without it 50 steps of losses within 1e-5. usage: other_ranks.sh (FLR_PROGRAM: the program)
+set -u
+program=${FLR_PROGRAM:?}
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 FASTLR_CUDA_MODULE=
+command -v mpirun >/dev/null || { echo "skipped: no mpirun"; exit 77; }
+work=$(mktemp -d)
+trap 'pkill -KILL -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
+digits=(fit --data digits --batch 96 --log-every 1 --plot none --quiet --threads 1)
+
+fail() {
+  echo "FAILED: $*"
+  exit 1
+}
+
+# run RANKS FOLDER ARGUMENTS...: a whole run, or the rest of one
+run() {
+  local ranks=$1 folder=$2
+  shift 2
+  timeout 100 mpirun --oversubscribe --bind-to none -np "$ranks" "$program" "${digits[@]}" "$@" --out "$folder" --resume
+}
+
+# run_until STEP RANKS FOLDER ARGUMENTS...: the part of a run up to a little after STEP, where it is told to stop
+run_until() {
+  local step=$1 folder=$3 job code
+  shift
+  run "$@" &
+  job=$!
+  for _ in $(seq 600); do
+    grep -q "\"step\": $step," "$folder/metrics.jsonl" 2>/dev/null && break
+    sleep 0.02
+  done
+  pkill -USR2 -f -- "^$program .*--out $folder( |\$)"
+  wait "$job"
+  code=$?
+  [ "$code" = 75 ] || fail "$1 ranks up to step $step: exit code $code, wanted 75"
+}
+
+losses() { sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*"loss": \([^,]*\),.*/\1 \2/p' "$1/metrics.jsonl"; }
+# parts FOLDER: the steps at which it went on, with the ranks
+parts() { sed -n 's/^{"event": "resume".*"step": \([0-9]*\), "ranks": \([0-9]*\).*/\1 on \2/p' "$1/metrics.jsonl" | paste -sd, -; }
+weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
+
+equal_to_the_bit() {
+  local options=(--model cnn --dropout 0.1 --epochs 8 --lr 1e-2 --deterministic --shards 4)
+  run 4 "$work/whole" "${options[@]}" || fail "4 ranks straight through: exit code $?"
+  run_until 20 4 "$work/parts" "${options[@]}"
+  run_until 50 2 "$work/parts" "${options[@]}"
+  run_until 80 3 "$work/parts" "${options[@]}"
+  run 1 "$work/parts" "${options[@]}" || fail "the last part, on 1 rank: exit code $?"
+  [ "$(parts "$work/parts" | tr -d '0-9')" = " on , on , on " ] || fail "went on at step $(parts "$work/parts")"
+  [ "$(weights "$work/whole")" = "$(weights "$work/parts")" ] || fail "other weights after going on at step $(parts "$work/parts")"
+  [ "$(losses "$work/whole")" = "$(losses "$work/parts")" ] || fail "other losses after going on at step $(parts "$work/parts")"
+  echo "with --deterministic: on 4 ranks, then at step $(parts "$work/parts"): the same bits"
+}
+
+# Sums in another order differ in the last bit, which training magnifies: slowly in a network of linears.
+near() {
+  local options=(--model mlp --epochs 8 --lr 3e-4 --shards 4) first most
+  run 4 "$work/straight" "${options[@]}" || fail "mlp on 4 ranks: exit code $?"
+  run_until 20 4 "$work/moved" "${options[@]}"
+  run 2 "$work/moved" "${options[@]}" || fail "mlp, the rest on 2 ranks: exit code $?"
+  first=$(parts "$work/moved" | cut -d' ' -f1)
+  most=$(join <(losses "$work/straight" | sort) <(losses "$work/moved" | sort) | awk -v first="$first" '
+    $1 >= first && $1 < first + 50 { d = ($2 - $3) / $2; if (d < 0) d = -d; if (d > most) most = d; count++ }
+    END { printf "%.2e %d %d", most, count, !(most <= 1e-5 && count == 50) }')
+  [ "${most##* }" = 0 ] || fail "without --deterministic: largest relative difference and steps compared: $most"
+  echo "without --deterministic: from step $first on 2 ranks instead of 4, 50 losses within ${most%% *}"
+}
+
+equal_to_the_bit
+near
