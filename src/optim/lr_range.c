@@ -58,14 +58,25 @@ void flr_sweep_clear(flr_sweep *sweep) {
   memset(sweep, 0, sizeof *sweep);
 }
 
+/* The rate of a group a share p of the way through the sweep. */
+static double rate_of(const flr_sweep_options *options, int group, double p) {
+  const double start = options->start[group], end = options->end[group];
+  return options->linear ? start + p * (end - start) : start * pow(end / start, p);
+}
+
+void flr_sweep_rates_at(const flr_sweep_options *options, double lr, double out[FLR_MAX_GROUPS]) {
+  const int last = options->groups - 1;
+  const double start = options->start[last], end = options->end[last];
+  double p = options->linear ? fmin(1, (lr - start) / (end - start)) : log(lr / start) / log(end / start);
+  if (options->linear && !(p > 0)) p = start > 0 ? 0 : 1; /* (from 0 the ratios are those of the ends) */
+  for (int g = 0; g < options->groups; ++g) out[g] = lr * (rate_of(options, g, p) / rate_of(options, last, p));
+}
+
 flr_rates flr_sweep_rates(const flr_sweep *sweep, int64_t i) {
   const flr_sweep_options *options = &sweep->options;
   const double p = (double)i / (double)(options->iterations - (options->inclusive ? 1 : 0));
   flr_rates rates = {.momentum = options->momentum};
-  for (int g = 0; g < options->groups; ++g) {
-    const double start = options->start[g], end = options->end[g];
-    rates.lr[g] = options->linear ? start + p * (end - start) : start * pow(end / start, p);
-  }
+  for (int g = 0; g < options->groups; ++g) rates.lr[g] = rate_of(options, g, p);
   return rates;
 }
 

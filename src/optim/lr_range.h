@@ -54,6 +54,11 @@ void flr_sweep_clear(flr_sweep *sweep);
 /* The rates of iteration i: lr = start * (end/start)^(i/N), N-1 with `inclusive`; or linear. Pure. */
 flr_rates flr_sweep_rates(const flr_sweep *sweep, int64_t i);
 
+/* The rates of all groups where the last group's is `lr`: with exponential sweeps on the curves themselves, which need not end
+   there; with linear ones in the ratios of the nearest point of the sweep. Groups that sweep as the last one does get `lr`
+   itself. Pure. */
+void flr_sweep_rates_at(const flr_sweep_options *options, double lr, double out[FLR_MAX_GROUPS]);
+
 /* Records the loss of iteration sweep->count (mean over `samples`, with standard error `se`), then updates the best smoothed
    loss, then decides (fastai's order: the diverging point is recorded). A loss that is not finite, or nonfinite > 0, ends the
    sweep with FLR_SWEEP_NONFINITE; the point is recorded with its raw loss and smooth = NAN. Returns the verdict, also kept in

@@ -171,10 +171,13 @@ static flr_status parse_slice(double out[FLR_MAX_GROUPS], int groups, const char
   const char *cursor = text;
   double first = 0, last = 0;
   const int has_first = *text != ':';
+  if (groups == 1)
+    return flr_fail(FLR_ERROR_USAGE, "%s: %.200s spreads rates over layer groups, but there is only one: give one rate", option,
+                    text);
   if (has_first && !read_rate(&first, &cursor, ':')) return bad_rates(option, text, "A:B takes two finite rates of at least 0");
   ++cursor; /* the colon */
   if (!read_rate(&last, &cursor, '\0')) return bad_rates(option, text, "A:B takes two finite rates of at least 0");
-  if (first == 0 || groups == 1) {
+  if (first == 0) {
     fill_tenth(out, groups, last);
     return FLR_OK;
   }

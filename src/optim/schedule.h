@@ -51,8 +51,8 @@ const char *flr_schedule_policy_name(int i);
 flr_status flr_schedule_parse_moms(double out[3], const char *text);
 
 /* Expands the per-group forms of a rate (SEMANTICS A4): "X" all groups; "A:B" geometric from A to B; ":B" = B/10 for all but
-   the last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). With one group "A:B" gives B; "0:B" is
-   ":B". Errors: FLR_ERROR_USAGE naming `option` and the text. Not collective. */
+   the last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). "0:B" is ":B". With one
+   group the forms with a colon are refused. Errors: FLR_ERROR_USAGE naming `option` and the text. Not collective. */
 flr_status flr_parse_group_rates(double out[FLR_MAX_GROUPS], int groups, const char *text, const char *option);
 
 #endif

@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "core/memory.h"
 
-enum { LINE = 250, FIELD = 48, MOST_FIELDS = 8, DEFAULT_COLUMNS = 80, LEAST_COLUMNS = 20 };
+enum { LINE = 250, FIELD = 48, MOST_FIELDS = 9, DEFAULT_COLUMNS = 80, LEAST_COLUMNS = 20 };
 static const double live_seconds = 0.1, plain_seconds = 10;
 static const double rate_memory = 3; /* seconds over which samples/s is averaged */
 
@@ -119,7 +119,11 @@ static int list_fields(field fields[MOST_FIELDS], const flr_progress *progress, 
   add_field(fields, &count, 5, "step %lld/%lld", (long long)state->step + 1, (long long)state->steps);
   add_field(fields, &count, 7, "loss %.4f", state->loss);
   if (!isnan(state->metric)) add_field(fields, &count, 4, "error %.2f %%", 100 * state->metric);
-  add_field(fields, &count, 1, "lr %.2e", state->lr);
+  if (state->groups > 1 && (state->lr_first < state->lr || state->lr_first > state->lr))
+    add_field(fields, &count, 1, "lr %.2e:%.2e", state->lr_first, state->lr);
+  else
+    add_field(fields, &count, 1, "lr %.2e", state->lr);
+  if (state->momentum > 0) add_field(fields, &count, 0, "mom %.3f", state->momentum);
   add_speed(fields, &count, progress, state);
   return count;
 }

@@ -15,8 +15,11 @@ typedef struct flr_progress_state {
   double epoch, epochs; /* fraction of epochs done; epochs 0 where it means nothing (sweep) */
   double loss;          /* smoothed for people */
   double metric;        /* last error rate, NAN before the first evaluation */
-  double lr;
-  int64_t samples; /* samples trained since the phase began */
+  double lr;            /* of the last layer group */
+  double lr_first;      /* of the first one, where there are several */
+  int groups;           /* layer groups; 0, 1: one */
+  double momentum;      /* 0: not shown */
+  int64_t samples;      /* samples trained since the phase began */
 } flr_progress_state;
 
 /* *out owned by the caller; log is borrowed. Redraws at most ten times a second on a terminal; elsewhere it writes a plain line

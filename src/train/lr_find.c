@@ -44,6 +44,8 @@ static void show_progress(void *context, const flr_directive *directive, const f
                                     .loss = point->smooth,
                                     .metric = NAN,
                                     .lr = point->lr,
+                                    .lr_first = directive->rates.lr[0],
+                                    .groups = s->state.layout->groups,
                                     .samples = (directive->step + 1) * s->plan.batch};
   flr_progress_update(s->progress, &state);
 }

@@ -45,6 +45,9 @@ static void show_progress(training *t, const flr_directive *directive) {
                                     .loss = t->smooth / t->smooth_weight,
                                     .metric = t->result->error_rate,
                                     .lr = directive->rates.lr[s->state.layout->groups - 1],
+                                    .lr_first = directive->rates.lr[0],
+                                    .groups = s->state.layout->groups,
+                                    .momentum = directive->rates.momentum,
                                     .samples = t->total_samples};
   flr_progress_update(s->progress, &state);
 }
@@ -308,8 +311,9 @@ static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *giv
   *given = is_automatic(s);
   if (*given && in_training) memcpy(lr, s->resume->file.lr, (size_t)groups * sizeof *lr);
   if (!*given || in_training) return FLR_OK;
-  FLR_TRY(automatic_rate(s, &lr[0]));
-  for (int group = 1; group < groups; group++) lr[group] = lr[0];
+  double picked;
+  FLR_TRY(automatic_rate(s, &picked));
+  flr_sweep_rates_at(&s->sweep.options, picked, lr);
   return FLR_OK;
 }
 

@@ -114,6 +114,8 @@ contradictions() {
   refused 64 'export: a file.s name is missing: fastlr_dist export CKPT.h5 OUT.safetensors$' export a
   refused 64 '--steps: schedule needs the number of steps' schedule --lr 1
   refused 64 '--lr: schedule needs a rate' schedule --steps 5
+  refused 64 '--lr: 1:2 spreads rates over layer groups, but there is only one: give one rate' schedule --steps 5 --lr 1:2
+  refused 64 '--lr: :2 spreads rates over layer groups, but there is only one' schedule --steps 5 --lr :2 --groups 1
   refused 64 '--lr: 1,2 has 2 values, the model 3 layer groups' schedule --steps 5 --lr 1,2 --groups 3
   refused 64 '--batch: 1.2 is not allowed: a whole number' --batch $'1\n2' # one line all the same
 }

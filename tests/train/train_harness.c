@@ -127,6 +127,20 @@ uint64_t train_hash_weights(const char *directory) {
   return hash;
 }
 
+float *train_tensor(const char *directory, const char *name, int64_t *count) {
+  char path[1200];
+  flr_weights_source source;
+  (void)snprintf(path, sizeof path, "%s/final.h5", directory);
+  CHECK_OK(flr_weights_source_open(&source, path));
+  const flr_weights_tensor *tensor = flr_weights_source_find(&source, name);
+  if (!tensor) fail_msg("%s has no %s", path, name);
+  float *values = calloc((size_t)tensor->elements, sizeof *values);
+  CHECK_OK(source.read(&source, tensor, values));
+  *count = tensor->elements;
+  flr_weights_source_close(&source);
+  return values;
+}
+
 cJSON *train_vectors(void) {
   char path[1200];
   char *text = read_file(train_source_path(path, sizeof path, "tests/vectors/parity.json"));

@@ -30,6 +30,9 @@ double train_number(const cJSON *array, int i, const char *name);
 /* Hash of every tensor of DIRECTORY/final.h5, 0 when there is none. */
 uint64_t train_hash_weights(const char *directory);
 
+/* The values of one tensor of DIRECTORY/final.h5, free them; fails the test where there is none. */
+float *train_tensor(const char *directory, const char *name, int64_t *count);
+
 /* tests/vectors/parity.json, whole. cJSON_Delete it. */
 cJSON *train_vectors(void);
 

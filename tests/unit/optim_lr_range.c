@@ -192,6 +192,34 @@ static void test_init__refuses_wrong_options(void **state) {
   CHECK_FAILS(flr_sweep_init(&sweep, &options), FLR_ERROR_USAGE, "1..16");
 }
 
+static void test_rates_at__follow_each_groups_own_curve(void **state) {
+  (void)state;
+  double out[FLR_MAX_GROUPS];
+  flr_sweep_options options = flr_sweep_options_defaults();
+  options.groups = 3;
+  options.start[0] = 1e-9; /* the first keeps a hundredth of the last's rate, the second begins with it and ends at a tenth */
+  options.end[0] = 0.1;
+  options.end[1] = 1;
+  flr_sweep_rates_at(&options, 1e-3, out); /* half the way of the last */
+  CHECK_NEAR(out[0], 1e-5, 1e-12, 0);
+  CHECK_NEAR(out[1], sqrt(1e-7), 1e-12, 0);
+  assert_true(out[2] == 1e-3);
+  flr_sweep_rates_at(&options, 1e-8, out); /* before the sweep began */
+  CHECK_NEAR(out[0], 1e-10, 1e-12, 0);
+  options = flr_sweep_options_defaults();
+  options.groups = 2;
+  options.linear = 1;
+  options.start[0] = options.start[1] = 0;
+  options.end[0] = 1;
+  flr_sweep_rates_at(&options, 5, out);
+  CHECK_NEAR(out[0], 0.5, 1e-12, 0);
+  flr_sweep_rates_at(&options, 0, out);
+  assert_true(out[0] == 0 && out[1] == 0);
+  options.groups = 1;
+  flr_sweep_rates_at(&options, 0.3, out);
+  assert_true(out[0] == 0.3);
+}
+
 static void test_verdicts__have_their_documented_names(void **state) {
   (void)state;
   assert_string_equal(flr_sweep_verdict_text(FLR_SWEEP_CONTINUE), "continue");
@@ -215,6 +243,7 @@ int main(void) {
       cmocka_unit_test(test_record__stops_on_what_is_not_finite),
       cmocka_unit_test(test_init__raises_few_iterations_to_six),
       cmocka_unit_test(test_init__refuses_wrong_options),
+      cmocka_unit_test(test_rates_at__follow_each_groups_own_curve),
       cmocka_unit_test(test_verdicts__have_their_documented_names),
   };
   return cmocka_run_group_tests_name("optim.lr_range", tests, NULL, NULL);

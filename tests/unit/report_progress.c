@@ -183,6 +183,19 @@ static void test_duration__is_short(void **state) {
     assert_string_equal(flr_format_duration(text, cases[i].seconds), cases[i].text);
 }
 
+static void test_progress__shows_the_rates_of_the_first_and_the_last_group(void **state) {
+  (void)state;
+  screen s;
+  flr_progress_state now = training(10);
+  now.groups = 3;
+  now.lr_first = 1e-5;
+  now.momentum = 0.85;
+  open_screen(&s, 0, FLR_LOG_INFO);
+  flr_progress_update(s.progress, &now);
+  assert_non_null(strstr(look(&s), "lr 1.00e-05:3.00e-03  mom 0.850"));
+  close_screen(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_plain__one_line_in_ten_seconds),
@@ -192,6 +205,7 @@ int main(void) {
       cmocka_unit_test(test_terminal__redraws_at_most_ten_times_a_second),
       cmocka_unit_test(test_terminal__lines_fit_its_width),
       cmocka_unit_test(test_duration__is_short),
+      cmocka_unit_test(test_progress__shows_the_rates_of_the_first_and_the_last_group),
   };
   return cmocka_run_group_tests_name("report.progress", tests, NULL, NULL);
 }
