@@ -25,6 +25,14 @@ const flr_progress_row *flr_progress_row_at(int index) {
   return index < (int)(sizeof rows / sizeof rows[0]) ? &rows[index] : NULL;
 }
 
+int flr_checkpoint_fact_at(flr_progress_fact *out, const flr_checkpoint_progress *progress, int index) {
+  const flr_progress_row *row = flr_progress_row_at(index);
+  if (!row) return 0;
+  *out = (flr_progress_fact){.name = row->name, .is_real = row->real};
+  memcpy(row->real ? (void *)&out->real : (void *)&out->integer, (const char *)progress + row->offset, sizeof(int64_t));
+  return 1;
+}
+
 const flr_state_paths flr_train_paths = {
     .params = "/params", .optimizer = "/optimizer", .norms = "/shards/norms", .numbers = "/optimizer"};
 const flr_state_paths flr_sweep_paths = {.params = "/sweep/state/params",

@@ -45,6 +45,17 @@ typedef struct flr_checkpoint_progress {
   double lr_factor; /* 1; what rollbacks have multiplied the rates by */
 } flr_checkpoint_progress;
 
+/* One of these numbers. */
+typedef struct flr_progress_fact {
+  const char *name;
+  int is_real; /* 1: real holds it, 0: integer */
+  int64_t integer;
+  double real;
+} flr_progress_fact;
+
+/* The number of this index under its name in the file. Returns 1; 0 past the last. Pure. */
+int flr_checkpoint_fact_at(flr_progress_fact *out, const flr_checkpoint_progress *progress, int index);
+
 typedef struct flr_checkpoint {
   /* what it is of; texts are owned */
   char *model;   /* resolved name */

@@ -17,6 +17,10 @@ typedef struct flr_progress_row {
 /* Buffers for the tensors of a checkpoint whose slots are known. */
 flr_status flr_checkpoint_allocate(flr_checkpoint *checkpoint, const flr_params *layout, int64_t shards, int with_sweep);
 
+/* Reads all but tensors from a file that was verified. The caller clears the checkpoint, also after an error. Errors:
+ * FLR_ERROR_DATA naming what is missing or cannot be. */
+flr_status flr_checkpoint_read_facts(hid_t file, flr_checkpoint *out);
+
 /* The row of this index, NULL past the last. */
 const flr_progress_row *flr_progress_row_at(int index);
 

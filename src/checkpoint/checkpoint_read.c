@@ -136,7 +136,7 @@ static flr_status read_texts(hid_t file, flr_checkpoint *c) {
   return FLR_OK;
 }
 
-static flr_status read_facts(hid_t file, flr_checkpoint *c) {
+flr_status flr_checkpoint_read_facts(hid_t file, flr_checkpoint *c) {
   FLR_TRY(read_texts(file, c));
   FLR_TRY(read_progress(file, &c->progress));
   FLR_TRY(read_rates(file, c));
@@ -152,7 +152,7 @@ static flr_status open_locked(flr_checkpoint *out, const char *path) {
   hid_t file;
   FLR_TRY(flr_h5_open(&file, path));
   flr_status status = verify(file, path);
-  if (status == FLR_OK) status = read_facts(file, out);
+  if (status == FLR_OK) status = flr_checkpoint_read_facts(file, out);
   (void)H5Fclose(file);
   return with_path(status, path);
 }

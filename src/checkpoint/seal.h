@@ -15,6 +15,13 @@ uint64_t flr_h5_checksum(const void *data, size_t bytes);
    checksums. Last thing before a file is closed. Errors: FLR_ERROR_IO. */
 flr_status flr_h5_seal(hid_t file);
 
+/* Reads the checksum that a data set keeps. Returns 1; 0: it has none. */
+int flr_h5_kept_checksum(hid_t set, uint64_t *out);
+
+/* Compares the digest alone, not the data sets' values. *sealed 0: the file has none. Errors: FLR_ERROR_DATA saying what
+ * differs. */
+flr_status flr_h5_verify_structure(hid_t file, int *sealed);
+
 /* Recomputes all of it from what the file holds. *sealed 0: it has no digest, nothing was compared. Errors: FLR_ERROR_DATA
    naming `path` and what differs. */
 flr_status flr_h5_verify(hid_t file, const char *path, int *sealed);

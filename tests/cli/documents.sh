@@ -81,10 +81,10 @@ fastlr --steps 2 --lr 1e-3 --quiet --out ../../ten
 fastlr eval ../../ten/final.h5 --data ../../good.h5 --json
 same 'eval of ten classes on data with four' '0 10' "$code $(grep -o '\],\[\|\]\]' out | wc -l)"
 
-sets=$'.datasets[].name string\n.datasets[].type string\n.datasets[].shape empty\n.datasets[].storage string\n.datasets[].bytes number\n.datasets[].nonfinite number\n.datasets[].shape[] number'
-head=$'.file string\n.kind string\n.whole bool'
+sets=$'.datasets[].name string\n.datasets[].type string\n.datasets[].shape empty\n.datasets[].storage string\n.datasets[].bytes number\n.datasets[].nonfinite number\n.datasets[].whole bool\n.datasets[].shape[] number'
+head=$'.file string\n.kind string\n.whole bool\n.checksums string'
 fastlr inspect ../../trained/final.h5 --json
-shape 'inspect of a checkpoint' "$head"$'\n.format_version number\n.model string\n.classes number\n.steps number\n.parameters number\n.config string\n'"$sets"
+shape 'inspect of a checkpoint' "$head"$'\n.format_version number\n.program_version string\n.state string\n.model string\n.classes number\n.steps number\n.parameters number\n.config string\n'"$sets"
 grep -q '"model":"mlp","classes":4,"steps":8,"parameters":50052,' out || complain "inspect of a checkpoint: $(cut -c1-200 out)"
 fastlr inspect ../../sweep.h5 --json
 shape 'inspect of a sweep' "$head"$'\n.format_version number\n.config string\n'"$sets"

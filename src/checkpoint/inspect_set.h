@@ -1,0 +1,23 @@
+/* One data set of a file that is looked through. */
+#ifndef FLR_CHECKPOINT_INSPECT_SET_H
+#define FLR_CHECKPOINT_INSPECT_SET_H
+
+#include <hdf5.h>
+
+#include "checkpoint/inspect.h"
+
+/* How far reading a file is. */
+typedef struct flr_inspect_meter {
+  const flr_inspect_progress *progress;
+  int64_t done, total; /* bytes */
+} flr_inspect_meter;
+
+/* Fills all but missing, checked and damaged; out->name is filled already. Errors: FLR_ERROR_DATA, without the file's name. */
+flr_status flr_inspect_describe(flr_inspect_set *out, hid_t set);
+
+/* Reads numbers (as they are, floats narrower than 32 bits as float) and texts to their end. own: the attribute "checksum" is
+ * one of seal.h and is compared. What is neither number nor text is only described. Errors: FLR_ERROR_DATA, without the file's
+ * name; FLR_ERROR_INTERNAL (memory). */
+flr_status flr_inspect_read(flr_inspect_set *out, hid_t file, hid_t set, int own, flr_inspect_meter *meter);
+
+#endif
