@@ -36,11 +36,14 @@ typedef struct flr_config {
   int init_head; /* 1 */
   /* optimisation */
   int64_t batch;                           /* 64, global */
-  int64_t epochs, steps;                   /* 10; steps -1: from the epochs */
+  int64_t epochs, steps;                   /* 10, or what cycle_len makes them; steps -1: from the epochs */
   char *policy;                            /* "one-cycle" */
   char *lr;                                /* "auto" or the per-group forms */
   char *pick;                              /* "minimum" */
   double div_factor, pct_start, final_div; /* NAN: the policy's own */
+  double annihilate_pct;                   /* NAN: the policy's own */
+  int64_t cycles, cycle_len, cycle_mult;   /* -1: the policy's own; cycle_len: epochs, -1: as long as the run makes it */
+  int64_t tot_epochs, start_epoch;         /* -1: the run is the whole schedule; 0 */
   char *moms;                              /* NULL: the policy's own */
   char *optimizer;                         /* "adam" */
   double weight_decay;                     /* NAN: 1e-2, 0 for sgd */

@@ -5,28 +5,35 @@
 #include "cli/json.h"
 #include "optim/schedule.h"
 #include "report/run_log.h"
+#include "train/policy_plan.h"
 
-static flr_status make_schedule(const flr_config *config, flr_schedule *out) {
-  flr_schedule_options options = flr_schedule_options_defaults();
+/* Which steps to show: all, or with --start-epoch and --tot-epochs those of a run whose --epochs make --steps. */
+static flr_status find_span(const flr_config *config, flr_policy_span *out) {
+  *out = (flr_policy_span){.end = config->steps, .whole = config->steps};
+  if (config->tot_epochs < 1 && config->start_epoch < 1) return FLR_OK;
+  const char *option = config->tot_epochs > 0 ? "tot-epochs" : "start-epoch";
+  if (config->steps % config->epochs != 0)
+    return flr_fail(FLR_ERROR_USAGE, "--%s: --steps %lld are no whole number for each of --epochs %lld", option,
+                    (long long)config->steps, (long long)config->epochs);
+  return flr_policy_plan_span(out, config, config->steps / config->epochs);
+}
+
+static flr_status make_schedule(const flr_config *config, flr_schedule *out, flr_policy_span *span) {
+  flr_schedule_options options;
   if (config->steps < 1) return flr_fail(FLR_ERROR_USAGE, "--steps: schedule needs the number of steps");
   if (strcmp(config->lr, "auto") == 0) return flr_fail(FLR_ERROR_USAGE, "--lr: schedule needs a rate, it does not sweep");
-  options.policy = config->policy;
-  options.total_steps = config->steps;
-  options.groups = (int)config->groups;
-  options.div_factor = config->div_factor;
-  options.pct_start = config->pct_start;
-  options.final_div = config->final_div;
+  FLR_TRY(find_span(config, span));
+  FLR_TRY(flr_policy_plan_options(&options, config, span->whole, (int)config->groups));
   FLR_TRY(flr_parse_group_rates(options.max_lr, options.groups, config->lr, "--lr"));
-  FLR_TRY(flr_schedule_parse_moms(options.moms, config->moms));
   return flr_schedule_init(out, &options);
 }
 
-static void print_csv(const flr_schedule *schedule, int64_t steps, int groups) {
+static void print_csv(const flr_schedule *schedule, const flr_policy_span *span, int groups) {
   char number[32];
   printf("step");
   for (int g = 0; g < groups; g++) printf(groups == 1 ? ",lr" : ",lr%d", g);
   puts(",momentum");
-  for (int64_t step = 0; step < steps; step++) {
+  for (int64_t step = span->first; step < span->end; step++) {
     const flr_rates rates = flr_schedule_at(schedule, step);
     printf("%lld", (long long)step);
     for (int g = 0; g < groups; g++) printf(",%s", flr_format_number(number, rates.lr[g], "nan"));
@@ -34,9 +41,9 @@ static void print_csv(const flr_schedule *schedule, int64_t steps, int groups) {
   }
 }
 
-static void print_json(const flr_schedule *schedule, int64_t steps, int groups) {
+static void print_json(const flr_schedule *schedule, const flr_policy_span *span, int groups) {
   cJSON *rows = cJSON_CreateArray();
-  for (int64_t step = 0; step < steps; step++) {
+  for (int64_t step = span->first; step < span->end; step++) {
     const flr_rates rates = flr_schedule_at(schedule, step);
     cJSON *row = cJSON_CreateObject();
     cJSON_AddNumberToObject(row, "step", (double)step);
@@ -53,9 +60,10 @@ static void print_json(const flr_schedule *schedule, int64_t steps, int groups) 
 flr_status flr_cmd_schedule(const flr_command_args *args) {
   flr_config config;
   flr_schedule schedule;
+  flr_policy_span span;
   flr_status status = flr_command_config(args, NULL, &config);
-  if (status == FLR_OK) status = make_schedule(&config, &schedule);
-  if (status == FLR_OK && args->rank == 0) (config.json ? print_json : print_csv)(&schedule, config.steps, (int)config.groups);
+  if (status == FLR_OK) status = make_schedule(&config, &schedule, &span);
+  if (status == FLR_OK && args->rank == 0) (config.json ? print_json : print_csv)(&schedule, &span, (int)config.groups);
   flr_config_clear(&config);
   return status;
 }

@@ -1,4 +1,4 @@
-/* The table of schedule policies and the per-group forms of a rate. */
+/* Schedules from options, and the per-group forms of a rate. */
 #include "optim/schedule.h"
 
 #include <math.h>
@@ -6,82 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One policy: how it completes its options, and its rates at a step. */
-typedef struct policy_row {
-  const char *name;
-  flr_status (*resolve)(flr_schedule_options *options);
-  flr_rates (*at)(const flr_schedule_options *options, int64_t step);
-} policy_row;
+#include "optim/policy.h"
 
 static double or_default(double value, double fallback) { return isnan(value) ? fallback : value; }
 
-/* From a at p = 0 to b at p = 1. */
-static double anneal_cosine(double a, double b, double p) { return b + (a - b) / 2 * (1 + cos(M_PI * p)); }
-
-static int64_t at_least_one(int64_t steps) { return steps < 1 ? 1 : steps; }
-
-/* fastai v1 never lets a phase be shorter than one step: without a warm-up step 0 still is at max / div_factor, step 1 at max.
- */
-static flr_rates one_cycle_at(const flr_schedule_options *options, int64_t step) {
-  const int64_t asked = (int64_t)((double)options->total_steps * options->pct_start);
-  const int64_t up = at_least_one(asked), down = at_least_one(options->total_steps - asked);
-  const int rising = step <= up;
-  const double p = rising ? (double)step / (double)up : fmin(1, (double)(step - up) / (double)down);
-  flr_rates rates = {.momentum = rising ? anneal_cosine(options->moms[0], options->moms[1], p)
-                                        : anneal_cosine(options->moms[1], options->moms[2], p)};
-  for (int g = 0; g < options->groups; ++g) {
-    const double max = options->max_lr[g];
-    rates.lr[g] = rising ? anneal_cosine(max / options->div_factor, max, p) : anneal_cosine(max, max / options->final_div, p);
+static double level(const flr_schedule_options *o, flr_level which, double max) {
+  switch (which) {
+    case FLR_LEVEL_PEAK: break;
+    case FLR_LEVEL_START: return max / o->div_factor;
+    case FLR_LEVEL_END: return max / o->final_div;
+    case FLR_LEVEL_TORCH_END: return max / o->div_factor / o->final_div;
+    case FLR_LEVEL_ANNIHILATED: return max / o->div_factor / 100;
+    case FLR_LEVEL_ZERO: return 0;
   }
-  return rates;
+  return max;
 }
 
-static flr_status one_cycle_resolve(flr_schedule_options *options) {
-  options->div_factor = or_default(options->div_factor, 25);
-  options->pct_start = or_default(options->pct_start, 0.3);
-  options->final_div = or_default(options->final_div, options->div_factor * 1e4);
-  options->moms[0] = or_default(options->moms[0], 0.95);
-  options->moms[1] = or_default(options->moms[1], 0.85);
-  options->moms[2] = or_default(options->moms[2], options->moms[0]);
-  if (options->moms[2] != options->moms[0])
-    return flr_fail(FLR_ERROR_USAGE, "--moms %g,%g,%g: --policy one-cycle takes two values and ends where it began",
-                    options->moms[0], options->moms[1], options->moms[2]);
-  return FLR_OK;
+/* From a at p = 0 to b at p = 1. */
+static double anneal(const flr_stretch *s, double a, double b) {
+  return s->linear ? (1 - s->p) * a + s->p * b : b + (a - b) / 2 * (1 + cos(M_PI * s->p));
 }
 
-static flr_rates constant_at(const flr_schedule_options *options, int64_t step) {
-  (void)step;
-  flr_rates rates = {.momentum = options->moms[0]};
-  for (int g = 0; g < options->groups; ++g) rates.lr[g] = options->max_lr[g];
-  return rates;
+const char *flr_schedule_policy_name(int i) {
+  const flr_policy *policy = flr_policy_get(i);
+  return policy ? policy->name : NULL;
 }
-
-/* What a policy leaves alone gets a neutral value, so that a stored schedule never holds NAN. */
-static flr_status constant_resolve(flr_schedule_options *options) {
-  options->div_factor = or_default(options->div_factor, 1);
-  options->pct_start = or_default(options->pct_start, 0);
-  options->final_div = or_default(options->final_div, 1);
-  options->moms[0] = or_default(options->moms[0], 0.9);
-  options->moms[1] = or_default(options->moms[1], options->moms[0]);
-  options->moms[2] = or_default(options->moms[2], options->moms[0]);
-  return FLR_OK;
-}
-
-static const policy_row policies[] = {
-    {"one-cycle", one_cycle_resolve, one_cycle_at},
-    {"constant", constant_resolve, constant_at},
-};
-enum { POLICY_COUNT = sizeof policies / sizeof policies[0] };
-
-const char *flr_schedule_policy_name(int i) { return i >= 0 && i < POLICY_COUNT ? policies[i].name : NULL; }
 
 flr_schedule_options flr_schedule_options_defaults(void) {
-  flr_schedule_options options = {.policy = policies[0].name,
+  flr_schedule_options options = {.policy = flr_policy_get(0)->name,
                                   .total_steps = 1,
                                   .groups = 1,
                                   .div_factor = NAN,
                                   .pct_start = NAN,
                                   .final_div = NAN,
+                                  .annihilate_pct = NAN,
+                                  .cycles = -1,
+                                  .cycle_mult = -1,
                                   .moms = {NAN, NAN, NAN}};
   for (int g = 0; g < FLR_MAX_GROUPS; ++g) options.max_lr[g] = NAN;
   return options;
@@ -89,32 +49,20 @@ flr_schedule_options flr_schedule_options_defaults(void) {
 
 static flr_status unknown_policy(const char *name) {
   char known[256] = "";
-  for (int i = 0; i < POLICY_COUNT; ++i) {
+  for (int i = 0; flr_policy_get(i); ++i) {
     const size_t used = strlen(known);
-    (void)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", policies[i].name);
+    (void)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", flr_policy_get(i)->name);
   }
   return flr_fail(FLR_ERROR_USAGE, "--policy %s is unknown: choose one of %s", name ? name : "(none)", known);
 }
 
 static flr_status find_policy(int *out, const char *name) {
-  for (int i = 0; name && i < POLICY_COUNT; ++i) {
-    if (strcmp(policies[i].name, name) != 0) continue;
+  for (int i = 0; name && flr_policy_get(i); ++i) {
+    if (strcmp(flr_policy_get(i)->name, name) != 0) continue;
     *out = i;
     return FLR_OK;
   }
   return unknown_policy(name);
-}
-
-static flr_status check_positive(const char *option, double value) {
-  if (isfinite(value) && value > 0) return FLR_OK;
-  return flr_fail(FLR_ERROR_USAGE, "%s %g is out of range: a finite number above 0", option, value);
-}
-
-static flr_status check_moms(const double moms[3]) {
-  for (int i = 0; i < 3; ++i)
-    if (!(moms[i] >= 0 && moms[i] < 1))
-      return flr_fail(FLR_ERROR_USAGE, "--moms %g is out of range: 0 <= momentum < 1", moms[i]);
-  return FLR_OK;
 }
 
 static flr_status check_extent(const flr_schedule_options *options) {
@@ -129,23 +77,81 @@ static flr_status check_extent(const flr_schedule_options *options) {
   return FLR_OK;
 }
 
+/* The policy's default for a number that was not given; one that it has no use for is refused. */
+static flr_status take_number(double *value, double fallback, const char *option, const flr_policy *policy) {
+  if (isnan(fallback) && !isnan(*value))
+    return flr_fail(FLR_ERROR_USAGE, "--policy %s takes no %s: leave it out", policy->name, option);
+  *value = or_default(*value, fallback);
+  return FLR_OK;
+}
+
+static flr_status take_count(int64_t *value, int64_t fallback, const char *option, const flr_policy *policy) {
+  if (fallback == 0 && *value >= 0)
+    return flr_fail(FLR_ERROR_USAGE, "--policy %s takes no %s: leave it out", policy->name, option);
+  if (fallback > 0 && *value < 0) *value = fallback;
+  return FLR_OK;
+}
+
+static flr_status take_moms(double moms[3], const flr_policy *policy) {
+  moms[0] = or_default(moms[0], policy->moms[0]);
+  moms[1] = policy->mom_count == 1 ? moms[0] : or_default(moms[1], policy->moms[1]);
+  moms[2] = policy->mom_count == 1 ? moms[0] : or_default(moms[2], moms[0]);
+  if (policy->mom_count == 2 && moms[2] != moms[0])
+    return flr_fail(FLR_ERROR_USAGE, "--moms %g,%g,%g: --policy %s takes two values and ends where it began", moms[0], moms[1],
+                    moms[2], policy->name);
+  return FLR_OK;
+}
+
+/* Afterwards what the policy has no use for is NAN, or -1, and everything else has its value. */
+static flr_status resolve(flr_schedule_options *o, const flr_policy *policy) {
+  FLR_TRY(take_number(&o->div_factor, policy->div_factor, "--div-factor", policy));
+  FLR_TRY(take_number(&o->pct_start, policy->pct_start, "--pct-start", policy));
+  FLR_TRY(take_number(&o->final_div, policy->final_div <= 0 ? o->div_factor * 1e4 : policy->final_div, "--final-div", policy));
+  FLR_TRY(take_number(&o->annihilate_pct, policy->annihilate_pct, "--annihilate-pct", policy));
+  FLR_TRY(take_count(&o->cycles, policy->cycles, "--cycles", policy));
+  FLR_TRY(take_count(&o->cycle_mult, policy->cycle_mult, "--cycle-mult", policy));
+  return take_moms(o->moms, policy);
+}
+
+static flr_status check_range(const char *option, double value, int allowed, const char *range) {
+  if (allowed || isnan(value)) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "%s %g is out of range: %s", option, value, range);
+}
+
+static flr_status check_numbers(const flr_schedule_options *o) {
+  static const char positive[] = "a finite number above 0", whole[] = "at least 1";
+  FLR_TRY(check_range("--div-factor", o->div_factor, o->div_factor > 0 && isfinite(o->div_factor), positive));
+  FLR_TRY(check_range("--final-div", o->final_div, o->final_div > 0 && isfinite(o->final_div), positive));
+  FLR_TRY(check_range("--pct-start", o->pct_start, o->pct_start > 0 && o->pct_start < 1, "above 0 and below 1"));
+  FLR_TRY(
+      check_range("--annihilate-pct", o->annihilate_pct, o->annihilate_pct >= 0 && o->annihilate_pct < 1, "from 0 to below 1"));
+  FLR_TRY(check_range("--cycles", (double)o->cycles, o->cycles != 0, whole));
+  FLR_TRY(check_range("--cycle-mult", (double)o->cycle_mult, o->cycle_mult != 0, whole));
+  for (int i = 0; i < 3; ++i)
+    if (!(o->moms[i] >= 0 && o->moms[i] < 1))
+      return flr_fail(FLR_ERROR_USAGE, "--moms %g is out of range: 0 <= momentum < 1", o->moms[i]);
+  return FLR_OK;
+}
+
 flr_status flr_schedule_init(flr_schedule *out, const flr_schedule_options *options) {
   flr_schedule schedule = {.options = *options};
   FLR_TRY(find_policy(&schedule.policy, options->policy));
-  schedule.options.policy = policies[schedule.policy].name; /* the caller's string may go away */
+  const flr_policy *policy = flr_policy_get(schedule.policy);
+  schedule.options.policy = policy->name; /* the caller's string may go away */
   FLR_TRY(check_extent(options));
-  FLR_TRY(policies[schedule.policy].resolve(&schedule.options));
-  FLR_TRY(check_positive("--div-factor", schedule.options.div_factor));
-  FLR_TRY(check_positive("--final-div", schedule.options.final_div));
-  if (!(schedule.options.pct_start >= 0 && schedule.options.pct_start <= 1))
-    return flr_fail(FLR_ERROR_USAGE, "--pct-start %g is out of range: 0..1", schedule.options.pct_start);
-  FLR_TRY(check_moms(schedule.options.moms));
+  FLR_TRY(resolve(&schedule.options, policy));
+  FLR_TRY(check_numbers(&schedule.options));
+  if (policy->check) FLR_TRY(policy->check(&schedule.options));
   *out = schedule;
   return FLR_OK;
 }
 
 flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step) {
-  return policies[schedule->policy].at(&schedule->options, step < 0 ? 0 : step);
+  const flr_schedule_options *o = &schedule->options;
+  const flr_stretch s = flr_policy_get(schedule->policy)->locate(o, step < 0 ? 0 : step);
+  flr_rates rates = {.momentum = anneal(&s, s.mom_from, s.mom_to)};
+  for (int g = 0; g < o->groups; ++g) rates.lr[g] = anneal(&s, level(o, s.from, o->max_lr[g]), level(o, s.to, o->max_lr[g]));
+  return rates;
 }
 
 static flr_status bad_rates(const char *option, const char *text, const char *wanted) {

@@ -21,27 +21,36 @@ typedef struct flr_schedule_options {
   int64_t total_steps;           /* optimizer steps of the whole run, >= 1 */
   int groups;                    /* 1..FLR_MAX_GROUPS */
   double max_lr[FLR_MAX_GROUPS]; /* the peak per group, finite, >= 0 */
-  double div_factor;             /* one-cycle: max / div_factor at step 0; 25 */
-  double pct_start;              /* one-cycle: share of the steps before the peak, 0..1; 0.3 */
-  double final_div;              /* one-cycle: max / final_div at the end; div_factor * 1e4 */
-  double moms[3];                /* one-cycle: 0.95, 0.85; constant: the first, 0.9 */
+  double div_factor;             /* max / div_factor at step 0, > 0 */
+  double pct_start;              /* share of the steps before the rate falls, between 0 and 1 */
+  double final_div;              /* max / final_div at the end, > 0 (torch's policies: of the start's rate) */
+  double annihilate_pct;         /* share of the steps behind the cycle, 0 <= p < 1 */
+  int64_t cycles, cycle_mult;    /* sgdr: how many, each mult times as long as the one before it; -1: the policy's own */
+  double moms[3];                /* outside, at the peak, at the end, 0 <= m < 1; policies that keep it take the first */
 } flr_schedule_options;
 
 /* A ready schedule: plain data, copied freely, stored in checkpoints by its options. */
 typedef struct flr_schedule {
-  flr_schedule_options options; /* every default resolved */
+  flr_schedule_options options; /* every default resolved; NAN or -1 where the policy has no such option */
   int policy;                   /* index into the table of policies */
 } flr_schedule;
 
 /* Options with every number "the policy's own", one group, policy one-cycle. */
 flr_schedule_options flr_schedule_options_defaults(void);
 
-/* Fills *out after checking the options. Errors: FLR_ERROR_USAGE naming option, value and range. Not collective. */
+/* Fills *out after checking the options. Errors: FLR_ERROR_USAGE naming option, value and range; also for options that the
+   policy has no use for, and for cycles that make no steps. Not collective. */
 flr_status flr_schedule_init(flr_schedule *out, const flr_schedule_options *options);
 
 /* Rates and momentum of the 0-based optimizer step. Steps past the end keep the last phase's formula at its end (p = 1). Pure.
-   one-cycle is fastai v1's (SEMANTICS A3.1): cosine max/div -> max over a1 = trunc(total * pct_start) steps, then cosine
-   max -> max/final_div. constant: max_lr and moms[0]. */
+   All cosine but annihilate; each layer group follows the same shape below its own max (SEMANTICS A3):
+   one-cycle (fastai v1): max/div -> max over a1 = trunc(total * pct_start) steps, then max -> max/final_div.
+   one-cycle-v2 (fastai v2): the same over shares of step/total; final_div 1e5, pct_start 0.25, a momentum of its own at the
+   end. one-cycle-torch (PyTorch's OneCycleLR): peak at step pct_start * total - 1, max/div/final_div at step total - 1.
+   one-cycle-torch3 (its three_phase): back to max/div in as many steps as up, then to max/div/final_div.
+   annihilate (Gugger): linear up and down over all but annihilate_pct of the steps, then linear to max/div/100.
+   flat-cos: max until pct_start, then to max/final_div. sgdr: `cycles` times max -> 0, from one to the next at once.
+   constant: max. The last three keep the first momentum. */
 flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step);
 
 /* Name of the i-th policy, NULL past the last: the table that option help lists. */

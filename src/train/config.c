@@ -4,8 +4,8 @@
 
 #include "core/memory.h"
 #include "fastlr.h"
-#include "optim/schedule.h"
 #include "train/config_table.h"
+#include "train/policy_plan.h"
 
 flr_status flr_config_init(flr_config *out) {
   memset(out, 0, sizeof *out);
@@ -24,7 +24,11 @@ flr_status flr_config_load_text(flr_config *config, const char *text, const char
   return flr_options_load_text(&flr_config_table, config, text, origin);
 }
 
-flr_status flr_config_text(char **out, const flr_config *config) { return flr_options_text(&flr_config_table, config, out); }
+flr_status flr_config_text(char **out, const flr_config *config) {
+  flr_config effective = *config; /* (its strings are config's) */
+  FLR_TRY(flr_policy_plan_epochs(&effective.epochs, config));
+  return flr_options_text(&flr_config_table, &effective, out);
+}
 
 void flr_config_free_text(char *text) { flr_free(text); }
 
@@ -44,8 +48,8 @@ static flr_status check_word(const char *option, const char *value, const char *
 }
 
 static flr_status check_words(const flr_config *c) {
-  FLR_TRY(check_word("policy", c->policy, "one-cycle,constant",
-                     "one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,fine-tune"));
+  FLR_TRY(check_word("policy", c->policy,
+                     "one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant", "fine-tune"));
   FLR_TRY(check_word("pick", c->pick, "minimum,steepest,valley,slide", "consensus"));
   FLR_TRY(check_word("optimizer", c->optimizer, "sgd,adam,adamw", "lamb"));
   FLR_TRY(check_word("comm", c->comm, "auto,mpi,self,nccl", ""));
@@ -75,17 +79,16 @@ static flr_status check_rates(const char *option, const char *text) {
 }
 
 static flr_status check_forms(const flr_config *c) {
-  double moms[3];
   if (strcmp(c->lr, "auto") != 0) FLR_TRY(check_rates("--lr", c->lr));
   FLR_TRY(check_rates("--sweep-start", c->sweep_start));
-  FLR_TRY(check_rates("--sweep-end", c->sweep_end));
-  return flr_schedule_parse_moms(moms, c->moms);
+  return check_rates("--sweep-end", c->sweep_end);
 }
 
 flr_status flr_config_check(const flr_config *c) {
   FLR_TRY(check_words(c));
   FLR_TRY(check_names(c));
   FLR_TRY(check_forms(c));
+  FLR_TRY(flr_policy_plan_check(c));
   if (c->quiet && c->verbose) return flr_fail(FLR_ERROR_USAGE, "--quiet and --verbose contradict each other: give one");
   if (c->json && c->csv) return flr_fail(FLR_ERROR_USAGE, "--json and --csv contradict each other: give one");
   if ((c->x_path == NULL) != (c->y_path == NULL))
@@ -97,7 +100,5 @@ flr_status flr_config_check(const flr_config *c) {
                     (long long)c->batch, (long long)c->shards);
   if (strcmp(c->optimizer, "adamw") == 0 && strcmp(c->wd_mode, "l2") == 0)
     return flr_fail(FLR_ERROR_USAGE, "--optimizer adamw and --wd-mode l2 contradict each other: adamw is decoupled");
-  if (strcmp(c->policy, "constant") == 0 && (c->div_factor >= 0 || c->pct_start >= 0 || c->final_div >= 0))
-    return flr_fail(FLR_ERROR_USAGE, "--policy constant takes no --div-factor, --pct-start or --final-div");
   return FLR_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/policy_plan.h"
 
 flr_dataset_options flr_plan_dataset(const flr_config *config, const char *source) {
   return (flr_dataset_options){.source = source,
@@ -60,10 +61,11 @@ flr_status flr_plan_steps(flr_session *s) {
   FLR_TRY(check_batch(s));
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
   plan->steps_per_epoch = flr_sampler_steps(&sampler);
-  if (config->steps > 0)
-    plan->total_steps = config->steps;
-  else
-    FLR_TRY(flr_multiply(&plan->total_steps, config->epochs, plan->steps_per_epoch));
+  flr_policy_span span;
+  FLR_TRY(flr_policy_plan_span(&span, config, plan->steps_per_epoch));
+  plan->first_step = span.first;
+  plan->total_steps = span.end;
+  plan->schedule_steps = span.whole;
   return FLR_OK;
 }
 

@@ -26,7 +26,8 @@
 typedef struct flr_run_plan {
   int64_t shards, first_shard, shard_count; /* of the job; this rank's */
   int64_t batch;                            /* global */
-  int64_t steps_per_epoch, total_steps;
+  int64_t steps_per_epoch, total_steps;     /* total_steps: where the run ends */
+  int64_t first_step, schedule_steps;       /* where it begins; of the whole schedule, of which it may be a part */
   int shuffled, drop_last;
   int training;              /* 0: evaluation only */
   const char *model;         /* resolved name; a literal of the model list */

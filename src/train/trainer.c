@@ -9,6 +9,7 @@
 #include "train/lr_find.h"
 #include "train/metrics.h"
 #include "train/phase.h"
+#include "train/policy_plan.h"
 #include "train/resume.h"
 #include "train/run_dir.h"
 #include "train/saver.h"
@@ -183,16 +184,9 @@ static flr_status on_evaluate(void *context, const flr_directive *directive) {
 
 /* given: lr holds the rates, of the sweep or the checkpoint; else it gets those of --lr. */
 static flr_status schedule_init(const flr_session *s, double lr[FLR_MAX_GROUPS], int given, flr_schedule *out) {
-  const flr_config *config = s->config;
-  flr_schedule_options options = flr_schedule_options_defaults();
-  options.policy = config->policy;
-  options.total_steps = s->plan.total_steps;
-  options.groups = s->state.layout->groups;
-  options.div_factor = config->div_factor;
-  options.pct_start = config->pct_start;
-  options.final_div = config->final_div;
-  FLR_TRY(flr_schedule_parse_moms(options.moms, config->moms));
-  if (!given) FLR_TRY(flr_parse_group_rates(lr, options.groups, config->lr, "--lr"));
+  flr_schedule_options options;
+  FLR_TRY(flr_policy_plan_options(&options, s->config, s->plan.schedule_steps, s->state.layout->groups));
+  if (!given) FLR_TRY(flr_parse_group_rates(lr, options.groups, s->config->lr, "--lr"));
   memcpy(options.max_lr, lr, (size_t)options.groups * sizeof *lr);
   return flr_schedule_init(out, &options);
 }
@@ -321,8 +315,8 @@ static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *giv
 static flr_status begin(training *t, int64_t *first, int swept) {
   flr_session *s = t->session;
   FLR_TRY(flr_saver_begin_training(s->saver));
-  *first = 0;
-  if (!flr_resume_is_in(s->resume, FLR_CHECKPOINT_TRAIN)) return swept ? save(t, 0, FLR_WRITE_GENERATION) : FLR_OK;
+  *first = s->plan.first_step;
+  if (!flr_resume_is_in(s->resume, FLR_CHECKPOINT_TRAIN)) return swept ? save(t, *first, FLR_WRITE_GENERATION) : FLR_OK;
   *first = s->resume->file.progress.step;
   go_on_from(t, &s->resume->file.progress);
   s->resume->found = 0;

@@ -24,7 +24,7 @@ several() { # what is tried at any rank count
   refused 64 'no such thing is no command: --help lists them' 'no such thing'
   refused 64 'the command predict is not in this version yet' predict final.h5
   not_allowed model 'mlp, cnn, resnet9, resnet18, .*resnet56' resnet19
-  not_allowed policy 'one of one-cycle,constant' none
+  not_allowed policy 'one of one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant' none
   not_allowed batch 'a whole number from 1 to 1073741824' 0
   not_allowed lr 'a finite rate of at least 0' abc
   refused 64 '--lr: 1,2,3 has 3 values, the model 2 layer groups: give one value or one per group' --lr 1,2,3
@@ -40,6 +40,8 @@ several() { # what is tried at any rank count
 
 numbers() {
   local o whole='a whole number from 1 to'
+  for o in cycles cycle-len cycle-mult tot-epochs; do not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x ''; done
+  not_allowed start-epoch 'a whole number from 0 to' -1 1.5 x
   for o in batch epochs steps threads shards workers prefetch log-every sweep-iters; do
     not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
   done
@@ -49,7 +51,10 @@ numbers() {
   not_allowed seed 'a whole number from 0 to 18446744073709551615' -1 1.5 x '' 18446744073709551616
   for o in dropout valid-fraction; do not_allowed "$o" 'a number from 0 to 0\.999' -0.1 1 nan inf x ''; done
   for o in sweep-mom sweep-beta sqr-mom; do not_allowed "$o" 'a number from 0 to 0\.999999' -0.1 1 nan x ''; done
-  not_allowed pct-start 'a number from 0 to 1' -0.1 1.1 nan x ''
+  for o in pct-start annihilate-pct; do not_allowed "$o" 'a number from 0 to 1' -0.1 1.1 nan x ''; done
+  for o in 0 1; do refused 64 "--pct-start $o is out of range: above 0 and below 1" --pct-start $o; done
+  refused 64 '--pct-start 0.7 is out of range: one-cycle-torch3' --policy one-cycle-torch3 --pct-start 0.7
+  refused 64 '--annihilate-pct 1 is out of range: from 0 to below 1' --policy annihilate --annihilate-pct 1
   for o in div-factor final-div eps; do not_allowed "$o" 'a number from 1e-' 0 -1 nan inf x ''; done
   for o in wd watchdog sweep-stop; do not_allowed "$o" 'a number from 0 to' -1 nan x ''; done
   refused 64 '--sweep-stop 0.5 is out of range: at least 1, or 0 for never' --sweep-stop 0.5
@@ -80,15 +85,15 @@ words() {
 
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
   local o
-  for o in window cycles cycle-len cycle-mult freeze-epochs lr-mult annihilate-pct tot-epochs clip-norm; do
+  for o in window freeze-epochs lr-mult clip-norm; do
     later "$o" 3 'leave the option out'
   done
   for o in 'augment flip only auto,none' 'head fastai only linear' 'freeze-to 1 only 0' 'train-bn off only on' 'accum 2 only 1' \
-    'start-epoch 1 only 0' 'label-smoothing 0.1 only 0' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
+    'label-smoothing 0.1 only 0' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
   done
-  for o in one-cycle-v2 one-cycle-torch one-cycle-torch3 annihilate flat-cos sgdr fine-tune; do later policy $o 'one of'; done
+  later policy fine-tune 'one of'
   later pick consensus 'one of'
   later optimizer lamb 'one of'
   refused 64 '--freeze: on is not in this version yet: only off' --freeze
@@ -100,6 +105,20 @@ contradictions() {
   refused 64 '--valid-x-path and --valid-y-path go together' --valid-y-path a
   refused 64 '--optimizer adamw and --wd-mode l2 contradict each other' --optimizer adamw --wd-mode l2
   refused 64 '--policy constant takes no --div-factor' --policy constant --div-factor 10
+  refused 64 '--policy one-cycle takes no --annihilate-pct' --annihilate-pct 0.2
+  refused 64 '--policy annihilate takes no --pct-start' --policy annihilate --pct-start 0.2
+  refused 64 '--policy flat-cos takes no --cycles' --policy flat-cos --cycles 2
+  refused 64 '--policy one-cycle takes no --cycle-len' --cycle-len 2
+  refused 64 '--cycle-len and --tot-epochs contradict each other' --policy sgdr --cycle-len 2 --tot-epochs 20
+  refused 64 '--epochs: 8, but the cycles of --cycle-len 1 come to 7' --policy sgdr --cycle-len 1 --epochs 8
+  refused 64 '--cycles 36 with --cycle-mult 2 and --cycle-len 1000000000: too many' --policy sgdr --cycles 36 --cycle-mult 2 --cycle-len 1000000000
+  refused 64 '--cycles 5 with --cycle-mult 2: a cycle makes no steps, as there are only 30 in all' --policy sgdr --cycles 5 --steps 30
+  refused 64 '--cycles 5 with .*: a cycle makes no steps' schedule --policy sgdr --cycles 5 --steps 30 --lr 1
+  refused 64 '--start-epoch: 5 leaves nothing to train, as the run ends after 5 epochs' --start-epoch 5 --epochs 5
+  refused 64 '--start-epoch: 1 leaves nothing to train, as the run ends after 9 steps' --start-epoch 1 --steps 9
+  refused 64 '--tot-epochs: 4 end the schedule before the run.s 5 epochs' --tot-epochs 4 --epochs 5
+  refused 64 '--tot-epochs: --steps 21 are no whole number for each of --epochs 2' schedule --steps 21 --epochs 2 --tot-epochs 3 --lr 1
+  refused 64 '--start-epoch: 2 leaves nothing' schedule --steps 20 --epochs 2 --start-epoch 2 --lr 1
   refused 64 '--json and --csv contradict each other' find --json --csv
   refused 64 '--batch: 64 is smaller than --shards 100' --shards 100
   refused 64 '--json: fit does not take it: only find, eval, ' --json

@@ -22,6 +22,25 @@ rows 'one-cycle' '0 4e-4 .95' '1 4.262949022322878e-4 .9497260947684136' '29 9.9
 default=$(cat out)
 fastlr schedule --steps 100 --lr 1e-2 --policy one-cycle --div-factor 25 --pct-start 0.3 --final-div 250000 --moms 0.95,0.85 --csv
 same 'the defaults said aloud' "$default" "$(cat out)"
+fastlr schedule --steps 100 --lr 1e-2 --policy one-cycle-v2
+rows 'v2' '0 4e-4 .95' '1 4.378494336905042e-4 .9496057350657239' '25 1e-2 .85' '62 5.104761052295791e-3 .8989528790058321' \
+  '99 4.485805647213027e-6 .9499561415049429'
+fastlr schedule --steps 100 --lr 1e-2 --policy one-cycle-torch
+rows 'torch' '1 4.2813780565907275e-4 .9497068978577179' '29 1e-2 .85' '65 4.775696745544034e-3 .9022432415175257' '99 4e-8 .95'
+fastlr schedule --steps 100 --lr 1e-2 --policy one-cycle-torch3
+rows 'torch, three phases' '29 1e-2 .85' '58 4e-4 .95' '59 3.994132189207244e-4 .95' '99 4e-8 .95'
+fastlr schedule --steps 100 --lr .8 --policy annihilate
+rows 'annihilate' '0 .08 .95' '1 .096 .9477777777777777' '45 .8 .85' '67 .448 .8988888888888888' '91 .07208 .95' '99 .00872 .95'
+fastlr schedule --steps 100 --lr 1 --policy flat-cos --final-div 10
+rows 'flat, then cosine' '74 1 .9' '75 1 .9' '99 0.10354838440848502 .9'
+fastlr schedule --steps 70 --lr 1 --policy sgdr --moms 0.8
+rows 'restarts' '0 1 .8' '5 .5 .8' '10 1 .8' '20 .5 .8' '30 1 .8'
+fastlr schedule --steps 100 --epochs 10 --lr 1e-2 --policy one-cycle-v2
+whole=$(tail -n +2 out)
+fastlr schedule --steps 40 --epochs 4 --tot-epochs 10 --lr 1e-2 --policy one-cycle-v2
+parts=$(tail -n +2 out)
+fastlr schedule --steps 100 --epochs 10 --start-epoch 4 --tot-epochs 10 --lr 1e-2 --policy one-cycle-v2
+same 'a cycle in two parts' "$whole" "$parts"$'\n'"$(tail -n +2 out)"
 fastlr schedule --steps 10 --lr 1e-5:1e-3 --groups 3 --policy constant
 same 'header of groups' 'step,lr0,lr1,lr2,momentum' "$(head -1 out)"
 rows 'a slice' '0 1e-5 1e-4 1e-3 .9' '9 1e-5 1e-4 1e-3 .9'

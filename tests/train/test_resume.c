@@ -97,6 +97,19 @@ static void test_resume__deterministic_with_sgd(void **state) {
   stopped_again_and_again("resume-deterministic", pairs, 5);
 }
 
+static void test_resume__with_other_policies(void **state) {
+  (void)state;
+  static const char *const policies[][2] = {
+      {"one-cycle-v2", "pct-start"}, {"annihilate", "annihilate-pct"}, {"sgdr", "cycle-mult"}};
+  for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+    const char *const value = strcmp(policies[i][0], "sgdr") == 0 ? "1" : "0.35";
+    const char *const pairs[] = {
+        "model",        "mlp", "hidden", "16", "batch",  "96", "lr",         "3e-3", "policy", policies[i][0],
+        policies[i][1], value, "steps",  "5",  "epochs", "2",  "tot-epochs", "3",    NULL};
+    stopped_again_and_again(policies[i][0], pairs, 3);
+  }
+}
+
 /* A run that is over: nothing is trained again, and its results are the same. */
 static void test_resume__after_the_end(void **state) {
   (void)state;
@@ -184,6 +197,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__in_the_middle_of_epochs),
       cmocka_unit_test(test_resume__in_the_middle_of_a_sweep),
       cmocka_unit_test(test_resume__deterministic_with_sgd),
+      cmocka_unit_test(test_resume__with_other_policies),
       cmocka_unit_test(test_resume__after_the_end),
       cmocka_unit_test(test_resume__refuses_other_options_and_other_data),
       cmocka_unit_test(test_rollback__is_bounded_and_recorded),

@@ -30,6 +30,218 @@ static void test_one_cycle__matches_fastai_v1(void **state) {
   }
 }
 
+typedef struct golden {
+  int64_t step;
+  double lr, momentum; /* momentum NAN: not looked at */
+} golden;
+
+static void check_golden(const flr_schedule *schedule, const golden *rows, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const flr_rates rates = flr_schedule_at(schedule, rows[i].step);
+    CHECK_NEAR(rates.lr[0], rows[i].lr, 1e-12, 0);
+    if (!isnan(rows[i].momentum)) CHECK_NEAR(rates.momentum, rows[i].momentum, 1e-12, 0);
+  }
+}
+
+static void test_one_cycle_v2__matches_fastai_v2(void **state) {
+  (void)state;
+  static const golden rows[] = {{0, 4e-4, .95},
+                                {1, 4.378494336905042e-4, .9496057350657239},
+                                {24, 9.962150566309494e-3, NAN},
+                                {25, 1e-2, .85},
+                                {26, 9.995614194352787e-3, NAN},
+                                {62, 5.104761052295791e-3, .8989528790058321},
+                                {99, 4.485805647213027e-6, .9499561415049429},
+                                {100, 1e-7, .95},
+                                {120, 1e-7, .95}};
+  const flr_schedule schedule = make("one-cycle-v2", STEPS, 1e-2);
+  check_golden(&schedule, rows, sizeof rows / sizeof rows[0]);
+}
+
+static void test_one_cycle_v2__ends_at_its_third_momentum(void **state) {
+  (void)state;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  options.policy = "one-cycle-v2";
+  options.total_steps = STEPS;
+  options.max_lr[0] = 1;
+  CHECK_OK(flr_schedule_parse_moms(options.moms, "0.9,0.8,0.7"));
+  flr_schedule schedule;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  CHECK_NEAR(flr_schedule_at(&schedule, 0).momentum, .9, 1e-12, 0);
+  CHECK_NEAR(flr_schedule_at(&schedule, 25).momentum, .8, 1e-12, 0);
+  CHECK_NEAR(flr_schedule_at(&schedule, 100).momentum, .7, 1e-12, 0);
+}
+
+static void test_one_cycle_torch__matches_pytorch(void **state) {
+  (void)state;
+  static const golden rows[] = {{0, 4e-4, .95},
+                                {1, 4.2813780565907275e-4, .9497068978577179},
+                                {29, 1e-2, .85},
+                                {30, 9.994965352845242e-3, .8500503466729342},
+                                {65, 4.775696745544034e-3, .9022432415175257},
+                                {99, 4e-8, .95},
+                                {100, 4e-8, .95}};
+  const flr_schedule schedule = make("one-cycle-torch", STEPS, 1e-2);
+  check_golden(&schedule, rows, sizeof rows / sizeof rows[0]);
+}
+
+static void test_one_cycle_torch3__matches_pytorch(void **state) {
+  (void)state;
+  static const golden rows[] = {{0, 4e-4, .95},
+                                {29, 1e-2, .85},
+                                {30, 9.971862194340927e-3, NAN},
+                                {58, 4e-4, .95},
+                                {59, 3.994132189207244e-4, .95},
+                                {80, 1.770856085888279e-4, .95},
+                                {99, 4e-8, .95},
+                                {300, 4e-8, .95}};
+  const flr_schedule schedule = make("one-cycle-torch3", STEPS, 1e-2);
+  check_golden(&schedule, rows, sizeof rows / sizeof rows[0]);
+}
+
+static void test_torch__phases_without_length_are_at_their_end(void **state) {
+  (void)state;
+  /* pct_start * steps is 1 here: PyTorch itself divides by zero */
+  flr_schedule_options options = flr_schedule_options_defaults();
+  options.total_steps = 4;
+  options.pct_start = .25;
+  options.max_lr[0] = 1;
+  static const char *const policies[] = {"one-cycle-torch", "one-cycle-torch3"};
+  for (int i = 0; i < 2; ++i) {
+    flr_schedule schedule;
+    options.policy = policies[i];
+    CHECK_OK(flr_schedule_init(&schedule, &options));
+    CHECK_NEAR(flr_schedule_at(&schedule, 0).lr[0], 1, 1e-12, 0);
+    CHECK_NEAR(flr_schedule_at(&schedule, 3).lr[0], 1 / 25e4, 1e-12, 0);
+  }
+}
+
+static void test_annihilate__matches_gugger(void **state) {
+  (void)state;
+  static const golden rows[] = {{0, .08, .95},
+                                {1, .096, .9477777777777777},
+                                {22, .432, .9011111111111111},
+                                {45, .8, .85},
+                                {46, .784, .8522222222222222},
+                                {67, .448, .8988888888888888},
+                                {90, .08, .95},
+                                {91, .07208, .95},
+                                {95, .0404, .95},
+                                {99, .00872, .95},
+                                {100, .0008, .95}};
+  const flr_schedule schedule = make("annihilate", STEPS, .8);
+  check_golden(&schedule, rows, sizeof rows / sizeof rows[0]);
+}
+
+static void test_annihilate__is_defined_when_short_or_without_its_last_part(void **state) {
+  (void)state;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  options.policy = "annihilate";
+  options.max_lr[0] = 1;
+  flr_schedule schedule;
+  CHECK_OK(flr_schedule_init(&schedule, &options)); /* one step */
+  CHECK_NEAR(flr_schedule_at(&schedule, 0).lr[0], .1, 1e-12, 0);
+  options.total_steps = 10;
+  options.annihilate_pct = 0;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  CHECK_NEAR(flr_schedule_at(&schedule, 5).lr[0], 1, 1e-12, 0);
+  CHECK_NEAR(flr_schedule_at(&schedule, 10).lr[0], .1, 1e-12, 0);
+}
+
+static void test_flat_cos__is_flat_then_falls(void **state) {
+  (void)state;
+  /* at p = 1/5 and 4/5 of the last quarter: (1 + cos 36 degrees) / 2 and its complement */
+  const double c = .904508497187473712, end = 1e-5;
+  const golden rows[] = {
+      {0, 1, .9}, {74, 1, .9}, {75, 1, .9}, {80, end + (1 - end) * c, .9}, {95, end + (1 - end) * (1 - c), .9}, {100, end, .9}};
+  const flr_schedule schedule = make("flat-cos", STEPS, 1);
+  check_golden(&schedule, rows, sizeof rows / sizeof rows[0]);
+}
+
+static void test_sgdr__restarts_and_stretches(void **state) {
+  (void)state;
+  /* three cycles of 10, 20 and 40 of 70 steps */
+  static const golden rows[] = {{0, 1, .9},  {5, .5, .9},  {9, .024471741852423213, .9},  {10, 1, .9}, {20, .5, .9},
+                                {30, 1, .9}, {50, .5, .9}, {69, .0015413331334360180, .9}};
+  const flr_schedule schedule = make("sgdr", 70, 1);
+  check_golden(&schedule, rows, sizeof rows / sizeof rows[0]);
+  assert_true(fabs(flr_schedule_at(&schedule, 70).lr[0]) < 1e-15);
+}
+
+static void test_sgdr__equal_cycles_repeat(void **state) {
+  (void)state;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  options.policy = "sgdr";
+  options.total_steps = 28;
+  options.cycles = 4;
+  options.cycle_mult = 1;
+  options.max_lr[0] = 3e-3;
+  flr_schedule schedule;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  for (int64_t step = 0; step < 28; ++step)
+    CHECK_NEAR(flr_schedule_at(&schedule, step).lr[0], 3e-3 / 2 * (1 + cos(M_PI * (double)(step % 7) / 7)), 1e-12, 0);
+}
+
+static void test_every_policy__is_a_pure_function_that_its_resolved_options_give_again(void **state) {
+  (void)state;
+  for (int i = 0; flr_schedule_policy_name(i); ++i)
+    for (int64_t steps = 7; steps <= 1000; steps += 331) { /* (few: a cycle of sgdr needs a step) */
+      const flr_schedule schedule = make(flr_schedule_policy_name(i), steps, .1);
+      flr_schedule again;
+      CHECK_OK(flr_schedule_init(&again, &schedule.options));
+      for (int64_t step = steps + 2; step >= 0; --step) {
+        const flr_rates a = flr_schedule_at(&schedule, step), b = flr_schedule_at(&again, step);
+        assert_true(a.lr[0] == b.lr[0] && a.momentum == b.momentum);
+        assert_true(a.lr[0] >= 0 && a.lr[0] <= .1 * (1 + 1e-14) && a.momentum >= .85 - 1e-14 && a.momentum <= .95 + 1e-14);
+      }
+    }
+}
+
+static void check_unused(const char *policy, double *number, int64_t *count, flr_schedule_options *options,
+                         const char *option) {
+  char words[120];
+  flr_schedule schedule;
+  (void)snprintf(words, sizeof words, "--policy %s takes no %s", policy, option);
+  options->policy = policy;
+  if (number) *number = .5;
+  if (count) *count = 2;
+  CHECK_FAILS(flr_schedule_init(&schedule, options), FLR_ERROR_USAGE, words);
+  if (number) *number = NAN;
+  if (count) *count = -1;
+}
+
+static void test_init__refuses_options_the_policy_has_no_use_for(void **state) {
+  (void)state;
+  flr_schedule_options o = flr_schedule_options_defaults();
+  o.total_steps = STEPS;
+  o.max_lr[0] = 1;
+  check_unused("constant", &o.pct_start, NULL, &o, "--pct-start");
+  check_unused("constant", &o.final_div, NULL, &o, "--final-div");
+  check_unused("flat-cos", &o.div_factor, NULL, &o, "--div-factor");
+  check_unused("annihilate", &o.pct_start, NULL, &o, "--pct-start");
+  check_unused("annihilate", &o.final_div, NULL, &o, "--final-div");
+  check_unused("one-cycle", &o.annihilate_pct, NULL, &o, "--annihilate-pct");
+  check_unused("sgdr", &o.final_div, NULL, &o, "--final-div");
+  check_unused("one-cycle-torch", NULL, &o.cycles, &o, "--cycles");
+  check_unused("one-cycle-v2", NULL, &o.cycle_mult, &o, "--cycle-mult");
+}
+
+static void test_sgdr__refuses_cycles_without_steps(void **state) {
+  (void)state;
+  flr_schedule schedule;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  options.policy = "sgdr";
+  options.max_lr[0] = 1;
+  options.total_steps = 6;
+  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "a cycle makes no steps");
+  options.total_steps = 7;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  options.cycles = 10000;
+  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--cycles 10000");
+  options.cycles = 0;
+  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--cycles 0");
+}
+
 static void test_one_cycle__stays_at_its_end_after_the_last_step(void **state) {
   (void)state;
   const flr_schedule schedule = make("one-cycle", STEPS, 1e-2);
@@ -44,25 +256,13 @@ static void test_one_cycle__without_warm_up_peaks_at_step_one(void **state) {
   flr_schedule_options options = flr_schedule_options_defaults();
   options.total_steps = 10;
   options.max_lr[0] = 1;
-  options.pct_start = 0;
+  options.pct_start = .05; /* no whole step */
   flr_schedule schedule;
   CHECK_OK(flr_schedule_init(&schedule, &options));
   CHECK_NEAR(flr_schedule_at(&schedule, 0).lr[0], 1. / 25, 1e-12, 0);
   CHECK_NEAR(flr_schedule_at(&schedule, 1).lr[0], 1, 1e-12, 0);
   /* the second phase has all ten steps and is shifted by one: p = 5/10 at step 6 */
   CHECK_NEAR(flr_schedule_at(&schedule, 6).lr[0], (1 + 1. / 250000) / 2, 1e-12, 0);
-  CHECK_NEAR(flr_schedule_at(&schedule, 11).lr[0], 1. / 250000, 1e-9, 0);
-}
-
-static void test_one_cycle__all_warm_up_still_falls_at_the_end(void **state) {
-  (void)state;
-  flr_schedule_options options = flr_schedule_options_defaults();
-  options.total_steps = 10;
-  options.max_lr[0] = 1;
-  options.pct_start = 1;
-  flr_schedule schedule;
-  CHECK_OK(flr_schedule_init(&schedule, &options));
-  CHECK_NEAR(flr_schedule_at(&schedule, 10).lr[0], 1, 1e-12, 0);
   CHECK_NEAR(flr_schedule_at(&schedule, 11).lr[0], 1. / 250000, 1e-9, 0);
 }
 
@@ -143,7 +343,8 @@ static void test_init__refuses_wrong_options(void **state) {
   flr_schedule_options options = good;
   options.policy = "zigzag";
   CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--policy zigzag");
-  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "one-cycle, constant");
+  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE,
+              "one-cycle-torch3, annihilate, flat-cos, sgdr, constant");
   options.policy = NULL;
   CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--policy");
   options = good;
@@ -156,8 +357,18 @@ static void test_init__refuses_wrong_options(void **state) {
   options.max_lr[0] = -1;
   CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--lr -1");
   options = good;
-  options.pct_start = 1.5;
-  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--pct-start 1.5");
+  for (int i = 0; i < 4; ++i) {
+    static const double outside[] = {1.5, 1, 0, -.1};
+    options.pct_start = outside[i];
+    CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "above 0 and below 1");
+  }
+  options.policy = "one-cycle-torch3";
+  options.pct_start = .6;
+  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--pct-start 0.6");
+  options = good;
+  options.policy = "annihilate";
+  options.annihilate_pct = 1;
+  CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--annihilate-pct 1");
   options = good;
   options.div_factor = 0;
   CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--div-factor 0");
@@ -209,7 +420,19 @@ int main(void) {
       cmocka_unit_test(test_one_cycle__matches_fastai_v1),
       cmocka_unit_test(test_one_cycle__stays_at_its_end_after_the_last_step),
       cmocka_unit_test(test_one_cycle__without_warm_up_peaks_at_step_one),
-      cmocka_unit_test(test_one_cycle__all_warm_up_still_falls_at_the_end),
+      cmocka_unit_test(test_one_cycle_v2__matches_fastai_v2),
+      cmocka_unit_test(test_one_cycle_v2__ends_at_its_third_momentum),
+      cmocka_unit_test(test_one_cycle_torch__matches_pytorch),
+      cmocka_unit_test(test_one_cycle_torch3__matches_pytorch),
+      cmocka_unit_test(test_torch__phases_without_length_are_at_their_end),
+      cmocka_unit_test(test_annihilate__matches_gugger),
+      cmocka_unit_test(test_annihilate__is_defined_when_short_or_without_its_last_part),
+      cmocka_unit_test(test_flat_cos__is_flat_then_falls),
+      cmocka_unit_test(test_sgdr__restarts_and_stretches),
+      cmocka_unit_test(test_sgdr__equal_cycles_repeat),
+      cmocka_unit_test(test_sgdr__refuses_cycles_without_steps),
+      cmocka_unit_test(test_every_policy__is_a_pure_function_that_its_resolved_options_give_again),
+      cmocka_unit_test(test_init__refuses_options_the_policy_has_no_use_for),
       cmocka_unit_test(test_one_cycle__single_step_is_defined),
       cmocka_unit_test(test_one_cycle__groups_keep_their_ratios),
       cmocka_unit_test(test_one_cycle__own_settings_are_used),
