@@ -13,31 +13,26 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "mpi/comm_mpi.h"
+#include "mpi/watchdog_report.h"
 
-enum { HEARTBEAT_TAG = 7, ABORT_GRACE_SECONDS = 5 };
-
-/* Where a rank is, as it says itself. */
-typedef struct heartbeat {
-  int64_t step;
-  double age;      /* seconds since its last beat */
-  int32_t waiting; /* blocked in a collective */
-  char phase[20];
-  char host[64];
-} heartbeat;
+enum { HEARTBEAT_TAG = 7, ABORT_GRACE_SECONDS = 5, STACK_SECONDS = 2 };
 
 typedef struct peer {
   double heard; /* clock of the last heartbeat */
-  heartbeat last;
+  flr_heartbeat last;
 } peer;
 
 struct flr_watchdog {
   flr_comm *comm;
   MPI_Comm channel; /* MPI_COMM_NULL for one rank */
   double timeout, interval;
-  pthread_t thread;
+  int with_stack;
+  pthread_t training, thread; /* who beats; who watches */
   pthread_mutex_t mutex;
   pthread_cond_t wake;
   int stopping;
+  const char *doing; /* to storage, NULL: nothing; with the path, under the mutex */
+  char path[FLR_HEARTBEAT_PATH];
   /* beats of the training thread, atomic */
   const char *phase;
   int64_t step;
@@ -45,7 +40,7 @@ struct flr_watchdog {
   /* the watchdog thread's own */
   double floor; /* ages count from here: the start, or the end of a pause of the whole process */
   peer *peers;  /* [size]; a rank other than 0 keeps rank 0's only */
-  heartbeat *outgoing;
+  flr_heartbeat *outgoing;
   MPI_Request *sends; /* [size] */
 };
 
@@ -57,14 +52,37 @@ void flr_watchdog_beat(flr_watchdog *w, const char *phase, int64_t step) {
   __atomic_store(&w->beat_time, &now, __ATOMIC_RELAXED);
 }
 
-static heartbeat own_state(const flr_watchdog *w, double now) {
-  heartbeat beat = {.step = __atomic_load_n(&w->step, __ATOMIC_RELAXED),
-                    .waiting = __atomic_load_n(&w->comm->waiting, __ATOMIC_RELAXED)};
+static void set_storage(flr_watchdog *w, const char *doing, const char *path) {
+  const double now = flr_clock_seconds();
+  const size_t length = strlen(path), room = sizeof w->path - 1;
+  (void)pthread_mutex_lock(&w->mutex);
+  w->doing = doing;
+  (void)snprintf(w->path, sizeof w->path, "%s", length > room ? path + length - room : path);
+  (void)pthread_mutex_unlock(&w->mutex);
+  __atomic_store(&w->beat_time, &now, __ATOMIC_RELAXED);
+}
+
+void flr_watchdog_enter_storage(flr_watchdog *w, const char *doing, const char *path) {
+  if (w) set_storage(w, doing, path ? path : "");
+}
+
+void flr_watchdog_leave_storage(flr_watchdog *w) {
+  if (w) set_storage(w, NULL, "");
+}
+
+static flr_heartbeat own_state(flr_watchdog *w, double now) {
+  flr_heartbeat beat = {.step = __atomic_load_n(&w->step, __ATOMIC_RELAXED),
+                        .waiting = __atomic_load_n(&w->comm->waiting, __ATOMIC_RELAXED),
+                        .pid = (int32_t)getpid()};
   double time;
   __atomic_load(&w->beat_time, &time, __ATOMIC_RELAXED);
   beat.age = now - fmax(time, w->floor);
   (void)snprintf(beat.phase, sizeof beat.phase, "%s", __atomic_load_n(&w->phase, __ATOMIC_RELAXED));
   (void)snprintf(beat.host, sizeof beat.host, "%s", w->comm->host);
+  (void)pthread_mutex_lock(&w->mutex);
+  (void)snprintf(beat.doing, sizeof beat.doing, "%s", w->doing ? w->doing : "");
+  memcpy(beat.path, w->path, sizeof beat.path);
+  (void)pthread_mutex_unlock(&w->mutex);
   return beat;
 }
 
@@ -73,21 +91,11 @@ static void on_alarm(int signal_number) {
   _exit(FLR_ERROR_PEER);
 }
 
-/* One line, then the end of the job; if MPI_Abort hangs, of this process. */
-static void end_job(const flr_watchdog *w, int rank, const heartbeat *last, double silent) {
-  fprintf(stderr, "fastlr_dist: rank %d (%s) has been silent for %.0f s in %s, step %lld: the job is ended\n", rank, last->host,
-          silent, last->phase, (long long)last->step);
-  fflush(stderr);
-  signal(SIGALRM, on_alarm);
-  alarm(ABORT_GRACE_SECONDS);
-  flr_comm_abort(w->comm, FLR_ERROR_PEER);
-}
-
 static int first_peer(const flr_watchdog *w) { return w->comm->rank == 0 ? 1 : 0; }
 static int last_peer(const flr_watchdog *w) { return w->comm->rank == 0 ? w->comm->size - 1 : 0; }
 
 static void send_heartbeats(flr_watchdog *w, double now) {
-  const heartbeat own = own_state(w, now);
+  const flr_heartbeat own = own_state(w, now);
   for (int rank = first_peer(w); rank <= last_peer(w); rank++) {
     int done = 1;
     if (w->sends[rank] != MPI_REQUEST_NULL) (void)MPI_Test(&w->sends[rank], &done, MPI_STATUS_IGNORE);
@@ -97,24 +105,60 @@ static void send_heartbeats(flr_watchdog *w, double now) {
   }
 }
 
+/* The rank itself prints it, if it can. */
+static void ask_for_stack(flr_watchdog *w, int rank, const flr_heartbeat *last) {
+  if (rank == w->comm->rank) {
+    flr_watchdog_show_stack(w->training, rank, w->comm->host);
+    return;
+  }
+  flr_heartbeat question = *last;
+  MPI_Request sent;
+  question.ask = 1;
+  if (MPI_Isend(&question, sizeof question, MPI_BYTE, rank, HEARTBEAT_TAG, w->channel, &sent) != MPI_SUCCESS) return;
+  const struct timespec pause = {.tv_sec = STACK_SECONDS};
+  (void)nanosleep(&pause, NULL);
+}
+
+/* How many ranks other than this one wait for storage too. */
+static int others_in_storage(const flr_watchdog *w, int rank) {
+  int count = 0;
+  for (int i = 0; w->comm->rank == 0 && i < w->comm->size; i++)
+    count += i != rank && w->peers[i].last.doing[0] && w->peers[i].last.age > 0.5 * w->timeout;
+  return count;
+}
+
+/* One line, then the end of the job; if MPI_Abort hangs, of this process. */
+static void end_job(flr_watchdog *w, flr_silence kind, int rank, double silent) {
+  const flr_heartbeat *last = &w->peers[rank].last;
+  flr_watchdog_report(kind, rank, last, silent, strcmp(last->host, w->comm->host) == 0, others_in_storage(w, rank));
+  if (w->with_stack && kind != FLR_SILENT_PROCESS) ask_for_stack(w, rank, last);
+  signal(SIGALRM, on_alarm);
+  alarm(ABORT_GRACE_SECONDS);
+  flr_comm_abort(w->comm, FLR_ERROR_PEER);
+}
+
 static void receive_heartbeats(flr_watchdog *w, double now) {
   for (;;) {
     int there = 0;
     MPI_Status status;
-    heartbeat beat;
+    flr_heartbeat beat;
     if (MPI_Iprobe(MPI_ANY_SOURCE, HEARTBEAT_TAG, w->channel, &there, &status) != MPI_SUCCESS || !there) return;
     if (MPI_Recv(&beat, sizeof beat, MPI_BYTE, status.MPI_SOURCE, HEARTBEAT_TAG, w->channel, MPI_STATUS_IGNORE) != MPI_SUCCESS)
       return;
+    if (beat.ask) {
+      flr_watchdog_show_stack(w->training, w->comm->rank, w->comm->host);
+      continue;
+    }
     w->peers[status.MPI_SOURCE] = (peer){.heard = now, .last = beat};
   }
 }
 
 /* Rank 0 watches all; the others watch rank 0, one after the other, so that one line is printed. */
-static void check_processes(const flr_watchdog *w, double now) {
+static void check_processes(flr_watchdog *w, double now) {
   const double patience = w->timeout + (w->comm->rank > 1 ? fmin(2, 0.5 * w->timeout) + w->interval : 0);
   for (int rank = first_peer(w); rank <= last_peer(w); rank++) {
     const double silent = now - fmax(w->peers[rank].heard, w->floor);
-    if (silent > patience) end_job(w, rank, &w->peers[rank].last, silent);
+    if (silent > patience) end_job(w, FLR_SILENT_PROCESS, rank, silent);
   }
 }
 
@@ -123,12 +167,12 @@ static void check_progress(flr_watchdog *w, double now) {
   int all_stalled = 1, behind = 0;
   w->peers[0] = (peer){.heard = now, .last = own_state(w, now)};
   for (int rank = 0; rank < w->comm->size; rank++) {
-    const heartbeat *last = &w->peers[rank].last;
+    const flr_heartbeat *last = &w->peers[rank].last;
     if (last->age <= w->timeout) all_stalled = 0;
-    if (last->age > w->timeout && !last->waiting) end_job(w, rank, last, last->age);
+    if (last->age > w->timeout && !last->waiting) end_job(w, FLR_SILENT_THREAD, rank, last->age);
     if (last->step < w->peers[behind].last.step) behind = rank;
   }
-  if (all_stalled) end_job(w, behind, &w->peers[behind].last, w->peers[behind].last.age);
+  if (all_stalled) end_job(w, FLR_SILENT_ALL, behind, w->peers[behind].last.age);
 }
 
 /* Sleeps one interval; returns 1 when it is time to stop. */
@@ -184,8 +228,8 @@ static void init_clocked_wake(flr_watchdog *w) {
 
 /* Everybody's host and state, so that a rank which falls silent before its first heartbeat can be named. */
 static flr_status learn_peers(flr_watchdog *w) {
-  const heartbeat own = own_state(w, w->floor);
-  heartbeat *all;
+  const flr_heartbeat own = own_state(w, w->floor);
+  flr_heartbeat *all;
   FLR_TRY(flr_alloc(&all, w->comm->size, sizeof *all));
   const flr_status status = flr_comm_all_gather(w->comm, &own, all, sizeof own);
   for (int rank = 0; rank < w->comm->size; rank++) w->peers[rank] = (peer){.heard = w->floor, .last = all[rank]};
@@ -205,7 +249,7 @@ static flr_status start_thread(flr_watchdog *w) {
   return FLR_OK;
 }
 
-flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout_seconds) {
+flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout_seconds, int with_stack) {
   *out = NULL;
   if (!(timeout_seconds > 0)) return FLR_OK;
   flr_watchdog *w;
@@ -213,6 +257,9 @@ flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout
   w->comm = comm;
   w->channel = flr_comm_mpi_heartbeat(comm);
   w->timeout = timeout_seconds;
+  w->with_stack = with_stack;
+  w->training = pthread_self();
+  if (with_stack) flr_watchdog_prepare_stack();
   w->interval = fmin(1, fmax(0.05, timeout_seconds / 8));
   w->floor = flr_clock_seconds();
   init_clocked_wake(w);

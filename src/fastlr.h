@@ -69,6 +69,7 @@ typedef struct flr_config {
   int64_t shards;         /* -1: the rank count */
   int deterministic;      /* 0 */
   double watchdog;        /* 120 seconds; 0: off */
+  int watchdog_stack;     /* 0 */
   int64_t log_every;      /* steps between `step` lines; 10 */
   char *checkpoint_every; /* "1e": seconds "300s", steps "500" or epochs "1e" */
   int64_t keep;           /* checkpoints that stay; 2 */

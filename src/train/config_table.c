@@ -98,6 +98,7 @@ static const flr_option options[] = {
     INTEGER("shards", shards, NULL, 1, 1 << 20, run, "logical shards of the global batch (the rank count)"),
     FLAG("deterministic", deterministic, run, "the same bits at every rank count (--threads is 1 unless given)"),
     NUMBER("watchdog", watchdog, "120", 0, 1e9, run, "seconds of silence before the job is ended; 0: off"),
+    FLAG("watchdog-stack", watchdog_stack, run, "then also print the stack of the silent rank, where its process answers"),
     INTEGER("log-every", log_every, "10", 1, 1e9, run, "steps between step lines of metrics.jsonl"),
     STRING("checkpoint-every", checkpoint_every, "1e", NULL, run, "300s|500|1e",
            "seconds, steps or epochs between checkpoints"),

@@ -86,7 +86,10 @@ static flr_status evaluate_local(flr_session *s, flr_loader *loader, int64_t ste
   for (int64_t step = 0; step < steps; step++) {
     flr_batch batch;
     flr_session_beat(s, "evaluate", step);
-    FLR_TRY(flr_loader_next(loader, &batch));
+    flr_session_storage(s, "reading", s->dataset->source);
+    const flr_status status = flr_loader_next(loader, &batch);
+    flr_session_storage_done(s);
+    FLR_TRY(status);
     for (int64_t shard = 0; shard < s->plan.shard_count; shard++) FLR_TRY(evaluate_shard(s, &batch, shard, confusion));
   }
   return FLR_OK;

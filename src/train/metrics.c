@@ -21,8 +21,15 @@ static flr_field raw(const char *name, const char *json) {
   return (flr_field){.name = name, .kind = FLR_FIELD_RAW, .text = json};
 }
 
-#define EVENT(session, name, fields) \
-  flr_run_log_event((session)->run_log, name, fields, (int)(sizeof(fields) / sizeof((fields)[0])))
+static flr_status write_event(flr_session *s, const char *name, const flr_field *fields, int count) {
+  if (!s->run_log) return FLR_OK;
+  flr_session_storage(s, "writing", s->directory);
+  const flr_status status = flr_run_log_event(s->run_log, name, fields, count);
+  flr_session_storage_done(s);
+  return status;
+}
+
+#define EVENT(session, name, fields) write_event(session, name, fields, (int)(sizeof(fields) / sizeof((fields)[0])))
 
 /* Appends text to a JSON string body with what JSON wants escaped. */
 static char *append_escaped(char *end, const char *text, size_t length) {

@@ -43,11 +43,18 @@ static flr_status collect(flr_session *s, const flr_phase *phase, backlog *b, in
   return FLR_OK;
 }
 
+static flr_status next_batch(flr_session *s, const flr_phase *phase, flr_batch *batch) {
+  FLR_TRY(flr_step_release(s));
+  flr_session_storage(s, "reading", s->dataset->source);
+  const flr_status status = flr_loader_next(phase->loader, batch);
+  flr_session_storage_done(s);
+  return status;
+}
+
 static flr_status run_step(flr_session *s, const flr_phase *phase, const flr_directive *directive, backlog *b) {
   flr_batch batch;
   flr_session_beat(s, phase->name, directive->step);
-  flr_status fetched = flr_step_release(s);
-  if (fetched == FLR_OK) fetched = flr_loader_next(phase->loader, &batch);
+  const flr_status fetched = next_batch(s, phase, &batch);
   FLR_TRY(flr_step_begin(s, directive, &batch, fetched, wants_norm(s, phase, directive->step)));
   b->steps[b->count++] = *directive;
   const int keep = phase->ahead && !directive->evaluate && !directive->save ? flr_step_depth(s) - 1 : 0;

@@ -100,7 +100,11 @@ static flr_status choose(flr_session *s, const flr_weights_info *weights, float 
   }
   if (strcmp(rule, "file") == 0)
     return flr_fail(FLR_ERROR_DATA, "--normalize: %s has no mean and std: use auto to measure them", data->source);
-  return s->comm->rank == 0 ? flr_dataset_measure(s->dataset, s->config->seed, mean, std) : FLR_OK;
+  if (s->comm->rank != 0) return FLR_OK;
+  flr_session_storage(s, "reading", data->source);
+  const flr_status status = flr_dataset_measure(s->dataset, s->config->seed, mean, std);
+  flr_session_storage_done(s);
+  return status;
 }
 
 static flr_status invert(const flr_session *s, float *inverse, const float *std) {

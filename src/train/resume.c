@@ -52,7 +52,9 @@ static flr_status set_name(flr_resume *r) {
 
 static flr_status open_newest(flr_session *s, flr_resume *r, const char *folder) {
   char *refused = NULL;
+  flr_session_storage(s, "reading", folder);
   const flr_status status = flr_checkpoint_newest(&r->file, &r->path, &refused, folder);
+  flr_session_storage_done(s);
   if (refused && status == FLR_OK)
     flr_log_write(s->log, FLR_LOG_WARNING, "checkpoints that are not whole are passed over:\n%s", refused);
   flr_free(refused);
@@ -63,7 +65,10 @@ static flr_status open_newest(flr_session *s, flr_resume *r, const char *folder)
 static flr_status open_local(flr_session *s, flr_resume *r, const char *folder, int is_file) {
   if (is_file) {
     FLR_TRY(flr_strdup(&r->path, s->config->resume));
-    FLR_TRY(flr_checkpoint_open(&r->file, r->path));
+    flr_session_storage(s, "reading", r->path);
+    const flr_status status = flr_checkpoint_open(&r->file, r->path);
+    flr_session_storage_done(s);
+    FLR_TRY(status);
   } else {
     FLR_TRY(open_newest(s, r, folder));
   }
@@ -153,11 +158,14 @@ flr_status flr_resume_open(flr_session *s) {
   return flr_comm_agree(s->comm, found ? merge(s, r, folder) : begin_afresh(s, r, folder));
 }
 
-static flr_status check_data_local(const flr_session *s) {
+static flr_status check_data_local(flr_session *s) {
   const flr_resume *r = s->resume;
   char *now;
-  FLR_TRY(flr_fingerprint_take(&now, s->dataset));
-  flr_status status = flr_fingerprint_compare(r->file.dataset, now, r->name);
+  flr_session_storage(s, "reading", s->dataset->source);
+  flr_status status = flr_fingerprint_take(&now, s->dataset);
+  flr_session_storage_done(s);
+  FLR_TRY(status);
+  status = flr_fingerprint_compare(r->file.dataset, now, r->name);
   flr_free(now);
   if (status != FLR_OK && s->config->reschedule) {
     flr_log_write(s->log, FLR_LOG_WARNING, "%s", flr_status_message());
@@ -188,11 +196,14 @@ static flr_status check_kind(const flr_session *s, const flr_checkpoint *file, c
 }
 
 /* Memory for the tensors: on rank 0 with what the file holds, elsewhere still empty. The facts stay. */
-static flr_status get_tensors(const flr_session *s, flr_resume *r) {
+static flr_status get_tensors(flr_session *s, flr_resume *r) {
   flr_checkpoint *file = &r->file;
   if (s->comm->rank == 0) {
     FLR_TRY(check_kind(s, file, r->name));
-    return flr_checkpoint_load(file, r->path, s->state.layout);
+    flr_session_storage(s, "reading", r->path);
+    const flr_status status = flr_checkpoint_load(file, r->path, s->state.layout);
+    flr_session_storage_done(s);
+    return status;
   }
   const flr_checkpoint kept = *file;
   const char *names[FLR_CHECKPOINT_SLOTS];

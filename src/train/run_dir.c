@@ -104,6 +104,7 @@ static flr_status open_log(flr_session *s, int continues) {
 static flr_status create_local(flr_session *s) {
   char *text = NULL;
   FLR_TRY(choose_name(s));
+  flr_session_storage(s, "writing", s->directory);
   FLR_TRY(make_directories(s->directory));
   FLR_TRY(flr_config_text(&text, s->config));
   const flr_status status = write_text(s, "config.ini", text);
@@ -124,7 +125,11 @@ flr_status flr_run_dir_cut_log(flr_session *s, int64_t bytes) {
   return flr_comm_agree(s->comm, s->run_log ? cut_log(s, bytes) : FLR_OK);
 }
 
-flr_status flr_run_dir_create(flr_session *s) { return flr_comm_agree(s->comm, s->comm->rank == 0 ? create_local(s) : FLR_OK); }
+flr_status flr_run_dir_create(flr_session *s) {
+  const flr_status status = s->comm->rank == 0 ? create_local(s) : FLR_OK;
+  flr_session_storage_done(s);
+  return flr_comm_agree(s->comm, status);
+}
 
 /* Where each rule's marker sits and what stands beside it. */
 static int make_markers(const flr_session *s, const flr_suggestion *suggestions, flr_plot_marker *markers, char (*labels)[64]) {
@@ -203,7 +208,9 @@ flr_status flr_run_dir_write_sweep(flr_session *s, const flr_suggestion suggesti
   flr_status status = FLR_OK;
   flr_session_beat(s, "write", 0);
   if (s->comm->rank == 0) {
+    flr_session_storage(s, "writing", s->directory);
     if (s->directory) status = write_sweep_files(s, suggestions, picked, picked_lr);
+    flr_session_storage_done(s);
     if (status == FLR_OK) draw_plots(s, suggestions);
   }
   return flr_comm_agree(s->comm, status);
@@ -242,5 +249,8 @@ done:
 flr_status flr_run_dir_write_weights(flr_session *s, const char *name) {
   flr_session_beat(s, "write", s->plan.total_steps);
   FLR_TRY(flr_evaluate_combine_norms(s));
-  return flr_comm_agree(s->comm, s->comm->rank == 0 && s->directory ? write_weights_local(s, name) : FLR_OK);
+  flr_session_storage(s, "writing", s->directory);
+  const flr_status status = s->comm->rank == 0 && s->directory ? write_weights_local(s, name) : FLR_OK;
+  flr_session_storage_done(s);
+  return flr_comm_agree(s->comm, status);
 }

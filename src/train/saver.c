@@ -72,7 +72,10 @@ static flr_status fill_facts(flr_saver *saver) {
   FLR_TRY(status);
   FLR_TRY(copy_floats(&file->mean, s->plan.mean, data->channels));
   FLR_TRY(copy_floats(&file->std, s->plan.std, data->channels));
-  return flr_fingerprint_take(&file->dataset, s->dataset);
+  flr_session_storage(s, "reading", data->source);
+  const flr_status taken = flr_fingerprint_take(&file->dataset, s->dataset);
+  flr_session_storage_done(s);
+  return taken;
 }
 
 static flr_status prepare(flr_saver *saver, int64_t points) {
@@ -131,7 +134,9 @@ static void note(flr_saver *saver, const flr_checkpoint_written *written) {
 
 static flr_status wait_for_writer(flr_saver *saver) {
   flr_checkpoint_written written;
+  flr_session_storage(saver->session, "writing", saver->session->directory);
   const flr_status status = flr_checkpoint_writer_wait(saver->writer, &written);
+  flr_session_storage_done(saver->session);
   if (status == FLR_OK) note(saver, &written);
   return status;
 }

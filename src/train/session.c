@@ -51,13 +51,16 @@ static flr_status open_ranks(flr_session *s) {
   FILE *stream = s->comm->rank == 0 && s->report ? s->report->stream : NULL;
   FLR_TRY(flr_log_create(&s->log, stream, log_level(s->config), s->report ? s->report->terminal : 0));
   FLR_TRY(flr_progress_create(&s->progress, s->log));
-  return flr_watchdog_start(&s->watchdog, s->comm, s->config->watchdog);
+  return flr_watchdog_start(&s->watchdog, s->comm, s->config->watchdog, s->config->watchdog_stack);
 }
 
 /* Data, then everything that follows from it without touching the model. */
 static flr_status open_data(flr_session *s) {
   flr_session_beat(s, "open", 0);
-  FLR_TRY(flr_comm_agree(s->comm, flr_plan_open_data(s)));
+  flr_session_storage(s, "reading", s->config->data);
+  const flr_status opened = flr_plan_open_data(s);
+  flr_session_storage_done(s);
+  FLR_TRY(flr_comm_agree(s->comm, opened));
   return flr_comm_agree(s->comm, flr_plan_steps(s));
 }
 
@@ -76,11 +79,13 @@ static flr_status match_checkpoint(const flr_session *s, const char *path, const
       (long long)d->height, (long long)d->width, (long long)d->channels, (long long)d->classes);
 }
 
-static flr_status check_checkpoint(const flr_session *s, const char *checkpoint) {
+static flr_status check_checkpoint(flr_session *s, const char *checkpoint) {
   flr_weights_info info = {0};
   flr_split split;
   FLR_TRY(flr_evaluate_find_split(s, s->config->split, &split));
+  flr_session_storage(s, "reading", checkpoint);
   flr_status status = flr_weights_info_load(checkpoint, &info);
+  flr_session_storage_done(s);
   if (status == FLR_OK) status = match_checkpoint(s, checkpoint, &info);
   flr_weights_info_clear(&info);
   return status;
@@ -255,7 +260,10 @@ static flr_status load_values(flr_session *s, const char *checkpoint, flr_weight
   if (path) {
     const flr_weights_options options = {.skip_head_on_class_mismatch = !checkpoint,
                                          .load_head = checkpoint || s->config->init_head};
-    FLR_TRY_GOTO(status, flr_weights_load(path, layout, &options, values, norms, info), done);
+    flr_session_storage(s, "reading", path);
+    status = flr_weights_load(path, layout, &options, values, norms, info);
+    flr_session_storage_done(s);
+    if (status != FLR_OK) goto done;
     if (info->head_skipped)
       flr_log_write(s->log, FLR_LOG_INFO, "%s: the head was left at its start (other number of classes)", path);
   }

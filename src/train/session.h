@@ -96,4 +96,10 @@ static inline void flr_session_beat(flr_session *session, const char *phase, int
   flr_watchdog_beat(session->watchdog, phase, step);
 }
 
+/* Tells the watchdog that this rank now waits for storage; until flr_session_storage_done. doing: "reading", "writing". */
+static inline void flr_session_storage(flr_session *session, const char *doing, const char *path) {
+  flr_watchdog_enter_storage(session->watchdog, doing, path);
+}
+static inline void flr_session_storage_done(flr_session *session) { flr_watchdog_leave_storage(session->watchdog); }
+
 #endif

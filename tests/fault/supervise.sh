@@ -101,7 +101,7 @@ grep -q 'has run for 1 s (--run-limit): it is told to stop' "$work/err" || fail 
 grep -q 'start 2 ended with 0: done' "$work/err" || fail "--run-limit: no second start"
 
 # ---- a real job ----
-job=("${mpirun[@]}" -np 2 "$program" fit --model cnn --dropout 0.1 --batch 96 --epochs 12 --deterministic --shards 2 --lr 1e-3 --checkpoint-every 10
+job=("${mpirun[@]}" -np 2 "$program" fit --model cnn --dropout 0.1 --batch 96 --epochs 7 --deterministic --shards 2 --lr 1e-3 --checkpoint-every 10
   --log-every 1 --plot none --quiet)
 weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
 "${job[@]}" --out "$work/whole" 2>"$work/err" || fail "the undisturbed run: exit code $?"
@@ -126,7 +126,7 @@ kill_at() {
   fail "the job did not end after its rank was killed at step $1"
 }
 kill_at 20 1
-kill_at 60 2
+kill_at 50 2
 wait "$supervisor" || fail "a killed job: exit code $?"
 supervisor=''
 [ "$(grep -c 'again in 0 s' "$work/err")" = 2 ] || fail "a killed job: not two restarts"

@@ -13,7 +13,7 @@ fail() {
 }
 pid_of() { sed -n "s/^pid \([0-9]*\) of rank $1\$/\1/p" "$work/out"; }
 
-# start STEPS [HANG_RANK]: a job of 3 ranks with a time-out of 2 s; returns when it is running
+# start STEPS [RANK HOW [stack]]: a job of 3 ranks with a time-out of 2 s; returns when it is running
 start() {
   "${mpirun[@]}" -np 3 "$driver" 2 "$@" >"$work/out" 2>"$work/err" &
   job=$!
@@ -38,15 +38,28 @@ for rank in 0 1 2; do
   finish 8
   [ "$code" = 76 ] || fail "SIGSTOP of rank $rank: exit code $code, wanted 76"
   [ "$(grep -c '^fastlr_dist: rank' "$work/err")" = 1 ] || fail "SIGSTOP of rank $rank: not one line"
-  grep -Eq "^fastlr_dist: rank $rank \(.+\) has been silent for [0-9]+ s in train, step [0-9]+: the job is ended" "$work/err" ||
+  grep -Eq "^fastlr_dist: rank $rank \(.+\) has been silent for [0-9]+ s in train, step [0-9]+: the job is ended; its process is stopped$" "$work/err" ||
     fail "SIGSTOP of rank $rank: the line does not name it"
   echo "SIGSTOP of rank $rank: $(grep '^fastlr_dist' "$work/err")"
 done
 
-start 100000 1
-finish 8
-[ "$code" = 76 ] || fail "a hanging rank: exit code $code, wanted 76"
-grep -q "^fastlr_dist: rank 1 (.*silent.* in train, step 20:" "$work/err" || fail "a hanging rank: rank 1, step 20 not named"
+# hangs RANK HOW CAUSE [stack]: the report names rank, step and cause
+hangs() {
+  start 100000 "$1" "$2" ${4:+"$4"}
+  finish 10
+  [ "$code" = 76 ] || fail "rank $1 hangs $2: exit code $code, wanted 76"
+  grep -Eq "^fastlr_dist: rank $1 \\(.*\\) has been silent .* in train, step 20: the job is ended; $3\$" "$work/err" ||
+    fail "rank $1 hangs $2: the line does not say so"
+  [ "$(grep -c '^fastlr_dist: rank' "$work/err")" = 1 ] || fail "rank $1 hangs $2: not one line"
+  grep '^fastlr_dist' "$work/err"
+}
+for rank in 0 1; do
+  hangs $rank 'in a computation' 'its process answers, its training thread does not come on'
+  ! grep -q 'the stack' "$work/err" || fail "a stack that nobody asked for"
+  hangs $rank 'in storage' 'it is alive and waits for storage, reading /storage/of/a/server/food.h5' stack
+  grep -A20 "^fastlr_dist: the stack of rank $rank (.*), process $(pid_of $rank):" "$work/err" | grep -q '(pause+' ||
+    fail "rank $rank hangs in pause(): its stack does not show it"
+done
 
 start 100000
 kill -KILL "$(pid_of 1)"
