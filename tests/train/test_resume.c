@@ -10,15 +10,17 @@ enum { PATH = 1200, MOST_PARTS = 80 };
 
 #define NET "model", "cnn", "dropout", "0.2", "batch", "96", "drop-last", "off"
 
-/* One part of a run: until it is done, or (stopping) until a stop has been asked for and what is under way is over. */
-static flr_status run_part(const char *const *pairs, const char *directory, int resume, int stopping, flr_fit_result *result) {
+/* One part of a run: until it is done, or (stopping) until a stop has been asked for and what is under way is over.
+   resume: NULL, or the option's value. */
+static flr_status run_part(const char *const *pairs, const char *directory, const char *resume, int stopping,
+                           flr_fit_result *result) {
   flr_config config;
   flr_session *session = NULL;
   train_config(&config, pairs);
   CHECK_OK(flr_config_set(&config, "out", directory));
   CHECK_OK(flr_config_set(&config, "plot", "none"));
   CHECK_OK(flr_config_set(&config, "log-every", "1"));
-  if (resume) CHECK_OK(flr_config_set(&config, "resume", ""));
+  if (resume) CHECK_OK(flr_config_set(&config, "resume", resume));
   flr_status status = flr_session_create(&session, &config, NULL, NULL);
   if (stopping) flr_request_stop();
   if (status == FLR_OK) status = flr_session_fit(session, result);
@@ -62,10 +64,10 @@ static void stopped_again_and_again(const char *name, const char *const *pairs, 
   (void)snprintf(label, sizeof label, "%s-whole", name);
   train_directory(whole, sizeof whole, label);
   train_directory(parts, sizeof parts, name);
-  CHECK_OK(run_part(pairs, whole, 0, 0, &straight));
+  CHECK_OK(run_part(pairs, whole, NULL, 0, &straight));
   int count = 0;
   flr_status status = FLR_STOPPED;
-  while (status == FLR_STOPPED && count < MOST_PARTS) status = run_part(pairs, parts, 1, count++ >= 0, &result);
+  while (status == FLR_STOPPED && count < MOST_PARTS) status = run_part(pairs, parts, "", count++ >= 0, &result);
   CHECK_OK(status);
   if (count < least_parts) fail_msg("only %d parts", count);
   assert_true(result.valid_loss >= straight.valid_loss && result.valid_loss <= straight.valid_loss);
@@ -88,6 +90,30 @@ static void test_resume__in_the_middle_of_a_sweep(void **state) {
   const char *const pairs[] = {NET,     "sweep-iters", "14",         "sweep-start", "1e-4",     "sweep-end", "0.1",
                                "steps", "5",           "trim-start", "0",           "trim-end", "0",         NULL};
   stopped_again_and_again("resume-sweep", pairs, 8);
+}
+
+/* From whatever point of a sweep: the same curve, pick and training. */
+static void test_resume__from_single_points_of_a_sweep(void **state) {
+  (void)state;
+  static const int points[] = {1, 37, 99};
+  const char *const pairs[] = {
+      "model", "mlp", "dropout",          "0.2", "sweep-end", "0.1", "sweep-stop", "0",  "sweep-iters", "100",
+      "steps", "20",  "checkpoint-every", "1",   "keep",      "200", "batch",      "96", "drop-last",   "off",
+      NULL};
+  char whole[PATH], part[PATH], file[PATH + 64];
+  flr_fit_result straight, result;
+  train_directory(whole, sizeof whole, "resume-points-whole");
+  CHECK_OK(run_part(pairs, whole, NULL, 0, &straight));
+  for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+    (void)snprintf(file, sizeof file, "%s/checkpoint-sweep-%d.h5", whole, points[i]);
+    train_directory(part, sizeof part, "resume-points");
+    CHECK_OK(run_part(pairs, part, file, 0, &result));
+    assert_true(result.valid_loss >= straight.valid_loss && result.valid_loss <= straight.valid_loss);
+    check_same(whole, part);
+    train_barrier();
+    train_remove(part);
+  }
+  train_remove(whole);
 }
 
 static void test_resume__deterministic_with_sgd(void **state) {
@@ -117,10 +143,10 @@ static void test_resume__after_the_end(void **state) {
   char directory[PATH];
   flr_fit_result first, second;
   train_directory(directory, sizeof directory, "resume-end");
-  CHECK_OK(run_part(pairs, directory, 1, 0, &first));
+  CHECK_OK(run_part(pairs, directory, "", 0, &first));
   const uint64_t hash = train_hash_weights(directory);
   train_barrier();
-  CHECK_OK(run_part(pairs, directory, 1, 0, &second));
+  CHECK_OK(run_part(pairs, directory, "", 0, &second));
   assert_true(hash == train_hash_weights(directory));
   assert_true(second.error_rate >= first.error_rate && second.error_rate <= first.error_rate);
   if (train_rank() == 0) {
@@ -141,12 +167,12 @@ static void test_resume__refuses_other_options_and_other_data(void **state) {
   char directory[PATH];
   flr_fit_result result;
   train_directory(directory, sizeof directory, "resume-refused");
-  CHECK_OK(run_part(pairs, directory, 0, 0, &result));
-  CHECK_FAILS(run_part(other_rate, directory, 1, 0, &result), FLR_ERROR_USAGE,
+  CHECK_OK(run_part(pairs, directory, NULL, 0, &result));
+  CHECK_FAILS(run_part(other_rate, directory, "", 0, &result), FLR_ERROR_USAGE,
               "--lr: 4e-3, but checkpoint-4.h5 was made with 3e-3");
   const char *const other_data[] = {NET,          "lr", "3e-3", "steps", "4", "data", "synthetic:300,8,8,1,10",
                                     "reschedule", "on", NULL};
-  CHECK_OK(run_part(other_data, directory, 1, 0, &result)); /* asked for by --reschedule */
+  CHECK_OK(run_part(other_data, directory, "", 0, &result)); /* asked for by --reschedule */
   train_remove(directory);
 }
 
@@ -158,7 +184,7 @@ static void test_rollback__is_bounded_and_recorded(void **state) {
   char directory[PATH];
   flr_fit_result result;
   train_directory(directory, sizeof directory, "rollback");
-  CHECK_FAILS(run_part(pairs, directory, 0, 0, &result), FLR_ERROR_DIVERGED, "also after going back at lower rates");
+  CHECK_FAILS(run_part(pairs, directory, NULL, 0, &result), FLR_ERROR_DIVERGED, "also after going back at lower rates");
   if (train_rank() == 0) {
     cJSON *rollbacks = train_events(directory, "rollback"), *steps = train_events(directory, "step");
     const int last = cJSON_GetArraySize(rollbacks) - 1;
@@ -181,7 +207,7 @@ static void test_rollback__without_a_checkpoint_is_the_end(void **state) {
   char directory[PATH];
   flr_fit_result result;
   train_directory(directory, sizeof directory, "rollback-none");
-  CHECK_FAILS(run_part(pairs, directory, 0, 0, &result), FLR_ERROR_DIVERGED, "the loss is not finite; lower --lr");
+  CHECK_FAILS(run_part(pairs, directory, NULL, 0, &result), FLR_ERROR_DIVERGED, "the loss is not finite; lower --lr");
   if (train_rank() == 0) {
     cJSON *ends = train_events(directory, "end");
     assert_int_equal(cJSON_GetArraySize(ends), 1);
@@ -196,6 +222,7 @@ int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_resume__in_the_middle_of_epochs),
       cmocka_unit_test(test_resume__in_the_middle_of_a_sweep),
+      cmocka_unit_test(test_resume__from_single_points_of_a_sweep),
       cmocka_unit_test(test_resume__deterministic_with_sgd),
       cmocka_unit_test(test_resume__with_other_policies),
       cmocka_unit_test(test_resume__after_the_end),
