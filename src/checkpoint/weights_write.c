@@ -34,10 +34,11 @@ static flr_status write_attributes(hid_t file, const flr_final_info *info, const
   return FLR_OK;
 }
 
-static int64_t largest_param(const flr_params *params) {
+/* Of those whose order in files is another one. */
+static int64_t largest_reordered(const flr_params *params) {
   int64_t largest = 0;
   for (int i = 0; i < params->param_count; i++)
-    if (params->params[i].count > largest) largest = params->params[i].count;
+    if (!flr_param_is_in_file_order(&params->params[i]) && params->params[i].count > largest) largest = params->params[i].count;
   return largest;
 }
 
@@ -45,13 +46,17 @@ flr_status flr_weights_write_params(hid_t file, const char *group, const flr_par
   char name[NAME];
   int64_t dims[4];
   float *scratch;
-  flr_status status = flr_alloc(&scratch, largest_param(params), sizeof(float));
+  flr_status status = flr_alloc(&scratch, largest_reordered(params), sizeof(float));
   for (int i = 0; i < params->param_count && status == FLR_OK; i++) {
     const flr_param *param = &params->params[i];
     const int rank = flr_param_file_shape(param, dims);
-    flr_param_to_file(param, scratch, values + param->offset);
+    const float *ordered = values + param->offset;
+    if (!flr_param_is_in_file_order(param)) {
+      flr_param_to_file(param, scratch, ordered);
+      ordered = scratch;
+    }
     (void)snprintf(name, sizeof name, "%s/%s", group, param->name);
-    status = flr_h5_write(file, name, H5T_NATIVE_FLOAT, rank, dims, scratch);
+    status = flr_h5_write(file, name, H5T_NATIVE_FLOAT, rank, dims, ordered);
   }
   flr_free(scratch);
   return status;

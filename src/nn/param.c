@@ -33,8 +33,10 @@ int flr_param_file_shape(const flr_param *param, int64_t dims[4]) {
                             (in_memory = (o_ * (param)->dims[1] * (param)->dims[2] + hw_) * (param)->dims[3] + i_, 1); \
            hw_++, in_file++)
 
+int flr_param_is_in_file_order(const flr_param *param) { return param->kind != FLR_PARAM_CONV_WEIGHT; }
+
 void flr_param_to_file(const flr_param *param, float *file, const float *memory) {
-  if (param->kind != FLR_PARAM_CONV_WEIGHT) {
+  if (flr_param_is_in_file_order(param)) {
     memcpy(file, memory, (size_t)param->count * sizeof(float));
     return;
   }
@@ -42,7 +44,7 @@ void flr_param_to_file(const flr_param *param, float *file, const float *memory)
 }
 
 void flr_param_from_file(const flr_param *param, float *memory, const float *file) {
-  if (param->kind != FLR_PARAM_CONV_WEIGHT) {
+  if (flr_param_is_in_file_order(param)) {
     memcpy(memory, file, (size_t)param->count * sizeof(float));
     return;
   }

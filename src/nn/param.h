@@ -65,6 +65,9 @@ int flr_params_find_state(const flr_params *params, const char *name);
    flr_rng_key(seed, FLR_STREAM_INIT, i), element by element in file order (torch's), so layout does not matter. */
 void flr_params_init(const flr_params *params, uint64_t seed, float *values, float *states);
 
+/* 1: memory order is file order. Not collective. */
+int flr_param_is_in_file_order(const flr_param *param);
+
 /* Copies one parameter between memory order and file order (conv weights OHWI <-> OIHW, others as they are). */
 void flr_param_to_file(const flr_param *param, float *file, const float *memory);
 void flr_param_from_file(const flr_param *param, float *memory, const float *file);

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# What checkpoints cost a training run: ResNet-50 with adam and a checkpoint every 20 steps. Each interval of 20 steps is compared with 20
+# times its own median step, so that the machine's slower and faster minutes cancel; the median over the intervals after the first.
+# usage: bench_checkpoint_cost.sh PROGRAM [INTERVALS [BATCH]]
+set -euo pipefail
+program=$1 intervals=${2:-6} batch=${3:-32} every=20
+work=$(mktemp -d -p "${FLR_BENCH_FOLDER:-${TMPDIR:-/tmp}}")
+trap 'rm -rf "$work"' EXIT
+samples=$((batch * every * (intervals + 1))) # all within one epoch: no evaluation between the steps
+"$program" fit --data "synthetic:$samples,32,32,3,10" --valid-fraction 0.02 --model resnet50 --batch "$batch" --steps $((every * intervals)) --lr 1e-4 \
+  --checkpoint-every "$every" --plot none --quiet --log-every 1 --watchdog 0 --out "$work/run"
+awk -v every="$every" '
+  function field(name) { match($0, "\"" name "\": [-0-9.e+]*"); return substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 4) + 0 }
+  /"event": "step"/ { time[field("step")] = field("time"); steps++ }
+  /"event": "checkpoint"/ { bytes++; seconds += field("seconds"); waited += field("waited") }
+  function median(values, n,    i, j, x) {
+    for (i = 2; i <= n; i++) { x = values[i]; for (j = i - 1; j > 0 && values[j] > x; j--) values[j + 1] = values[j]; values[j + 1] = x }
+    return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
+  }
+  END {
+    for (first = every; first + every < steps; first += every) {   # the steps after a checkpoint, up to the next
+      for (i = 1; i <= every; i++) step[i] = time[first + i - 1] - time[first + i - 2]
+      whole = time[first + every - 1] - time[first - 1]
+      lost[++count] = whole / (every * median(step, every)) - 1
+    }
+    printf "resnet50, %d intervals of %d steps of %.2f s: lost to a checkpoint %.2f %% (median); written in %.2f s, waited for %.3f s (means)\n",
+      count, every, whole / every, 100 * median(lost, count), seconds / bytes, waited / bytes
+  }' "$work/run/metrics.jsonl"
