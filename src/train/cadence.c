@@ -51,7 +51,7 @@ static int span(const char *text, double *seconds) {
 flr_status flr_duration_parse(double *seconds, const char *text, const char *option) {
   if ((clock_time(text, seconds) || span(text, seconds)) && *seconds > 0) return FLR_OK;
   return flr_fail(FLR_ERROR_USAGE, "%s: %.80s is not allowed: a time above 0, such as 2h, 90m, 5400s or 1-12:00:00", option,
-                  text);
+                  *text ? text : "\"\"");
 }
 
 /* A whole number from 1 on, followed by `unit`. */
@@ -67,7 +67,8 @@ flr_status flr_cadence_parse(flr_cadence *out, const char *text, const char *opt
   *out = (flr_cadence){0};
   if (whole(text, '\0', &out->steps) || whole(text, 'e', &out->epochs)) return FLR_OK;
   if (strpbrk(text, "smhd") && span(text, &out->seconds) && out->seconds > 0) return FLR_OK;
-  return flr_fail(FLR_ERROR_USAGE, "%s: %.80s is not allowed: 300s (or m, h), 500 for steps, 1e for epochs", option, text);
+  return flr_fail(FLR_ERROR_USAGE, "%s: %.80s is not allowed: 300s (or m, h), 500 for steps, 1e for epochs", option,
+                  *text ? text : "\"\"");
 }
 
 int flr_cadence_is_due(const flr_cadence *cadence, int64_t step, int64_t steps_per_epoch) {

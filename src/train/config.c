@@ -91,6 +91,7 @@ flr_status flr_config_check(const flr_config *c) {
   FLR_TRY(flr_policy_plan_check(c));
   if (c->quiet && c->verbose) return flr_fail(FLR_ERROR_USAGE, "--quiet and --verbose contradict each other: give one");
   if (c->json && c->csv) return flr_fail(FLR_ERROR_USAGE, "--json and --csv contradict each other: give one");
+  if (c->reschedule && !c->resume) return flr_fail(FLR_ERROR_USAGE, "--reschedule is for --resume: give both or none");
   if ((c->x_path == NULL) != (c->y_path == NULL))
     return flr_fail(FLR_ERROR_USAGE, "--x-path and --y-path go together: one is missing");
   if ((c->valid_x_path == NULL) != (c->valid_y_path == NULL))

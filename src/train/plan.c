@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "train/policy_plan.h"
+#include "train/resume.h"
 
 flr_dataset_options flr_plan_dataset(const flr_config *config, const char *source) {
   return (flr_dataset_options){.source = source,
@@ -36,6 +37,10 @@ flr_sampler flr_session_sampler(const flr_session *s, flr_split split, flr_rng_s
 static flr_status check_batch(const flr_session *s) {
   const flr_run_plan *plan = &s->plan;
   const int64_t samples = s->dataset->samples[FLR_SPLIT_TRAIN];
+  if (plan->shards < s->comm->size && s->resume && s->resume->found)
+    return flr_fail(FLR_ERROR_USAGE, "--resume: the run of %s has %lld shard%s, fewer than the %d ranks: start at most %lld",
+                    s->resume->name, (long long)plan->shards, plan->shards == 1 ? "" : "s", s->comm->size,
+                    (long long)plan->shards);
   if (plan->shards < s->comm->size)
     return flr_fail(FLR_ERROR_USAGE, "--shards: %lld is fewer than the %d ranks: raise --shards or start fewer ranks",
                     (long long)plan->shards, s->comm->size);

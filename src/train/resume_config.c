@@ -41,7 +41,7 @@ static int agree(const char *a, const char *b) {
   return end_a != a && end_b != b && !*end_a && !*end_b && x >= y && x <= y;
 }
 
-static const char *shown(const char *value) { return value ? value : "not given"; }
+static const char *shown(const char *value) { return value ? value : "nothing"; }
 
 /* A value as it can stand in JSON: what would need escaping becomes '?'. Returns out. */
 static const char *plain(char out[VALUE_BYTES], const char *value) {
@@ -71,8 +71,8 @@ static flr_status take_option(flr_config *out, char **changes, const flr_option 
   if (!now || agree(now, before)) return FLR_OK;
   if (!may_change(o->name) && o->stored) {
     if (!asked->reschedule)
-      return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s, but %s was made with %.200s: leave it out, or give --reschedule too",
-                      o->name, now, origin, shown(before));
+      return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s, but %s was made with%s %.200s: leave it out, or give --reschedule too",
+                      o->name, now, origin, before ? "" : "out", before ? before : "it");
     FLR_TRY(add_change(changes, o->name, shown(before), now));
   }
   return flr_config_set(out, o->name, now);

@@ -62,7 +62,7 @@ static void test_merge__others_are_refused_with_both_values(void **state) {
   refused(stored, "batch", "128", "--batch: 128, but checkpoint-5.h5 was made with 64: leave it out, or give --reschedule too");
   refused(stored, "lr", "1e-2", "--lr: 1e-2, but checkpoint-5.h5 was made with 1e-3");
   refused(stored, "epochs", "20", "--epochs: 20, but checkpoint-5.h5 was made with 10");
-  refused(stored, "steps", "20", "--steps: 20, but checkpoint-5.h5 was made with not given");
+  refused(stored, "steps", "20", "--steps: 20, but checkpoint-5.h5 was made without it: leave it out, or");
   refused(stored, "shards", "8", "--shards: 8, but checkpoint-5.h5 was made with 4, which cannot change");
   refused("deterministic = on\n", "threads", "3", "--threads: 3, but checkpoint-5.h5 was made with 2, which cannot change");
   refused("batch = none\n", "keep", "3", "checkpoint-5.h5, line 1: --batch");
@@ -70,12 +70,12 @@ static void test_merge__others_are_refused_with_both_values(void **state) {
 
 static void test_merge__reschedule_takes_and_records_them(void **state) {
   (void)state;
-  const char *const asked[] = {"lr", "2e-3", "model", "a\"b", "reschedule", "on", NULL};
+  const char *const asked[] = {"lr", "2e-3", "model", "a\"b", "resume", "", "reschedule", "on", NULL};
   flr_config out;
   char *changes;
   CHECK_OK(merge(&out, &changes, stored, asked));
   assert_string_equal(out.lr, "2e-3");
-  assert_string_equal(changes, "{\"model\": [\"not given\", \"a?b\"], \"lr\": [\"1e-3\", \"2e-3\"]}");
+  assert_string_equal(changes, "{\"model\": [\"nothing\", \"a?b\"], \"lr\": [\"1e-3\", \"2e-3\"]}");
   flr_free(changes);
   flr_config_clear(&out);
 }
