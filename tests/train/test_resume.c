@@ -170,8 +170,8 @@ static void test_resume__refuses_other_options_and_other_data(void **state) {
   CHECK_OK(run_part(pairs, directory, NULL, 0, &result));
   CHECK_FAILS(run_part(other_rate, directory, "", 0, &result), FLR_ERROR_USAGE,
               "--lr: 4e-3, but checkpoint-4.h5 was made with 3e-3");
-  const char *const other_data[] = {NET,          "lr", "3e-3", "steps", "4", "data", "synthetic:300,8,8,1,10",
-                                    "reschedule", "on", NULL};
+  const char *const other_data[] = {NET,      "lr", "3e-3",       "steps", "4", "data", "synthetic:300,8,8,1,10",
+                                    "resume", "",   "reschedule", "on",    NULL};
   CHECK_OK(run_part(other_data, directory, "", 0, &result)); /* asked for by --reschedule */
   train_remove(directory);
 }
