@@ -116,6 +116,55 @@ int64_t flr_h5_read_attribute_integer(hid_t file, const char *name, int64_t fall
   return value;
 }
 
+/* ---- what is stored ---- */
+
+static flr_h5_stored find_contiguous(hid_t set, hid_t list, int64_t bytes) {
+  hsize_t end;
+  if (H5Pget_external_count(list) > 0) return FLR_H5_ALL;
+  const haddr_t offset = H5Dget_offset(set);
+  const hid_t file = H5Iget_file_id(set);
+  const int known = file >= 0 && H5Fget_filesize(file, &end) >= 0;
+  if (file >= 0) (void)H5Fclose(file);
+  return known && offset != HADDR_UNDEF && offset <= end && (hsize_t)bytes <= end - offset ? FLR_H5_ALL : FLR_H5_NOTHING;
+}
+
+static flr_h5_stored find_chunks(hid_t set, hid_t list, hid_t space, int rank, const hsize_t *dims) {
+  hsize_t chunk[H5S_MAX_RANK], found;
+  int64_t wanted = 1;
+  if (H5Pget_chunk(list, H5S_MAX_RANK, chunk) != rank || H5Dget_num_chunks(set, space, &found) < 0 || found == 0)
+    return FLR_H5_NOTHING;
+  for (int i = 0; i < rank; i++)
+    if (flr_multiply(&wanted, wanted, (int64_t)(dims[i] / chunk[i] + (dims[i] % chunk[i] != 0))) != FLR_OK)
+      return FLR_H5_IN_PART;
+  return (int64_t)found == wanted ? FLR_H5_ALL : FLR_H5_IN_PART;
+}
+
+static flr_h5_stored find_in(hid_t set, hid_t list, hid_t space, hid_t type) {
+  hsize_t dims[H5S_MAX_RANK];
+  int64_t bytes;
+  const int rank = H5Sget_simple_extent_dims(space, dims, NULL);
+  const hssize_t points = H5Sget_simple_extent_npoints(space);
+  if (rank < 0 || points < 0 || flr_multiply(&bytes, (int64_t)points, (int64_t)H5Tget_size(type)) != FLR_OK)
+    return FLR_H5_NOTHING;
+  if (bytes == 0) return FLR_H5_ALL;
+  switch (H5Pget_layout(list)) {
+    case H5D_CONTIGUOUS: return find_contiguous(set, list, bytes);
+    case H5D_CHUNKED: return find_chunks(set, list, space, rank, dims);
+    case H5D_COMPACT:
+    case H5D_VIRTUAL: return FLR_H5_ALL;
+    default: return FLR_H5_NOTHING;
+  }
+}
+
+flr_h5_stored flr_h5_find_stored(hid_t set) {
+  const hid_t list = H5Dget_create_plist(set), space = H5Dget_space(set), type = H5Dget_type(set);
+  const flr_h5_stored stored = find_in(set, list, space, type);
+  (void)H5Tclose(type);
+  (void)H5Sclose(space);
+  (void)H5Pclose(list);
+  return stored;
+}
+
 /* ---- writing ---- */
 
 flr_status flr_h5_writer_begin(flr_h5_writer *out, const char *path) {

@@ -175,6 +175,16 @@ static flr_status read_numbers(flr_inspect_set *out, hid_t set, hid_t type, flr_
   return status;
 }
 
+/* What somebody else never wrote need not be read: it has no values but a filling. */
+static flr_status read_stored(flr_inspect_set *out, hid_t set, hid_t type, int own, flr_inspect_meter *meter, uint64_t *hash) {
+  H5D_space_status_t allocated = H5D_SPACE_STATUS_ALLOCATED;
+  const flr_h5_stored stored = flr_h5_find_stored(set);
+  if (stored == FLR_H5_NOTHING) (void)H5Dget_space_status(set, &allocated);
+  if ((own && stored != FLR_H5_ALL) || (stored == FLR_H5_NOTHING && allocated != H5D_SPACE_STATUS_NOT_ALLOCATED))
+    return flr_fail(FLR_ERROR_DATA, "%s was never written whole", out->name);
+  return stored == FLR_H5_NOTHING ? FLR_OK : read_numbers(out, set, type, meter, hash);
+}
+
 static flr_status read_text(const flr_inspect_set *out, hid_t file, uint64_t *hash) {
   char *text;
   FLR_TRY(flr_h5_read_string(&text, file, out->name));
@@ -191,7 +201,7 @@ flr_status flr_inspect_read(flr_inspect_set *out, hid_t file, hid_t set, int own
   const int compare = own && flr_h5_kept_checksum(set, &kept);
   flr_status status = FLR_OK;
   if (numbers)
-    status = read_numbers(out, set, type, meter, &now);
+    status = read_stored(out, set, type, own, meter, &now);
   else if (compare)
     status = read_text(out, file, &now);
   (void)H5Tclose(type);

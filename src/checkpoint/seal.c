@@ -122,8 +122,9 @@ static flr_status hash_numbers(hid_t set, const char *name, uint64_t *out) {
   const hssize_t points = H5Sget_simple_extent_npoints(space);
   int64_t bytes = 0;
   void *data = NULL;
-  flr_status status = points < 0 ? flr_fail(FLR_ERROR_DATA, "%s has no shape", name)
-                                 : flr_multiply(&bytes, (int64_t)points, (int64_t)H5Tget_size(native));
+  flr_status status = flr_h5_find_stored(set) != FLR_H5_ALL
+                          ? flr_fail(FLR_ERROR_DATA, "%s was never written whole", name)
+                          : flr_multiply(&bytes, (int64_t)points, (int64_t)H5Tget_size(native));
   if (status == FLR_OK) status = flr_alloc(&data, bytes, 1);
   if (status == FLR_OK && bytes > 0 && H5Dread(set, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
     status = flr_fail(FLR_ERROR_DATA, "%s cannot be read", name);
@@ -143,13 +144,17 @@ static flr_status hash_text(hid_t file, const char *name, uint64_t *out) {
   return FLR_OK;
 }
 
-static flr_status verify_set(hid_t file, hid_t set, const char *name) {
-  uint64_t kept, now = 0;
+flr_status flr_h5_hash_values(uint64_t *out, hid_t file, hid_t set, const char *name) {
   const hid_t type = H5Dget_type(set);
   const H5T_class_t class = H5Tget_class(type);
   (void)H5Tclose(type);
+  return class == H5T_STRING ? hash_text(file, name, out) : hash_numbers(set, name, out);
+}
+
+static flr_status verify_set(hid_t file, hid_t set, const char *name) {
+  uint64_t kept, now = 0;
   if (!read_unsigned(set, checksum_name, &kept)) return flr_fail(FLR_ERROR_DATA, "%s has no checksum", name);
-  FLR_TRY(class == H5T_STRING ? hash_text(file, name, &now) : hash_numbers(set, name, &now));
+  FLR_TRY(flr_h5_hash_values(&now, file, set, name));
   return now == kept ? FLR_OK : flr_fail(FLR_ERROR_DATA, "the values of %s are not those that were written", name);
 }
 

@@ -15,6 +15,9 @@ uint64_t flr_h5_checksum(const void *data, size_t bytes);
    checksums. Last thing before a file is closed. Errors: FLR_ERROR_IO. */
 flr_status flr_h5_seal(hid_t file);
 
+/* The checksum of what the data set `name` of the file holds now. Errors: FLR_ERROR_DATA, FLR_ERROR_INTERNAL (memory). */
+flr_status flr_h5_hash_values(uint64_t *out, hid_t file, hid_t set, const char *name);
+
 /* Reads the checksum that a data set keeps. Returns 1; 0: it has none. */
 int flr_h5_kept_checksum(hid_t set, uint64_t *out);
 

@@ -15,17 +15,6 @@ typedef struct listing {
   flr_status status;
 } listing;
 
-/* Numbers that nobody wrote read as zeros. (Compressed chunks count as allocated in part, being smaller than what they hold.)
- */
-static int is_unwritten(hid_t set) {
-  const hid_t list = H5Dget_create_plist(set);
-  const int filtered = H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) > 0;
-  H5D_space_status_t stored;
-  (void)H5Pclose(list);
-  if (H5Dget_space_status(set, &stored) < 0) return 1;
-  return stored == H5D_SPACE_STATUS_NOT_ALLOCATED || (stored != H5D_SPACE_STATUS_ALLOCATED && !filtered);
-}
-
 static flr_status describe(flr_weights_source *source, flr_weights_tensor *tensor, hid_t set) {
   const hid_t space = H5Dget_space(set), type = H5Dget_type(set);
   int unwritten = 0;
@@ -34,7 +23,7 @@ static flr_status describe(flr_weights_source *source, flr_weights_tensor *tenso
   tensor->floating = H5Tget_class(type) == H5T_FLOAT;
   tensor->rank = H5Sget_simple_extent_dims(space, dims, NULL);
   tensor->elements = 1;
-  if (is_unwritten(set)) unwritten = tensor->floating && H5Sget_simple_extent_npoints(space) != 0;
+  if (tensor->floating) unwritten = flr_h5_find_stored(set) != FLR_H5_ALL;
   if (unwritten)
     status = flr_fail(FLR_ERROR_DATA, "%s: %s was never written whole: write the file again", source->path, tensor->location);
   else if (tensor->rank < 0 || tensor->rank > FLR_WEIGHTS_RANK)

@@ -5,7 +5,9 @@
 #include <math.h>
 
 #include "checkpoint/checkpoint_fixture.h"
+#include "checkpoint/h5.h"
 #include "checkpoint/inspect.h"
+#include "checkpoint/seal.h"
 #include "core/hash.h"
 #include "unit/scratch_dir.h"
 
@@ -142,6 +144,33 @@ static void test_file__that_does_not_open(void **state) {
   flr_inspect_clear(&file);
 }
 
+/* A data set that says it has 2^40 numbers, in chunks of which none was written, with a digest that fits. */
+static void claim_numbers(const char *path, const char *name) {
+  const hsize_t dims = (hsize_t)1 << 40, chunk = 1 << 16;
+  const uint64_t checksum = 1;
+  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), list = H5Pcreate(H5P_DATASET_CREATE),
+              space = H5Screate_simple(1, &dims, NULL);
+  assert_true(H5Ldelete(file, name, H5P_DEFAULT) >= 0 && H5Pset_chunk(list, 1, &chunk) >= 0);
+  const hid_t set = H5Dcreate2(file, name, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  CHECK_OK(flr_h5_write_attribute(set, "checksum", H5T_NATIVE_UINT64, &checksum));
+  assert_true(H5Adelete(file, "digest") >= 0);
+  CHECK_OK(flr_h5_seal(file));
+  H5Dclose(set);
+  H5Sclose(space);
+  H5Pclose(list);
+  H5Fclose(file);
+}
+
+static void test_claims__are_not_believed(void **state) {
+  char path[PATH_ROOM];
+  flr_checkpoint c;
+  write_checkpoint(path, state, 0);
+  claim_numbers(path, "/params/fc.bias");
+  expect_damage(path, "/params/fc.bias", "was never written whole");
+  CHECK_FAILS(flr_checkpoint_open(&c, path), FLR_ERROR_DATA, "params/fc.bias was never written whole");
+  flr_checkpoint_clear(&c);
+}
+
 static void test_other_versions__are_whole(void **state) {
   (void)state;
   expect_whole(FLR_SOURCE_DIR "/tests/checkpoint/fixtures/rewritten.h5", 1);
@@ -218,10 +247,15 @@ static void test_hash__of_pieces(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_whole__says_what_it_holds),       cmocka_unit_test(test_damage__is_named),
-      cmocka_unit_test(test_damage__does_not_hide_the_rest),  cmocka_unit_test(test_structure__counts_too),
-      cmocka_unit_test(test_file__that_does_not_open),        cmocka_unit_test(test_other_versions__are_whole),
-      cmocka_unit_test(test_dataset__with_checksums_of_hdf5), cmocka_unit_test(test_hash__of_pieces),
+      cmocka_unit_test(test_whole__says_what_it_holds),
+      cmocka_unit_test(test_damage__is_named),
+      cmocka_unit_test(test_damage__does_not_hide_the_rest),
+      cmocka_unit_test(test_structure__counts_too),
+      cmocka_unit_test(test_file__that_does_not_open),
+      cmocka_unit_test(test_claims__are_not_believed),
+      cmocka_unit_test(test_other_versions__are_whole),
+      cmocka_unit_test(test_dataset__with_checksums_of_hdf5),
+      cmocka_unit_test(test_hash__of_pieces),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
