@@ -33,7 +33,11 @@ typedef struct flr_config {
   char *stem;     /* "auto" */
   double dropout; /* 0 */
   char *init_weights;
-  int init_head; /* 1 */
+  int init_head;     /* 1 */
+  int freeze;        /* 0; 1: all layer groups but the last */
+  int64_t freeze_to; /* 0: layer groups below it are frozen */
+  int train_bn;      /* 1: batch norm trains in frozen groups too */
+  int bn_freeze;     /* 0; 1: there it neither trains nor updates its running averages */
   /* optimisation */
   int64_t batch;                           /* 64, global */
   int64_t epochs, steps;                   /* 10, or what cycle_len makes them; steps -1: from the epochs */

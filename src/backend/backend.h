@@ -90,12 +90,13 @@ typedef struct flr_conv2d_settings {
   int bias;                                              /* 1: has a bias */
   int training;                                          /* 0: backward will never be called */
   int need_diff_src;                                     /* 0: the input needs no gradient (first layer) */
+  int frozen;                                            /* 1: weight and bias never need one */
 } flr_conv2d_settings;
 
 typedef struct flr_linear_settings {
   int64_t out_features; /* src is [n,h,w,c] read as [n, h*w*c] in NHWC order; dst [n,1,1,out] dense */
   int bias, relu;       /* relu: dst = max(0, ..), fused */
-  int training, need_diff_src;
+  int training, need_diff_src, frozen;
 } flr_linear_settings;
 
 /* y = scale * (x - mean) / sqrt(var + epsilon) + shift per channel, var biased; running = (1-m) running + m batch with the
@@ -151,8 +152,9 @@ typedef struct flr_loss_settings {
 /* One range of the flat buffer that shares group and decay. */
 typedef struct flr_update_range {
   int64_t offset, count;
-  int group;    /* index into values->lr */
-  double decay; /* weight decay of the range */
+  int group;          /* index into values->lr */
+  double decay;       /* weight decay of the range */
+  int64_t grad_shift; /* the gradient of element i is element i + grad_shift of grad; a multiple of 16 */
 } flr_update_range;
 
 typedef enum flr_update_kind { FLR_UPDATE_SGD, FLR_UPDATE_ADAM } flr_update_kind;

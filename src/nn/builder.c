@@ -5,8 +5,6 @@
 #include "core/memory.h"
 #include "nn/layer.h"
 
-enum { PARAM_ALIGNMENT = 16 };
-
 void flr_build_fail(flr_builder *b, flr_status status) {
   if (b->status == FLR_OK) b->status = status;
 }
@@ -48,8 +46,6 @@ int flr_build_node(flr_builder *b, const flr_node *node) {
   return ++g->node_count;
 }
 
-static int64_t aligned(int64_t elements) { return (elements + PARAM_ALIGNMENT - 1) / PARAM_ALIGNMENT * PARAM_ALIGNMENT; }
-
 int flr_build_param(flr_builder *b, const char *layer, const char *name, flr_param_kind kind, flr_init_kind init, int64_t fan,
                     double constant, int rank, const int64_t *dims) {
   flr_graph *g = b->graph;
@@ -70,8 +66,10 @@ int flr_build_param(flr_builder *b, const char *layer, const char *name, flr_par
     param->dims[i] = dims[i];
     param->count *= dims[i];
   }
-  all->elements = aligned(all->elements + param->count);
+  all->elements = flr_param_aligned(all->elements + param->count);
   all->trainable += param->count;
+  all->grad_elements = all->elements;
+  all->trained = all->trainable;
   if (all->groups <= b->group) all->groups = b->group + 1;
   return all->param_count++;
 }
@@ -84,6 +82,6 @@ int flr_build_state(flr_builder *b, const char *layer, const char *name, int64_t
   flr_state *state = &all->states[all->state_count];
   *state = (flr_state){.offset = all->state_elements, .count = count, .initial = initial};
   (void)snprintf(state->name, sizeof state->name, "%s.%s", layer, name);
-  all->state_elements = aligned(all->state_elements + count);
+  all->state_elements = flr_param_aligned(all->state_elements + count);
   return all->state_count++;
 }

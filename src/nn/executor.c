@@ -78,6 +78,18 @@ static const void *low_param(const flr_executor *e, const flr_executor_io *io, i
   return (const char *)io->params_low + (size_t)e->graph->params.params[param].offset * size;
 }
 
+/* A statistic of batch norm; NULL where it shall not be updated. */
+static float *state_at(const flr_executor *e, const flr_executor_io *io, const flr_node *node, int state) {
+  if (state < 0 || !io->states || (io->hold_states && !node->hold)) return NULL;
+  return io->states + e->graph->params.states[state].offset;
+}
+
+/* Where the gradient of a parameter goes, NULL for none. */
+static float *gradient_at(const flr_executor *e, const flr_executor_io *io, int param) {
+  if (param < 0 || e->graph->params.params[param].frozen) return NULL;
+  return io->gradients + e->graph->params.params[param].offset + e->graph->params.params[param].grad_shift;
+}
+
 /* What forward and backward of a node share. */
 static flr_op_args node_args(const flr_executor *e, const flr_plan *p, const flr_executor_io *io, int i) {
   const flr_node *node = &e->graph->nodes[i];
@@ -89,8 +101,8 @@ static flr_op_args node_args(const flr_executor *e, const flr_plan *p, const flr
                        .bias = node->bias >= 0 ? io->params + params->params[node->bias].offset : NULL,
                        .weight_low = low_param(e, io, node->weight),
                        .bias_low = low_param(e, io, node->bias),
-                       .running_mean = node->mean >= 0 && io->states ? io->states + params->states[node->mean].offset : NULL,
-                       .running_var = node->var >= 0 && io->states ? io->states + params->states[node->var].offset : NULL,
+                       .running_mean = state_at(e, io, node, node->mean),
+                       .running_var = state_at(e, io, node, node->var),
                        .saved = at(e, p, p->memory[i].saved),
                        .scratch = at(e, p, p->scratch_item),
                        .values = io->values};
@@ -123,14 +135,13 @@ static flr_status add_gradient(const flr_executor *e, const flr_plan *p, int ten
 
 static flr_status backward_node(const flr_executor *e, const flr_plan *p, const flr_executor_io *io, int i) {
   const flr_node *node = &e->graph->nodes[i];
-  const flr_params *params = &e->graph->params;
   const flr_node_memory *m = &p->memory[i];
   flr_op_args args = node_args(e, p, io, i);
   args.diff_dst = at(e, p, p->gradient_item[i + 1]);
   args.diff_src = at(e, p, m->diff_src);
   args.diff_src2 = at(e, p, m->diff_src2);
-  args.diff_weight = node->weight >= 0 ? io->gradients + params->params[node->weight].offset : NULL;
-  args.diff_bias = node->bias >= 0 ? io->gradients + params->params[node->bias].offset : NULL;
+  args.diff_weight = gradient_at(e, io, node->weight);
+  args.diff_bias = gradient_at(e, io, node->bias);
   args.accumulate = io->accumulate;
   FLR_TRY(flr_op_backward(p->ops[i], &args));
   if (m->add_src) FLR_TRY(add_gradient(e, p, node->src, args.diff_src));
@@ -157,7 +168,7 @@ flr_status flr_executor_backward(flr_executor *e, const flr_executor_io *io, flr
   flr_op_args loss = loss_args(e, p, io);
   loss.diff_src = at(e, p, p->gradient_item[g->node_count]);
   FLR_TRY(flr_op_backward(p->loss, &loss));
-  int64_t tail = g->params.elements;
+  int64_t tail = g->params.grad_elements;
   for (int i = g->node_count - 1; i >= 0; i--) {
     if (p->gradient_item[i + 1] != FLR_NO_ITEM) FLR_TRY(backward_node(e, p, io, i));
     if (!ready) continue;

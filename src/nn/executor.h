@@ -40,16 +40,18 @@ typedef struct flr_executor_io {
   const int32_t *labels;  /* [batch] */
   const float *params;    /* flat */
   const void *params_low; /* flat, in the backend's compute type; NULL when that is f32 */
-  float *states;          /* flat batch norm statistics of this shard: updated in training (NULL: not), read in evaluation */
-  float *gradients;       /* flat, backward only */
+  float *states;          /* flat batch norm statistics of this shard: updated in training, read in evaluation */
+  int hold_states;        /* 1: training leaves the statistics as they are */
+  float *gradients;       /* flat [grad_elements], backward only */
   int accumulate;         /* backward: 1 adds to gradients, 0 overwrites them */
   const flr_step_values *values;
   flr_loss_result *result; /* added to */
   float *probabilities;    /* [batch, classes], NULL: not wanted; evaluation only */
 } flr_executor_io;
 
-/* Called during backward each time a layer is done: gradients[offset .. offset+count) are final (count may be 0: a chance to
-   poll communication). Layers come in reverse order and ranges tile the buffer from its end to its beginning, padding included.
+/* Called during backward each time a layer is done, the frozen ones too: gradients[offset .. offset+count) are final (count may
+   be 0: a chance to poll communication). Layers come in reverse order and ranges tile the buffer from its end to its beginning,
+   padding included.
  */
 typedef flr_status (*flr_range_ready)(void *context, int64_t offset, int64_t count);
 

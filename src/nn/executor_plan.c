@@ -15,15 +15,23 @@ static int add_item(flr_plan *p, size_t bytes) {
   return p->item_count++;
 }
 
-static int node_has_params(const flr_node *node) { return node->weight >= 0 || node->bias >= 0; }
-
-/* Whether anything that trains lies before this tensor. */
-static int tensor_needs_gradient(const flr_graph *g, int tensor) {
-  if (tensor == 0) return 0;
-  const flr_node *node = &g->nodes[tensor - 1];
-  return node_has_params(node) || tensor_needs_gradient(g, node->src) ||
-         (node->src2 >= 0 && tensor_needs_gradient(g, node->src2));
+static int node_trains(const flr_graph *g, const flr_node *node) {
+  const flr_param *params = g->params.params;
+  return (node->weight >= 0 && !params[node->weight].frozen) || (node->bias >= 0 && !params[node->bias].frozen);
 }
+
+/* For every tensor, whether anything that trains lies before it: the network's input needs no gradient. */
+static void find_gradients(flr_plan *p, const flr_graph *g) {
+  p->needs_gradient[0] = 0;
+  for (int i = 0; i < g->node_count; i++) {
+    const flr_node *node = &g->nodes[i];
+    p->needs_gradient[i + 1] = p->training && (node_trains(g, node) || p->needs_gradient[node->src] ||
+                                               (node->src2 >= 0 && p->needs_gradient[node->src2]));
+  }
+}
+
+/* What backward reads of node i's forward pass. */
+static unsigned backward_needs(const flr_plan *p, int i) { return p->needs_gradient[i + 1] ? p->ops[i]->backward_needs : 0; }
 
 static void note_scratch(flr_plan *p, const flr_op *op) {
   if (op->scratch_bytes > p->scratch_bytes) p->scratch_bytes = op->scratch_bytes;
@@ -32,9 +40,12 @@ static void note_scratch(flr_plan *p, const flr_op *op) {
 static flr_status prepare_nodes(flr_plan *p, const flr_graph *g, flr_backend *backend) {
   for (int i = 0; i < g->node_count; i++) {
     const flr_node *node = &g->nodes[i];
-    const int need_diff_src = p->training && tensor_needs_gradient(g, node->src);
-    FLR_TRY(node->layer->prepare(node, backend, p->training, need_diff_src, &p->descs[node->src],
-                                 node->src2 >= 0 ? &p->descs[node->src2] : NULL, &p->ops[i]));
+    const flr_layer_mode in_training = p->needs_gradient[i + 1] ? FLR_MODE_TRAIN : FLR_MODE_FORWARD;
+    const flr_layer_use use = {.mode = p->training ? in_training : FLR_MODE_EVALUATE,
+                               .need_diff_src = p->needs_gradient[node->src],
+                               .frozen = !node_trains(g, node)};
+    FLR_TRY(node->layer->prepare(node, backend, &use, &p->descs[node->src], node->src2 >= 0 ? &p->descs[node->src2] : NULL,
+                                 &p->ops[i]));
     p->descs[i + 1] = p->ops[i]->dst;
     note_scratch(p, p->ops[i]);
   }
@@ -56,17 +67,22 @@ static flr_status prepare_ops(flr_plan *p, const flr_graph *g, flr_backend *back
   return FLR_OK;
 }
 
+/* Where the gradients of a parameter end, padding included; 0 for none. */
+static int64_t gradient_end(const flr_graph *g, int param) {
+  if (param < 0 || g->params.params[param].frozen) return 0;
+  const flr_param *p = &g->params.params[param];
+  return flr_param_aligned(p->offset + p->grad_shift + p->count);
+}
+
 /* The parameters of a node need not lie behind those of all nodes before it (a residual block's last batch norm runs after the
    shortcut, whose parameters come later in the order of names). */
 static void place_params(flr_plan *p, const flr_graph *g) {
-  const flr_params *params = &g->params;
   int64_t end = 0;
   for (int i = 0; i < g->node_count; i++) {
-    const int last = g->nodes[i].bias >= 0 ? g->nodes[i].bias : g->nodes[i].weight;
+    const int64_t weight = gradient_end(g, g->nodes[i].weight), bias = gradient_end(g, g->nodes[i].bias);
     p->params_before[i] = end;
-    if (last < 0) continue;
-    const int64_t next = last + 1 < params->param_count ? params->params[last + 1].offset : params->elements;
-    if (next > end) end = next;
+    if (weight > end) end = weight;
+    if (bias > end) end = bias;
   }
 }
 
@@ -82,9 +98,7 @@ static int can_overwrite(const flr_plan *p, const flr_graph *g, int i) {
   const flr_op *op = p->ops[i];
   if (!op->in_place || node->src == 0 || consumers(g, node->src) != 1) return 0;
   if (op->dst.bytes != p->descs[node->src].bytes) return 0;
-  if (!p->training) return 1;
-  const flr_op *producer = p->ops[node->src - 1];
-  return !(op->backward_needs & FLR_NEEDS_SRC) && !(producer->backward_needs & FLR_NEEDS_DST);
+  return !(backward_needs(p, i) & FLR_NEEDS_SRC) && !(backward_needs(p, node->src - 1) & FLR_NEEDS_DST);
 }
 
 static void extend_tensor(flr_plan *p, int tensor, int time) {
@@ -97,7 +111,7 @@ static void place_tensors(flr_plan *p, const flr_graph *g) {
   extend_tensor(p, 0, 0);
   for (int i = 0; i < g->node_count; i++) {
     const flr_node *node = &g->nodes[i];
-    const unsigned needs = p->training ? p->ops[i]->backward_needs : 0;
+    const unsigned needs = backward_needs(p, i);
     p->tensor_item[i + 1] = can_overwrite(p, g, i) ? p->tensor_item[node->src] : add_item(p, p->descs[i + 1].bytes);
     extend_tensor(p, i + 1, forward_time(i));
     extend_tensor(p, node->src, needs & FLR_NEEDS_SRC ? backward_time(g, i) : forward_time(i));
@@ -105,7 +119,7 @@ static void place_tensors(flr_plan *p, const flr_graph *g) {
     if (needs & FLR_NEEDS_DST) extend_tensor(p, i + 1, backward_time(g, i));
     p->memory[i].saved = add_item(p, p->ops[i]->saved_bytes);
     flr_memory_item_extend(&p->items[p->memory[i].saved], forward_time(i));
-    if (p->training) flr_memory_item_extend(&p->items[p->memory[i].saved], backward_time(g, i));
+    if (p->needs_gradient[i + 1]) flr_memory_item_extend(&p->items[p->memory[i].saved], backward_time(g, i));
   }
   extend_tensor(p, g->node_count, loss_time(g));
 }
@@ -115,7 +129,7 @@ static void place_tensors(flr_plan *p, const flr_graph *g) {
  */
 static int place_gradient(flr_plan *p, const flr_graph *g, int i, int tensor, int shared, int *add) {
   *add = 0;
-  if (!tensor_needs_gradient(g, tensor)) return FLR_NO_ITEM;
+  if (!p->needs_gradient[tensor]) return FLR_NO_ITEM;
   int item;
   if (p->gradient_item[tensor] != FLR_NO_ITEM) {
     *add = 1;
@@ -145,6 +159,7 @@ static void place_gradients(flr_plan *p, const flr_graph *g) {
   for (int i = g->node_count - 1; i >= 0; i--) {
     const flr_node *node = &g->nodes[i];
     flr_node_memory *m = &p->memory[i];
+    if (!p->needs_gradient[i + 1]) continue;
     const int two = node->src2 >= 0;
     const int same =
         two && p->descs[node->src].layout == p->descs[i + 1].layout && p->descs[node->src].bytes == p->descs[i + 1].bytes;
@@ -171,8 +186,10 @@ flr_status flr_plan_init(flr_plan *out, const flr_graph *graph, flr_backend *bac
   FLR_TRY(flr_alloc(&out->tensor_item, n + 1, sizeof(int)));
   FLR_TRY(flr_alloc(&out->gradient_item, n + 1, sizeof(int)));
   FLR_TRY(flr_alloc(&out->params_before, n, sizeof(int64_t)));
+  FLR_TRY(flr_alloc(&out->needs_gradient, n + 1, sizeof(int)));
   FLR_TRY(flr_alloc(&out->memory, n, sizeof(flr_node_memory)));
   FLR_TRY(flr_alloc(&out->items, out->item_limit, sizeof(flr_memory_item)));
+  find_gradients(out, graph);
   place_params(out, graph);
   FLR_TRY(prepare_ops(out, graph, backend, options));
   return place_memory(out, graph);
@@ -187,6 +204,7 @@ void flr_plan_release(flr_plan *p, const flr_graph *graph) {
   flr_free(p->tensor_item);
   flr_free(p->gradient_item);
   flr_free(p->params_before);
+  flr_free(p->needs_gradient);
   flr_free(p->memory);
   flr_free(p->items);
 }

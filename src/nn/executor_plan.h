@@ -27,7 +27,8 @@ typedef struct flr_plan {
   flr_memory_item *items;
   int item_count, item_limit;
   int scratch_item, loss_saved_item;
-  int64_t *params_before; /* [nodes]: where the parameters of the nodes before it end, padding included */
+  int64_t *params_before; /* [nodes]: where the gradients of the nodes before it end, padding included */
+  int *needs_gradient;    /* [nodes + 1]: whether backward reaches the tensor, and the node that makes it */
   size_t peak;
   size_t scratch_bytes;
 } flr_plan;

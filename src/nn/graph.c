@@ -66,6 +66,20 @@ flr_status flr_model_create(flr_graph **out, const flr_model_options *options) {
   return FLR_OK;
 }
 
+flr_status flr_graph_freeze(flr_graph *graph, const flr_freezing *freezing) {
+  flr_params *params = &graph->params;
+  if (freezing->groups >= params->groups)
+    return flr_fail(FLR_ERROR_USAGE,
+                    "--freeze-to: %d would freeze the model's %d layer group%s and leave nothing to train: at most %d",
+                    freezing->groups, params->groups, params->groups == 1 ? "" : "s", params->groups - 1);
+  flr_params_freeze(params, freezing->groups, freezing->train_norms && !freezing->hold_norms);
+  for (int i = 0; i < graph->node_count; i++) {
+    flr_node *node = &graph->nodes[i];
+    node->hold = freezing->hold_norms && node->mean >= 0 && params->params[node->weight].frozen;
+  }
+  return FLR_OK;
+}
+
 void flr_graph_destroy(flr_graph *graph) {
   if (!graph) return;
   flr_free(graph->nodes);

@@ -31,6 +31,18 @@ const char *flr_model_auto(int64_t height, int64_t width);
 const char *flr_model_name(int i);
 const char *flr_model_description(int i);
 
+/* What does not train (SEMANTICS A5). */
+typedef struct flr_freezing {
+  int groups;      /* layer groups below this one are frozen; 0: none */
+  int train_norms; /* 1: their batch norm trains all the same */
+  int hold_norms;  /* 1: their batch norm neither trains nor updates its running averages, and computes with these */
+} flr_freezing;
+
+/* Freezes layer groups: backward ends at the last thing that trains, and what is frozen has no gradient. For executors,
+   optimizers and gradient buffers that are made afterwards. Errors: FLR_ERROR_USAGE when nothing would be left to train. Not
+   collective. */
+flr_status flr_graph_freeze(flr_graph *graph, const flr_freezing *freezing);
+
 /* Borrowed; lives as long as the graph. */
 const flr_params *flr_graph_params(const flr_graph *graph);
 

@@ -9,11 +9,24 @@
 
 typedef struct flr_node flr_node;
 
+/* How a node takes part. */
+typedef enum flr_layer_mode {
+  FLR_MODE_EVALUATE, /* evaluation */
+  FLR_MODE_FORWARD,  /* training, but backward never reaches it */
+  FLR_MODE_TRAIN
+} flr_layer_mode;
+
+typedef struct flr_layer_use {
+  flr_layer_mode mode;
+  int need_diff_src; /* backward has to go on to what src comes from */
+  int frozen;        /* the node's parameters do not train */
+} flr_layer_use;
+
 /* What a layer kind does when an executor is made; one `const` table per kind, in its file. */
 typedef struct flr_layer {
   const char *name;
   /* Prepares the op for this input (src2: NULL unless the node has two). */
-  flr_status (*prepare)(const flr_node *node, flr_backend *backend, int training, int need_diff_src, const flr_tensor_desc *src,
+  flr_status (*prepare)(const flr_node *node, flr_backend *backend, const flr_layer_use *use, const flr_tensor_desc *src,
                         const flr_tensor_desc *src2, flr_op **out);
 } flr_layer;
 
@@ -23,6 +36,7 @@ struct flr_node {
   int src, src2;    /* tensors; src2 -1: one input */
   int weight, bias; /* parameters, -1: none */
   int mean, var;    /* states, -1: none */
+  int hold;         /* batch norm: 1: in training too it computes with its running averages, which stay */
   flr_shape shape;  /* of its output, n = 1 */
   union {
     flr_conv2d_settings conv2d;

@@ -15,6 +15,22 @@ int flr_params_find_state(const flr_params *params, const char *name) {
   return -1;
 }
 
+static int is_norm(const flr_param *param) {
+  return param->kind == FLR_PARAM_NORM_SCALE || param->kind == FLR_PARAM_NORM_SHIFT;
+}
+
+void flr_params_freeze(flr_params *params, int groups, int train_norms) {
+  params->grad_elements = params->trained = 0;
+  for (int i = 0; i < params->param_count; i++) {
+    flr_param *param = &params->params[i];
+    param->frozen = param->group < groups && !(train_norms && is_norm(param));
+    param->grad_shift = params->grad_elements - param->offset;
+    if (param->frozen) continue;
+    params->grad_elements = flr_param_aligned(params->grad_elements + param->count);
+    params->trained += param->count;
+  }
+}
+
 int flr_param_file_shape(const flr_param *param, int64_t dims[4]) {
   for (int i = 0; i < param->rank; i++) dims[i] = param->dims[i];
   if (param->kind == FLR_PARAM_CONV_WEIGHT) {

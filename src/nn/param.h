@@ -8,7 +8,7 @@
 #include "backend/backend.h"
 #include "core/status.h"
 
-enum { FLR_PARAM_NAME = 96 };
+enum { FLR_PARAM_NAME = 96, FLR_PARAM_ALIGNMENT = 16 };
 
 /* What a parameter is, for initialisation, decay and file layout. */
 typedef enum flr_param_kind {
@@ -35,8 +35,10 @@ typedef struct flr_param {
   int64_t offset, count; /* elements in the flat buffer; offsets are multiples of 16 */
   int group;             /* layer group, 0 nearest the input */
   flr_init_kind init;
-  double constant; /* FLR_INIT_CONSTANT */
-  int64_t fan;     /* fan_in or fan_out as `init` wants */
+  double constant;    /* FLR_INIT_CONSTANT */
+  int64_t fan;        /* fan_in or fan_out as `init` wants */
+  int frozen;         /* 1: does not train and has no gradient */
+  int64_t grad_shift; /* its gradient begins at element offset + grad_shift of the flat gradient buffer */
 } flr_param;
 
 /* A batch norm statistic: "bn1.running_mean", [c]. It lives in its own flat buffer, one copy per local shard. */
@@ -49,8 +51,10 @@ typedef struct flr_state {
 typedef struct flr_params {
   flr_param *params; /* by layer, input first */
   int param_count;
-  int64_t elements;  /* of the flat buffer, padding included */
-  int64_t trainable; /* parameters proper, padding left out: what people call "parameters" */
+  int64_t elements;      /* of the flat buffer, padding included */
+  int64_t trainable;     /* parameters proper, padding left out: what people call "parameters" */
+  int64_t trained;       /* those of them that are not frozen */
+  int64_t grad_elements; /* of the flat gradient buffer: like that of parameters, the frozen ones left out */
   flr_state *states;
   int state_count;
   int64_t state_elements;
@@ -67,6 +71,15 @@ void flr_params_init(const flr_params *params, uint64_t seed, float *values, flo
 
 /* 1: memory order is file order. Not collective. */
 int flr_param_is_in_file_order(const flr_param *param);
+
+/* This many elements and the padding behind them. */
+static inline int64_t flr_param_aligned(int64_t elements) {
+  return (elements + FLR_PARAM_ALIGNMENT - 1) / FLR_PARAM_ALIGNMENT * FLR_PARAM_ALIGNMENT;
+}
+
+/* Freezes the groups below `groups` (0: none), batch norm's parameters in them only without train_norms; lays the gradients of
+   the others out anew. At least one parameter must be left. Not collective. */
+void flr_params_freeze(flr_params *params, int groups, int train_norms);
 
 /* Copies one parameter between memory order and file order (conv weights OHWI <-> OIHW, others as they are). */
 void flr_param_to_file(const flr_param *param, float *file, const float *memory);

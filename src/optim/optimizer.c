@@ -76,13 +76,15 @@ static void list_ranges(flr_update_range *ranges, int *count, const flr_params *
   *count = 0;
   for (int i = 0; i < params->param_count; ++i) {
     const flr_param *param = &params->params[i];
+    if (param->frozen) continue;
     const double decay = !bn_wd && is_norm_or_bias(param->kind) ? 0 : wd;
-    if (last && last->group == param->group && last->decay == decay) {
+    if (last && last->group == param->group && last->decay == decay && last->grad_shift == param->grad_shift) {
       last->count = param->offset + param->count - last->offset;
       continue;
     }
     last = &ranges[(*count)++];
-    *last = (flr_update_range){.offset = param->offset, .count = param->count, .group = param->group, .decay = decay};
+    *last = (flr_update_range){
+        .offset = param->offset, .count = param->count, .group = param->group, .decay = decay, .grad_shift = param->grad_shift};
   }
 }
 

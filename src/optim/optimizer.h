@@ -23,9 +23,9 @@ typedef struct flr_optimizer_settings {
 flr_optimizer_settings flr_optimizer_settings_defaults(void);
 
 /* Allocates the moments, zero, in the backend's space, and lists the ranges: neighbouring parameters of one group and one decay
-   are one range, the padding between them included (padding of values and gradients must be 0, and stays 0). *out is owned by
-   the caller; the backend is borrowed and must outlive it, params is only read here. Errors: FLR_ERROR_USAGE naming option,
-   value and what is allowed. Not collective. */
+   are one range, the padding between them included; frozen ones are in none (padding of values and gradients must be 0, and
+   stays 0). *out is owned by the caller; the backend is borrowed and must outlive it, params is only read here. Errors:
+   FLR_ERROR_USAGE naming option, value and what is allowed. Not collective. */
 flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, flr_backend *backend,
                                 const flr_optimizer_settings *settings);
 void flr_optimizer_destroy(flr_optimizer *optimizer);
@@ -33,8 +33,8 @@ void flr_optimizer_destroy(flr_optimizer *optimizer);
 /* What one update works on: flat buffers of params->elements, all in the backend's space. */
 typedef struct flr_optimizer_io {
   float *params;
-  void *params_low; /* rewritten in the backend's compute type; NULL: none */
-  const float *grad;
+  void *params_low;              /* rewritten in the backend's compute type; NULL: none */
+  const float *grad;             /* [grad_elements] */
   const flr_step_values *values; /* whose update_count must be flr_optimizer_updates + 1 */
   double *grad_sumsq;            /* becomes the sum of squares of the gradient; NULL: not wanted */
   int skip_when_infinite;        /* 1: when that sum is not finite the update changes nothing, though it counts */

@@ -90,6 +90,8 @@ flr_status flr_config_check(const flr_config *c) {
   FLR_TRY(check_forms(c));
   FLR_TRY(flr_policy_plan_check(c));
   if (c->quiet && c->verbose) return flr_fail(FLR_ERROR_USAGE, "--quiet and --verbose contradict each other: give one");
+  if (c->freeze && c->freeze_to > 0)
+    return flr_fail(FLR_ERROR_USAGE, "--freeze and --freeze-to %lld contradict each other: give one", (long long)c->freeze_to);
   if (c->json && c->csv) return flr_fail(FLR_ERROR_USAGE, "--json and --csv contradict each other: give one");
   if (c->reschedule && !c->resume) return flr_fail(FLR_ERROR_USAGE, "--reschedule is for --resume: give both or none");
   if ((c->x_path == NULL) != (c->y_path == NULL))

@@ -167,7 +167,8 @@ static flr_executor_io shard_io(const flr_device_step *d, const step_slot *slot,
                         .labels = (const int32_t *)slot->labels.data + first,
                         .params = s->state.params.data,
                         .params_low = s->state.params_low.data,
-                        .states = keep_norms ? NULL : flr_train_state_norms(&s->state, shard),
+                        .states = flr_train_state_norms(&s->state, shard),
+                        .hold_states = keep_norms,
                         .values = (const flr_step_values *)slot->values.data + shard,
                         .result = &out->losses[shard]};
   io.gradients = flr_reducer_target(s->reducer, shard, &io.accumulate);

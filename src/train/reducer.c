@@ -13,6 +13,7 @@ struct flr_reducer {
   flr_reducer_options options;
   float *gradients; /* of the step under way */
   int touched;      /* a shard has written since start */
+  int64_t bytes;    /* handed to communication so far */
   /* Buckets: fixed slices of the buffer counted from its end, so that every rank sends the same ones whatever it computed. */
   int64_t bucket_elements, bucket_count;
   int64_t sent, done;         /* buckets before these are under way, finished */
@@ -121,6 +122,7 @@ static flr_status send_ready(flr_reducer *r, int64_t ready) {
     const int64_t end = r->options.elements - r->sent * r->bucket_elements;
     FLR_TRY(flr_comm_all_reduce_begin(r->bulk, FLR_LANE_DATA, r->gradients + start, end - start, FLR_COMM_F32,
                                       &r->requests[r->sent]));
+    r->bytes += (end - start) * (int64_t)sizeof(float);
   }
   return FLR_OK;
 }
@@ -170,6 +172,7 @@ static flr_status exchange_round(flr_reducer *r, int64_t round) {
     r->receive_counts[peer] = round < count ? r->segment : 0;
     r->receive_offsets[peer] = round < count ? (first + round) * r->segment : 0;
   }
+  if (mine && size > 1) r->bytes += size * r->segment * (int64_t)sizeof(float);
   return flr_comm_exchange(r->comm, mine ? shard_buffer(r, round) : r->gathered, r->counts, r->offsets, r->received,
                            r->receive_counts, r->receive_offsets);
 }
@@ -201,3 +204,5 @@ static flr_status finish_ordered(flr_reducer *r) {
 }
 
 flr_status flr_reducer_finish(flr_reducer *r) { return r->options.deterministic ? finish_ordered(r) : finish_buckets(r); }
+
+int64_t flr_reducer_bytes(const flr_reducer *r) { return r->bytes; }

@@ -42,4 +42,8 @@ flr_status flr_reducer_ready(void *context, int64_t offset, int64_t count);
    every rank. Collective. */
 flr_status flr_reducer_finish(flr_reducer *reducer);
 
+/* Bytes of gradients that this rank has handed to communication since the reducer was made; 0 on one rank. Steps that a device
+   repeats from a recording are not counted again. Not collective. */
+int64_t flr_reducer_bytes(const flr_reducer *reducer);
+
 #endif

@@ -13,8 +13,8 @@
 #include "mpi/comm_bulk.h"
 #include "mpi/launch.h"
 #include "train/device_step.h"
-#include "train/evaluate.h"
 #include "train/lr_find.h"
+#include "train/model.h"
 #include "train/plan.h"
 #include "train/resume.h"
 #include "train/run_dir.h"
@@ -62,49 +62,6 @@ static flr_status open_data(flr_session *s) {
   flr_session_storage_done(s);
   FLR_TRY(flr_comm_agree(s->comm, opened));
   return flr_comm_agree(s->comm, flr_plan_steps(s));
-}
-
-/* A checkpoint knows how many classes there are, which a file that lacks the last ones does not tell. */
-static flr_status match_checkpoint(const flr_session *s, const char *path, const flr_weights_info *info) {
-  flr_dataset *d = s->dataset;
-  if (info->classes < 1 || info->channels < 1) return FLR_OK; /* it does not say */
-  if (d->classes < info->classes && !d->class_names) d->classes = info->classes;
-  if (d->classes == info->classes && d->channels == info->channels && d->height == info->height && d->width == info->width)
-    return FLR_OK;
-  return flr_fail(
-      FLR_ERROR_DATA,
-      "%s was trained on samples of %lldx%lldx%lld in %lld classes, %s has %lldx%lldx%lld in %lld: give the data that "
-      "it is for",
-      path, (long long)info->height, (long long)info->width, (long long)info->channels, (long long)info->classes, d->source,
-      (long long)d->height, (long long)d->width, (long long)d->channels, (long long)d->classes);
-}
-
-static flr_status check_checkpoint(flr_session *s, const char *checkpoint) {
-  flr_weights_info info = {0};
-  flr_split split;
-  FLR_TRY(flr_evaluate_find_split(s, s->config->split, &split));
-  flr_session_storage(s, "reading", checkpoint);
-  flr_status status = flr_weights_info_load(checkpoint, &info);
-  flr_session_storage_done(s);
-  if (status == FLR_OK) status = match_checkpoint(s, checkpoint, &info);
-  flr_weights_info_clear(&info);
-  return status;
-}
-
-static flr_status create_model(flr_session *s) {
-  const flr_dataset *data = s->dataset;
-  const char *name = s->config->model ? s->config->model : flr_model_auto(data->height, data->width);
-  const flr_model_options options = {.name = name,
-                                     .height = data->height,
-                                     .width = data->width,
-                                     .channels = data->channels,
-                                     .classes = data->classes,
-                                     .hidden = s->config->hidden,
-                                     .stem = s->config->stem,
-                                     .dropout = s->config->dropout,
-                                     .seed = s->config->seed};
-  s->plan.model = name;
-  return flr_model_create(&s->graph, &options);
 }
 
 /* Sums are split over threads, so the same bits at every rank count need the same threads a shard: one unless told. */
@@ -238,7 +195,7 @@ static flr_status create_bulk(flr_session *s) {
 
 static flr_status create_reducer(flr_session *s) {
   const flr_params *layout = flr_graph_params(s->graph);
-  const flr_reducer_options options = {.elements = layout->elements,
+  const flr_reducer_options options = {.elements = layout->grad_elements,
                                        .deterministic = s->config->deterministic,
                                        .shards = s->plan.shards,
                                        .first_shard = s->plan.first_shard,
@@ -246,32 +203,6 @@ static flr_status create_reducer(flr_session *s) {
                                        .backend = s->backend,
                                        .bulk = s->bulk};
   return flr_reducer_create(&s->reducer, s->comm, &options);
-}
-
-/* Starting values: by seed, then from a file where one is given. */
-static flr_status load_values(flr_session *s, const char *checkpoint, flr_weights_info *info) {
-  const flr_params *layout = flr_graph_params(s->graph);
-  const char *path = checkpoint ? checkpoint : s->config->init_weights;
-  float *values = NULL, *norms = NULL;
-  flr_status status;
-  FLR_TRY_GOTO(status, flr_alloc(&values, layout->elements, sizeof(float)), done);
-  FLR_TRY_GOTO(status, flr_alloc(&norms, layout->state_elements, sizeof(float)), done);
-  flr_params_init(layout, s->config->seed, values, norms);
-  if (path) {
-    const flr_weights_options options = {.skip_head_on_class_mismatch = !checkpoint,
-                                         .load_head = checkpoint || s->config->init_head};
-    flr_session_storage(s, "reading", path);
-    status = flr_weights_load(path, layout, &options, values, norms, info);
-    flr_session_storage_done(s);
-    if (status != FLR_OK) goto done;
-    if (info->head_skipped)
-      flr_log_write(s->log, FLR_LOG_INFO, "%s: the head was left at its start (other number of classes)", path);
-  }
-  status = flr_train_state_set(&s->state, values, norms);
-done:
-  flr_free(norms);
-  flr_free(values);
-  return status;
 }
 
 static void tell_start(const flr_session *s) {
@@ -282,6 +213,9 @@ static void tell_start(const flr_session *s) {
   flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld parameters; %d rank%s, %lld shard%s, global batch %lld, %s (%s)", s->plan.model,
                 (long long)layout->trainable, s->comm->size, s->comm->size == 1 ? "" : "s", (long long)s->plan.shards,
                 s->plan.shards == 1 ? "" : "s", (long long)s->plan.batch, s->backend->ops->name, s->backend->description);
+  if (layout->trained < layout->trainable)
+    flr_log_write(s->log, FLR_LOG_INFO, "%lld of these train, %lld are frozen", (long long)layout->trained,
+                  (long long)(layout->trainable - layout->trained));
   flr_log_write(s->log, FLR_LOG_VERBOSE, "activation memory %.1f MiB, ready after %.3f s",
                 (double)flr_executor_arena_bytes(s->executor) / 0x1p20, flr_clock_seconds() - s->start_time);
 }
@@ -318,8 +252,8 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   if (s->plan.training && s->config->resume) FLR_TRY(flr_resume_open(s));
   FLR_TRY(open_data(s));
   FLR_TRY(flr_resume_check_data(s));
-  if (checkpoint) FLR_TRY(flr_comm_agree(s->comm, check_checkpoint(s, checkpoint)));
-  FLR_TRY(flr_comm_agree(s->comm, create_model(s)));
+  if (checkpoint) FLR_TRY(flr_comm_agree(s->comm, flr_session_check_checkpoint(s, checkpoint)));
+  FLR_TRY(flr_comm_agree(s->comm, flr_session_create_model(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_backend(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_state(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_bulk(s)));
@@ -328,7 +262,7 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   if (s->resume && s->resume->found)
     FLR_TRY_GOTO(status, flr_resume_state(s), done);
   else
-    FLR_TRY_GOTO(status, flr_comm_agree(s->comm, load_values(s, checkpoint, &info)), done);
+    FLR_TRY_GOTO(status, flr_comm_agree(s->comm, flr_session_load_values(s, checkpoint, &info)), done);
   FLR_TRY_GOTO(status, flr_plan_normalization(s, checkpoint ? &info : NULL), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, create_executor(s)), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, allocate_step(s)), done);

@@ -18,7 +18,7 @@ flr_status flr_train_state_init(flr_train_state *out, const flr_params *layout, 
                  fail);
   FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->norms, norm_bytes), fail);
   if (!optimizer) return FLR_OK;
-  FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->gradients, bytes), fail);
+  FLR_TRY_GOTO(status, flr_backend_alloc(backend, &out->gradients, (size_t)layout->grad_elements * sizeof(float)), fail);
   FLR_TRY_GOTO(status, flr_optimizer_create(&out->optimizer, layout, backend, optimizer), fail);
   return FLR_OK;
 fail:

@@ -19,7 +19,7 @@ typedef struct flr_train_state {
   flr_optimizer *optimizer; /* owned; NULL for evaluation only */
   flr_buffer params;        /* [layout->elements] f32 */
   flr_buffer params_low;    /* [layout->elements] in the backend's compute type, always what params says; empty for f32 */
-  flr_buffer gradients;     /* [layout->elements] f32; empty for evaluation only */
+  flr_buffer gradients;     /* [layout->grad_elements] f32; empty for evaluation only */
   flr_buffer norms;         /* batch norm statistics, [shards of this rank, layout->state_elements] f32 */
   int64_t shards;           /* copies in norms, >= 1 */
   flr_loss_scale loss_scale;

@@ -133,7 +133,7 @@ static flr_status run_step(bench_net *net, double *seconds) {
                               .gradients = net->gradients,
                               .values = &net->values,
                               .result = &net->result};
-  const flr_update_range range = {0, params->elements, 0, 1e-4};
+  const flr_update_range range = {0, params->elements, 0, 1e-4, 0};
   double sumsq;
   const flr_update update = {.kind = FLR_UPDATE_SGD,
                              .param = net->params,

@@ -48,6 +48,7 @@ numbers() {
   for o in trim-start trim-end; do not_allowed "$o" 'a whole number from 0 to' -1 x ''; done
   [ "$(getconf _NPROCESSORS_ONLN)" -ge 512 ] ||
     refused 64 "--threads: 4096 is not allowed on a machine of [0-9]+ cores?: at most [0-9]+\$" --threads 4096
+  not_allowed freeze-to 'a whole number from 0 to 15' -1 16 1.5 x ''
   not_allowed seed 'a whole number from 0 to 18446744073709551615' -1 1.5 x '' 18446744073709551616
   for o in dropout valid-fraction; do not_allowed "$o" 'a number from 0 to 0\.999' -0.1 1 nan inf x ''; done
   for o in sweep-mom sweep-beta sqr-mom; do not_allowed "$o" 'a number from 0 to 0\.999999' -0.1 1 nan x ''; done
@@ -79,7 +80,7 @@ words() {
   not_allowed comm 'one of auto,mpi,self,nccl' tcp
   not_allowed plot 'one of auto,none,terminal' window
   local o
-  for o in drop-last init-head bn-wd; do not_allowed "$o" 'on or off' yes ''; done
+  for o in drop-last init-head bn-wd train-bn; do not_allowed "$o" 'on or off' yes ''; done
   for o in data out model init-weights; do not_allowed "$o" 'give a' ''; done
 }
 
@@ -88,7 +89,7 @@ absent() { # what CLI.md has and this version has not: only the value that chang
   for o in window freeze-epochs lr-mult clip-norm; do
     later "$o" 3 'leave the option out'
   done
-  for o in 'augment flip only auto,none' 'head fastai only linear' 'freeze-to 1 only 0' 'train-bn off only on' 'accum 2 only 1' \
+  for o in 'augment flip only auto,none' 'head fastai only linear' 'accum 2 only 1' \
     'label-smoothing 0.1 only 0' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
@@ -96,7 +97,6 @@ absent() { # what CLI.md has and this version has not: only the value that chang
   later policy fine-tune 'one of'
   later pick consensus 'one of'
   later optimizer lamb 'one of'
-  refused 64 '--freeze: on is not in this version yet: only off' --freeze
   refused 64 'the command convert is not in this version yet' convert idx a b
 }
 
@@ -119,6 +119,11 @@ contradictions() {
   refused 64 '--tot-epochs: 4 end the schedule before the run.s 5 epochs' --tot-epochs 4 --epochs 5
   refused 64 '--tot-epochs: --steps 21 are no whole number for each of --epochs 2' schedule --steps 21 --epochs 2 --tot-epochs 3 --lr 1
   refused 64 '--start-epoch: 2 leaves nothing' schedule --steps 20 --epochs 2 --start-epoch 2 --lr 1
+  refused 64 '--freeze and --freeze-to 1 contradict each other' --freeze --freeze-to 1
+  refused 64 '--freeze-to: 2 would freeze the model.s 2 layer groups and leave nothing to train: at most 1' --freeze-to 2
+  refused 64 '--freeze-to: 3 would freeze the model.s 3 layer groups' --freeze-to 3 --model cnn
+  refused 64 '--freeze: the model has one layer group only, so nothing would be left to train' --freeze --hidden ''
+  refused 64 '--freeze takes no value' --freeze=1
   refused 64 '--json and --csv contradict each other' find --json --csv
   refused 64 '--batch: 64 is smaller than --shards 100' --shards 100
   refused 64 '--json: fit does not take it: only find, eval, ' --json
@@ -150,6 +155,7 @@ good() { # every option with a good value, in two runs
     --deterministic --watchdog 0 --log-every 1 --quiet --plot none
   accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
     --batch 16
+  accepted --freeze --train-bn off --bn-freeze --lr 1e-2 --steps 2 --quiet
   accepted --help
   accepted --version
   accepted --model help

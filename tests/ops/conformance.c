@@ -85,6 +85,8 @@ static void test_ops__conv2d(void **state) {
   check(op_conv2d((flr_shape){1, 5, 5, 17}, 15, 3, 3, 1, 0, 1));
   check(op_conv2d((flr_shape){1, 4, 9, 8}, 8, 1, 5, 1, 0, 0));
   check(op_conv2d((flr_shape){1, 3, 3, 4}, 4, 3, 3, 3, 2, 1));
+  check(op_frozen(op_conv2d((flr_shape){2, 6, 6, 64}, 64, 3, 3, 1, 1, 0)));
+  check(op_frozen(op_conv2d((flr_shape){2, 8, 8, 3}, 16, 7, 7, 2, 3, 1)));
 }
 
 static void test_ops__linear(void **state) {
@@ -95,6 +97,7 @@ static void test_ops__linear(void **state) {
       check(op_linear((flr_shape){5, 1, 1, 33}, 10, bias, relu));
       check(op_linear((flr_shape){3, 4, 4, 16}, 17, bias, relu)); /* read in NHWC order whatever the arrangement */
       check(op_linear((flr_shape){64, 8, 8, 1}, 96, bias, relu));
+      check(op_frozen(op_linear((flr_shape){5, 1, 1, 33}, 10, bias, relu)));
     }
 }
 

@@ -171,11 +171,11 @@ static void check_conv(const conv_case *c) {
 }
 
 static void test_conv__agrees_with_plain_loops_in_every_layout(void **state) {
-  static const flr_conv2d_settings kinds[] = {{32, 3, 3, 1, 1, 0, 1, 1},
-                                              {32, 3, 3, 2, 1, 1, 1, 1},
-                                              {20, 1, 1, 2, 0, 1, 1, 1},
-                                              {9, 5, 5, 2, 2, 0, 1, 1},
-                                              {16, 2, 3, 1, 1, 1, 1, 1}};
+  static const flr_conv2d_settings kinds[] = {{32, 3, 3, 1, 1, 0, 1, 1, 0},
+                                              {32, 3, 3, 2, 1, 1, 1, 1, 0},
+                                              {20, 1, 1, 2, 0, 1, 1, 1, 0},
+                                              {9, 5, 5, 2, 2, 0, 1, 1, 0},
+                                              {16, 2, 3, 1, 1, 1, 1, 1, 0}};
   static const int64_t channels[] = {3, 16, 21};
   (void)state;
   for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
@@ -193,7 +193,7 @@ static void test_layouts__equal_arrangements_have_one_pointer(void **state) {
   (void)state;
   flr_backend *backend = open_backend(1);
   const flr_tensor_desc src = flr_tensor_desc_dense(FLR_F32, (flr_shape){2, 8, 8, 32});
-  const flr_conv2d_settings conv = {32, 3, 3, 1, 1, 0, 1, 1};
+  const flr_conv2d_settings conv = {32, 3, 3, 1, 1, 0, 1, 1, 0};
   const flr_batch_norm_settings norm = {1e-5, 0.1, 0, 1, 1};
   const flr_add_settings add = {1, 1};
   flr_op *first, *second, *normed, *sum;
@@ -221,7 +221,7 @@ static void run_passes(int threads, flr_update_kind kind, float *param, double s
   flr_backend *backend = open_backend(threads);
   float *grad = random_floats(FLAT, 2), *slot0 = random_floats(FLAT, 3), *slot1 = memory(FLAT * sizeof(float));
   const flr_step_values values = {.lr = {0.1, 0.3}, .momentum = 0.9, .loss_scale = 1, .update_count = 3};
-  const flr_update_range ranges[] = {{0, 1000, 0, 0.1}, {1008, FLAT - 1008, 1, 0.0}};
+  const flr_update_range ranges[] = {{0, 1000, 0, 0.1, 0}, {1008, FLAT - 1008, 1, 0.0, 0}};
   const flr_update update = {.kind = kind,
                              .param = param,
                              .slot0 = slot0,

@@ -17,7 +17,7 @@ op_spec op_conv2d(flr_shape src, int64_t out, int64_t kernel_h, int64_t kernel_w
   return (op_spec){.name = "conv2d",
                    .prepare = prepare_conv2d,
                    .src = src,
-                   .settings.conv2d = {out, kernel_h, kernel_w, stride, pad, bias, 1, 1},
+                   .settings.conv2d = {out, kernel_h, kernel_w, stride, pad, bias, 1, 1, 0},
                    .weights = out * kernel_h * kernel_w * src.c,
                    .biases = bias ? out : 0};
 }
@@ -30,9 +30,18 @@ op_spec op_linear(flr_shape src, int64_t out, int bias, int relu) {
   return (op_spec){.name = "linear",
                    .prepare = prepare_linear,
                    .src = src,
-                   .settings.linear = {out, bias, relu, 1, 1},
+                   .settings.linear = {out, bias, relu, 1, 1, 0},
                    .weights = out * src.h * src.w * src.c,
                    .biases = bias ? out : 0};
+}
+
+op_spec op_frozen(op_spec spec) {
+  spec.frozen = 1;
+  if (spec.prepare == prepare_conv2d)
+    spec.settings.conv2d.frozen = 1;
+  else
+    spec.settings.linear.frozen = 1;
+  return spec;
 }
 
 static flr_status prepare_batch_norm(const op_spec *s, flr_backend *b, flr_op **out, const flr_tensor_desc *src) {
@@ -288,13 +297,13 @@ static void run_backward(device *d, const op_spec *spec, flr_op *op, const op_da
   if (!spec->is_loss) args->diff_dst = device_put_tensor(d, data->diff_dst, &op->dst);
   args->diff_src = shared ? args->diff_dst : device_alloc(d, src->bytes);
   if (spec->two_inputs) args->diff_src2 = device_alloc(d, dense.bytes);
-  if (data->weights) args->diff_weight = device_put_gradient(d, data->weights, args->accumulate);
-  if (data->biases) args->diff_bias = device_put_gradient(d, data->biases, args->accumulate);
+  if (data->weights && !spec->frozen) args->diff_weight = device_put_gradient(d, data->weights, args->accumulate);
+  if (data->biases && !spec->frozen) args->diff_bias = device_put_gradient(d, data->biases, args->accumulate);
   CHECK_OK(flr_op_backward(op, args));
   out->diff_src = device_get_tensor(d, args->diff_src, src);
   if (spec->two_inputs) out->diff_src2 = device_get_tensor(d, args->diff_src2, &dense);
-  if (data->weights) out->diff_weight = device_get(d, args->diff_weight, data->weights);
-  if (data->biases) out->diff_bias = device_get(d, args->diff_bias, data->biases);
+  if (args->diff_weight) out->diff_weight = device_get(d, args->diff_weight, data->weights);
+  if (args->diff_bias) out->diff_bias = device_get(d, args->diff_bias, data->biases);
 }
 
 static void device_clear(device *d) {

@@ -25,6 +25,7 @@ typedef struct op_spec {
   int64_t weights, biases; /* elements, 0: none */
   int two_inputs, is_loss, is_norm;
   int forward_only;
+  int frozen; /* no gradients of parameters */
 } op_spec;
 
 /* Dense f32 values, all owned. */
@@ -47,6 +48,8 @@ typedef struct op_run_options {
 
 op_spec op_conv2d(flr_shape src, int64_t out, int64_t kernel_h, int64_t kernel_w, int64_t stride, int64_t pad, int bias);
 op_spec op_linear(flr_shape src, int64_t out, int bias, int relu);
+/* A convolution or linear layer whose parameters do not train. */
+op_spec op_frozen(op_spec spec);
 op_spec op_batch_norm(flr_shape src, int add, int relu, int training);
 op_spec op_relu(flr_shape src);
 op_spec op_pool2d(flr_shape src, flr_pool_kind kind, int64_t kernel, int64_t stride, int64_t pad);

@@ -28,13 +28,22 @@ static flr_session *open_case(const run_case *c, flr_config *config, const char 
   return session;
 }
 
+/* One number where all groups have the same rate, else one per group. */
+static void check_rates(const cJSON *steps, int step, const cJSON *wanted) {
+  const cJSON *lr = cJSON_GetObjectItem(cJSON_GetArrayItem(steps, step), "lr");
+  for (int g = 0; g < cJSON_GetArraySize(wanted); g++) {
+    const double rate = cJSON_GetNumberValue(cJSON_IsArray(lr) ? cJSON_GetArrayItem(lr, g) : lr);
+    CHECK_NEAR(rate, cJSON_GetNumberValue(cJSON_GetArrayItem(wanted, g)), 1e-6, 1e-12);
+  }
+}
+
 static void check_losses(const cJSON *steps, const cJSON *truth, int first_steps, double tolerance) {
   const cJSON *losses = cJSON_GetObjectItem(truth, "loss");
-  const cJSON *rates = cJSON_GetObjectItem(truth, "lr");
+  const cJSON *rates = cJSON_GetObjectItem(truth, "lr"), *momenta = cJSON_GetObjectItem(truth, "momentum");
   assert_int_equal(cJSON_GetArraySize(steps), cJSON_GetArraySize(losses));
   for (int i = 0; i < cJSON_GetArraySize(losses); i++) {
-    const double rate = cJSON_GetNumberValue(cJSON_GetArrayItem(cJSON_GetArrayItem(rates, i), 0));
-    CHECK_NEAR(train_number(steps, i, "lr"), rate, 1e-6, 1e-12);
+    check_rates(steps, i, cJSON_GetArrayItem(rates, i));
+    CHECK_NEAR(train_number(steps, i, "momentum"), cJSON_GetNumberValue(cJSON_GetArrayItem(momenta, i)), 1e-6, 1e-12);
     if (i < first_steps)
       CHECK_NEAR(train_number(steps, i, "loss"), cJSON_GetNumberValue(cJSON_GetArrayItem(losses, i)), tolerance, 1e-3);
   }
@@ -76,6 +85,34 @@ static void test_parity__mlp_sgd_wd(void **state) {
                                                        "4",     "lr",  "0.03",   "policy", "constant", "optimizer", "sgd",
                                                        "moms",  "0.9", "wd",     "0.012",  "bn-wd",    "off",       NULL}};
   check_fit(&c, 100, 1e-4);
+}
+
+static void test_parity__mlp_adam_onecycle_v2_slice(void **state) {
+  (void)state;
+  static const run_case c = {"mlp_adam_onecycle_v2_slice",
+                             MLP_START,
+                             {"model", "mlp", "hidden", "96,48", "batch", "75", "epochs", "6", "lr", "6e-4:6e-3", "policy",
+                              "one-cycle-v2", "optimizer", "adam", "wd", "0.01", NULL}};
+  check_fit(&c, 100, 1e-4);
+}
+
+static void test_parity__mlp_adam_frozen(void **state) {
+  (void)state;
+  static const run_case c = {"mlp_adam_frozen",
+                             MLP_START,
+                             {"model", "mlp", "hidden", "96,48", "batch", "75", "epochs", "3", "lr", "3e-3", "policy",
+                              "one-cycle-v2", "optimizer", "adam", "wd", "0.01", "freeze", "on", NULL}};
+  check_fit(&c, 100, 1e-4);
+}
+
+/* Batch norm of the frozen groups trains; its statistics are per shard: only one shard is fastai's net. */
+static void test_parity__resnet20_sgd_frozen_trainbn(void **state) {
+  (void)state;
+  static const run_case c = {"resnet20_sgd_frozen_trainbn",
+                             RESNET_START,
+                             {"model", "resnet20", "freeze", "on", "batch", "48", "epochs", "1", "lr", "0.03", "policy",
+                              "constant", "optimizer", "sgd", "moms", "0.9", NULL}};
+  if (train_size() == 1) check_fit(&c, 20, 1e-2);
 }
 
 /* Up to the smoothed minimum, past which a sweep is chaos; or up to `most` points, where rounding grows into chaos earlier. */
@@ -156,9 +193,15 @@ static void test_parity__find_resnet20_adam(void **state) {
 /* usage: parity [which tests: "*mlp*"] */
 int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_parity__mlp_sgd_constant),  cmocka_unit_test(test_parity__mlp_sgd_wd),
-      cmocka_unit_test(test_parity__find_mlp_sgd),      cmocka_unit_test(test_parity__find_mlp_adam),
-      cmocka_unit_test(test_parity__find_resnet20_sgd), cmocka_unit_test(test_parity__find_resnet20_adam),
+      cmocka_unit_test(test_parity__mlp_sgd_constant),
+      cmocka_unit_test(test_parity__mlp_sgd_wd),
+      cmocka_unit_test(test_parity__mlp_adam_onecycle_v2_slice),
+      cmocka_unit_test(test_parity__mlp_adam_frozen),
+      cmocka_unit_test(test_parity__resnet20_sgd_frozen_trainbn),
+      cmocka_unit_test(test_parity__find_mlp_sgd),
+      cmocka_unit_test(test_parity__find_mlp_adam),
+      cmocka_unit_test(test_parity__find_resnet20_sgd),
+      cmocka_unit_test(test_parity__find_resnet20_adam),
   };
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);

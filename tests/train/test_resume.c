@@ -136,6 +136,12 @@ static void test_resume__with_other_policies(void **state) {
   }
 }
 
+static void test_resume__frozen_with_rates_per_group(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET, "lr", "1e-3:1e-2", "steps", "6", "freeze-to", "1", NULL};
+  stopped_again_and_again("resume-frozen", pairs, 3);
+}
+
 /* A run that is over: nothing is trained again, and its results are the same. */
 static void test_resume__after_the_end(void **state) {
   (void)state;
@@ -225,6 +231,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__from_single_points_of_a_sweep),
       cmocka_unit_test(test_resume__deterministic_with_sgd),
       cmocka_unit_test(test_resume__with_other_policies),
+      cmocka_unit_test(test_resume__frozen_with_rates_per_group),
       cmocka_unit_test(test_resume__after_the_end),
       cmocka_unit_test(test_resume__refuses_other_options_and_other_data),
       cmocka_unit_test(test_rollback__is_bounded_and_recorded),

@@ -211,6 +211,27 @@ static void test_session__shards_do_not_depend_on_ranks(void **state) {
   train_remove(path);
 }
 
+/* The sweep, batch norm in frozen layers and the packed gradients too. */
+static void test_session__frozen_shards_do_not_depend_on_ranks(void **state) {
+  (void)state;
+  char here[1200], alone[1200];
+  train_directory(here, sizeof here, "frozen-here");
+  train_directory(alone, sizeof alone, "frozen-alone");
+  const char *const pairs[] = {"model", "cnn",    "freeze-to",  "1",  "shards",   "4",           "deterministic",
+                               "on",    "batch",  "64",         "lr", "auto",     "sweep-iters", "20",
+                               "pick",  "valley", "trim-start", "0",  "trim-end", "0",           "sweep-end",
+                               "0.1",   "steps",  "6",          NULL};
+  const outcome together = run_fit(here, pairs);
+  CHECK_OK(together.status);
+  if (train_rank() == 0) {
+    assert_true(together.weights != 0);
+    assert_true(run_fit_alone(alone, pairs) == together.weights);
+  }
+  train_barrier();
+  train_remove(here);
+  train_remove(alone);
+}
+
 /* The ragged last batch counts by its samples: one shard or many, the loss is the same. */
 static void test_session__ragged_batches_are_weighted_by_samples(void **state) {
   (void)state;
@@ -241,6 +262,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_session__a_nan_on_one_rank_ends_the_sweep_on_all),
       cmocka_unit_test(test_session__a_nan_on_one_rank_ends_training_on_all),
       cmocka_unit_test(test_session__shards_do_not_depend_on_ranks),
+      cmocka_unit_test(test_session__frozen_shards_do_not_depend_on_ranks),
       cmocka_unit_test(test_session__ragged_batches_are_weighted_by_samples),
   };
   return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);

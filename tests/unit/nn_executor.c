@@ -20,7 +20,7 @@ typedef struct net {
   flr_loss_result result;
 } net;
 
-static net *open_net(const char *model) {
+static net *open_frozen(const char *model, const flr_freezing *freezing) {
   static const flr_executor_plan plans[] = {{6, 1}, {4, 1}, {2, 1}, {6, 0}, {6, 1}, {0, 1}};
   net *n = calloc(1, sizeof *n);
   const flr_model_options options = {.name = model,
@@ -34,6 +34,7 @@ static net *open_net(const char *model) {
   const flr_backend_options backend = {.threads = 1, .local_size = 1};
   const flr_executor_options executor = {.plans = plans, .plan_count = 6, .input_dtype = FLR_U8};
   CHECK_OK(flr_model_create(&n->graph, &options));
+  CHECK_OK(flr_graph_freeze(n->graph, freezing));
   CHECK_OK(flr_backend_create(&n->backend, backend_name, &backend));
   CHECK_OK(flr_executor_create(&n->executor, n->graph, n->backend, &executor));
   const flr_params *p = flr_graph_params(n->graph);
@@ -46,6 +47,8 @@ static net *open_net(const char *model) {
   n->values = (flr_step_values){.grad_scale = 1.0 / MAX_BATCH, .loss_scale = 1};
   return n;
 }
+
+static net *open_net(const char *model) { return open_frozen(model, &(flr_freezing){0}); }
 
 static void close_net(net *n) {
   flr_executor_destroy(n->executor);
@@ -158,6 +161,76 @@ static void test_executor__ranges_tile_the_buffer_from_its_end(void **state) {
   close_net(n);
 }
 
+/* What still trains has the gradients that it has in the whole net, packed; the rest has none. */
+static void check_frozen(const char *model, flr_freezing freezing) {
+  net *whole = open_net(model), *frozen = open_frozen(model, &freezing);
+  const flr_params *all = flr_graph_params(whole->graph), *some = flr_graph_params(frozen->graph);
+  tiling t = {.expected = some->grad_elements};
+  const flr_executor_io io = io_of(whole, 0, 6), less = io_of(frozen, 0, 6);
+  int64_t end = 0, trained = 0;
+  for (int64_t i = 0; i < all->elements; i++) frozen->gradients[i] = NAN;
+  CHECK_OK(flr_executor_train(whole->executor, &io, NULL, NULL));
+  CHECK_OK(flr_executor_train(frozen->executor, &less, note_range, &t));
+  assert_int_equal(t.expected, 0);
+  assert_true(whole->result.loss_sum == frozen->result.loss_sum);
+  assert_memory_equal(whole->states, frozen->states, (size_t)all->state_elements * sizeof(float));
+  for (int i = 0; i < all->param_count; i++) {
+    const flr_param *p = &some->params[i];
+    const int norm = p->kind == FLR_PARAM_NORM_SCALE || p->kind == FLR_PARAM_NORM_SHIFT;
+    assert_int_equal(p->frozen, p->group < freezing.groups && !(norm && freezing.train_norms));
+    if (p->frozen) continue;
+    assert_int_equal(p->offset + p->grad_shift, end);
+    for (int64_t e = 0; e < p->count; e++)
+      CHECK_NEAR((double)frozen->gradients[end + e], (double)whole->gradients[p->offset + e], 1e-5, 1e-3);
+    end += (p->count + 15) / 16 * 16;
+    trained += p->count;
+  }
+  assert_int_equal(end, some->grad_elements);
+  assert_int_equal(trained, some->trained);
+  for (int64_t i = end; i < all->elements; i++) assert_true(isnan(frozen->gradients[i]));
+  assert_true(flr_executor_arena_bytes(frozen->executor) <= flr_executor_arena_bytes(whole->executor));
+  close_net(whole);
+  close_net(frozen);
+}
+
+static void test_executor__frozen_groups_have_no_gradients(void **state) {
+  (void)state;
+  static const char *const models[] = {"mlp", "cnn", "resnet9", "resnet20", "resnet18"};
+  for (size_t i = 0; i < (strcmp(backend_name, "ref") == 0 ? 4 : 5); i++)
+    for (int groups = 1; groups < (i == 0 ? 2 : 3); groups++)
+      for (int norms = 0; norms < 2; norms++) check_frozen(models[i], (flr_freezing){.groups = groups, .train_norms = norms});
+}
+
+static void test_executor__held_statistics_stay(void **state) {
+  (void)state;
+  net *n = open_frozen("cnn", &(flr_freezing){.groups = 1, .train_norms = 1, .hold_norms = 1});
+  const flr_params *p = flr_graph_params(n->graph);
+  float *before = malloc((size_t)p->state_elements * sizeof(float));
+  memcpy(before, n->states, (size_t)p->state_elements * sizeof(float));
+  flr_executor_io io = io_of(n, 0, 6);
+  CHECK_OK(flr_executor_train(n->executor, &io, NULL, NULL));
+  for (int i = 0; i < p->state_count; i++) {
+    const flr_state *s = &p->states[i];
+    const int changed = memcmp(before + s->offset, n->states + s->offset, (size_t)s->count * sizeof(float)) != 0;
+    assert_int_equal(changed, s->name[2] > '2'); /* bn1 and bn2 are held, bn3 and bn4 are not */
+  }
+  assert_true(p->params[flr_params_find(p, "bn1.weight")].frozen);
+  memcpy(before, n->states, (size_t)p->state_elements * sizeof(float));
+  io.hold_states = 1;
+  CHECK_OK(flr_executor_train(n->executor, &io, NULL, NULL));
+  assert_memory_equal(before, n->states, (size_t)p->state_elements * sizeof(float));
+  free(before);
+  close_net(n);
+}
+
+static void test_executor__freezing_everything_is_refused(void **state) {
+  (void)state;
+  net *n = open_net("cnn");
+  CHECK_FAILS(flr_graph_freeze(n->graph, &(flr_freezing){.groups = 3}), FLR_ERROR_USAGE,
+              "3 layer groups and leave nothing to train: at most 2");
+  close_net(n);
+}
+
 static void test_executor__evaluation_changes_no_statistics_and_gives_probabilities(void **state) {
   (void)state;
   net *n = open_net("cnn");
@@ -193,6 +266,9 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_executor__gradients_are_the_slopes_of_the_loss),
       cmocka_unit_test(test_executor__two_halves_add_up_to_the_whole),
       cmocka_unit_test(test_executor__ranges_tile_the_buffer_from_its_end),
+      cmocka_unit_test(test_executor__frozen_groups_have_no_gradients),
+      cmocka_unit_test(test_executor__held_statistics_stay),
+      cmocka_unit_test(test_executor__freezing_everything_is_refused),
       cmocka_unit_test(test_executor__evaluation_changes_no_statistics_and_gives_probabilities),
       cmocka_unit_test(test_executor__a_batch_that_was_not_planned_is_refused),
   };

@@ -260,7 +260,7 @@ static flr_status prepare_passes(flr_cpu *cpu, conv_op *c, const flr_conv2d_sett
   conv_descs any;
   FLR_TRY(descs_any(&any, shape, c->has_bias ? c->bias : NULL));
   flr_status status = prepare_forward(cpu, c, shape, &any);
-  if (status == FLR_OK && settings->training) status = prepare_weights(cpu, c, shape, &any);
+  if (status == FLR_OK && settings->training && !settings->frozen) status = prepare_weights(cpu, c, shape, &any);
   if (status == FLR_OK && settings->training && settings->need_diff_src) status = prepare_data(cpu, c, shape, &any);
   descs_clear(&any);
   return status;
@@ -279,7 +279,7 @@ static flr_status prepare_op(flr_cpu *cpu, conv_op *c, const flr_conv2d_settings
   FLR_TRY(prepare_passes(cpu, c, settings, &shape));
   FLR_TRY(flr_cpu_desc(cpu, &c->head.dst, out, c->dst));
   c->head.scratch_bytes = max_bytes(c->forward.bytes, max_bytes(c->data.bytes, c->weights.bytes));
-  c->head.backward_needs = settings->training ? FLR_NEEDS_SRC : 0;
+  c->head.backward_needs = settings->training && !settings->frozen ? FLR_NEEDS_SRC : 0;
   return FLR_OK;
 }
 

@@ -114,7 +114,8 @@ flr_status flr_cpu_linear(flr_backend *backend, flr_op **out, const flr_linear_s
   l->head = (flr_op){.methods = settings->training ? &linear_training : &linear_inference,
                      .backend = backend,
                      .dst = flr_tensor_desc_dense(FLR_F32, (flr_shape){s.n, 1, 1, settings->out_features})};
-  if (settings->training) l->head.backward_needs = FLR_NEEDS_SRC | (settings->relu ? FLR_NEEDS_DST : 0U);
+  if (settings->training)
+    l->head.backward_needs = (settings->frozen ? 0U : FLR_NEEDS_SRC) | (settings->relu ? FLR_NEEDS_DST : 0U);
   l->rows = s.n;
   l->in = s.h * s.w * s.c;
   l->out = settings->out_features;

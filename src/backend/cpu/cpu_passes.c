@@ -75,14 +75,15 @@ static void update_block(const update_work *w, const flr_update_range *range, co
                          double *sumsq) {
   const flr_update *u = w->update;
   const int64_t left = range->count - offset, n = left < w->block ? left : w->block, at = range->offset + offset;
+  const float *grad = u->grad + at + range->grad_shift;
   if (sumsq) {
-    *sumsq = block_sum_of_squares(u->grad + at, n);
+    *sumsq = block_sum_of_squares(grad, n);
     return;
   }
   if (u->kind == FLR_UPDATE_SGD)
-    sgd_block(u->param + at, u->slot0 + at, u->grad + at, n, numbers);
+    sgd_block(u->param + at, u->slot0 + at, grad, n, numbers);
   else
-    adam_block(u->param + at, u->slot0 + at, u->slot1 + at, u->grad + at, n, numbers);
+    adam_block(u->param + at, u->slot0 + at, u->slot1 + at, grad, n, numbers);
 }
 
 /* Blocks begin..end-1 of all ranges in a row. */

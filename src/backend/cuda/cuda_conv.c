@@ -67,7 +67,7 @@ static flr_status make_plans(conv_op *c, const flr_conv2d_settings *settings, co
   const cuda_backend *backend = cuda_backend_of(c->head.backend);
   const int wanted[PASSES] = {[CUDA_CONV_FORWARD] = 1,
                               [CUDA_CONV_DATA] = settings->training && settings->need_diff_src,
-                              [CUDA_CONV_WEIGHTS] = settings->training};
+                              [CUDA_CONV_WEIGHTS] = settings->training && !settings->frozen};
   size_t workspace = 0;
   for (int pass = 0; pass < PASSES; pass++) {
     if (!wanted[pass]) continue;
@@ -83,7 +83,7 @@ static flr_status make_plans(conv_op *c, const flr_conv2d_settings *settings, co
   const size_t sums = c->bias ? cuda_column_sum_bytes(cuda_target_of(c->head.backend), src->dtype, c->rows, y.c) : 0;
   if (sums > workspace) workspace = sums;
   c->gradient = flr_align_up(workspace);
-  c->head.scratch_bytes = c->gradient + (settings->training ? (size_t)c->weights * flr_dtype_size(src->dtype) : 0);
+  c->head.scratch_bytes = c->gradient + (wanted[CUDA_CONV_WEIGHTS] ? (size_t)c->weights * flr_dtype_size(src->dtype) : 0);
   return FLR_OK;
 }
 
@@ -92,7 +92,7 @@ flr_status cuda_conv2d(flr_backend *backend, flr_op **out, const flr_conv2d_sett
   FLR_TRY(flr_alloc(&c, 1, sizeof *c));
   c->head = (flr_op){.methods = settings->training ? &training_methods : &inference_methods,
                      .backend = backend,
-                     .backward_needs = settings->training ? FLR_NEEDS_SRC : 0};
+                     .backward_needs = settings->training && !settings->frozen ? FLR_NEEDS_SRC : 0};
   c->weights = settings->out_channels * settings->kernel_h * settings->kernel_w * src->shape.c;
   c->bias = settings->bias;
   const flr_status status = make_plans(c, settings, src);

@@ -58,7 +58,7 @@ static const flr_op_methods inference_methods = {"linear", linear_forward, NULL,
 static flr_status make_plans(linear_op *l, const flr_linear_settings *settings, const flr_tensor_desc *src) {
   const int wanted[PASSES] = {[CUDA_MATMUL_FORWARD] = 1,
                               [CUDA_MATMUL_DATA] = settings->training && settings->need_diff_src,
-                              [CUDA_MATMUL_WEIGHTS] = settings->training};
+                              [CUDA_MATMUL_WEIGHTS] = settings->training && !settings->frozen};
   for (int pass = 0; pass < PASSES; pass++) {
     if (!wanted[pass]) continue;
     const cuda_matmul_problem problem = {.pass = (cuda_matmul_pass)pass,
@@ -80,10 +80,12 @@ static flr_status make_plans(linear_op *l, const flr_linear_settings *settings, 
 flr_status cuda_linear(flr_backend *backend, flr_op **out, const flr_linear_settings *settings, const flr_tensor_desc *src) {
   linear_op *l;
   FLR_TRY(flr_alloc(&l, 1, sizeof *l));
-  l->head = (flr_op){.methods = settings->training ? &training_methods : &inference_methods,
-                     .backend = backend,
-                     .dst = flr_tensor_desc_dense(src->dtype, (flr_shape){src->shape.n, 1, 1, settings->out_features}),
-                     .backward_needs = !settings->training ? 0 : FLR_NEEDS_SRC | (settings->relu ? FLR_NEEDS_DST : 0U)};
+  l->head =
+      (flr_op){.methods = settings->training ? &training_methods : &inference_methods,
+               .backend = backend,
+               .dst = flr_tensor_desc_dense(src->dtype, (flr_shape){src->shape.n, 1, 1, settings->out_features}),
+               .backward_needs =
+                   !settings->training ? 0 : (settings->frozen ? 0U : FLR_NEEDS_SRC) | (settings->relu ? FLR_NEEDS_DST : 0U)};
   l->bias = settings->bias;
   l->relu = settings->relu;
   const flr_status status = make_plans(l, settings, src);

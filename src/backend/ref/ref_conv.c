@@ -96,7 +96,7 @@ flr_status ref_conv2d(flr_backend *backend, flr_op **out, const flr_conv2d_setti
   if (s->training) {
     const int64_t sums = flr_shape_elements(in) + s->out_channels * s->kernel_h * s->kernel_w * in.c;
     r->head.scratch_bytes = (size_t)sums * sizeof(double);
-    r->head.backward_needs = FLR_NEEDS_SRC;
+    r->head.backward_needs = s->frozen ? 0U : FLR_NEEDS_SRC;
   }
   *out = &r->head;
   return FLR_OK;

@@ -66,7 +66,7 @@ flr_status ref_linear(flr_backend *backend, flr_op **out, const flr_linear_setti
   FLR_TRY(ref_op_new(backend, &r, s->training ? &training_methods : &inference_methods, src,
                      (flr_shape){src->shape.n, 1, 1, s->out_features}));
   r->settings.linear = *s;
-  if (s->training) r->head.backward_needs = FLR_NEEDS_SRC | (s->relu ? FLR_NEEDS_DST : 0U);
+  if (s->training) r->head.backward_needs = (s->frozen ? 0U : FLR_NEEDS_SRC) | (s->relu ? FLR_NEEDS_DST : 0U);
   *out = &r->head;
   return FLR_OK;
 }

@@ -3,8 +3,12 @@
 
 #include "backend/ref/ref_impl.h"
 
-static void sgd_one(const flr_update *u, int64_t i, double lr, double decay) {
-  double p = (double)u->param[i], g = (double)u->grad[i] / u->values->loss_scale;
+static double gradient_at(const flr_update *u, const flr_update_range *range, int64_t i) {
+  return (double)u->grad[i + range->grad_shift] / u->values->loss_scale;
+}
+
+static void sgd_one(const flr_update *u, int64_t i, double g, double lr, double decay) {
+  double p = (double)u->param[i];
   if (!u->decoupled) g += decay * p;
   if (u->decoupled) p *= 1 - lr * decay;
   const double velocity = u->values->momentum * (double)u->slot0[i] + g;
@@ -12,9 +16,9 @@ static void sgd_one(const flr_update *u, int64_t i, double lr, double decay) {
   u->param[i] = (float)(p - lr * velocity);
 }
 
-static void adam_one(const flr_update *u, int64_t i, double lr, double decay) {
+static void adam_one(const flr_update *u, int64_t i, double g, double lr, double decay) {
   const double mom = u->values->momentum, sqr = u->sqr_mom, t = (double)u->values->update_count;
-  double p = (double)u->param[i], g = (double)u->grad[i] / u->values->loss_scale;
+  double p = (double)u->param[i];
   if (!u->decoupled) g += decay * p;
   if (u->decoupled) p *= 1 - lr * decay;
   const double m = mom * (double)u->slot0[i] + (1 - mom) * g, v = sqr * (double)u->slot1[i] + (1 - sqr) * g * g;
@@ -28,7 +32,7 @@ static double gradient_squares(const flr_update *u) {
   double sum = 0;
   for (int r = 0; r < u->range_count; r++)
     for (int64_t i = u->ranges[r].offset; i < u->ranges[r].offset + u->ranges[r].count; i++)
-      sum += pow((double)u->grad[i] / u->values->loss_scale, 2);
+      sum += pow(gradient_at(u, &u->ranges[r], i), 2);
   return sum;
 }
 
@@ -42,10 +46,11 @@ flr_status ref_update(flr_backend *backend, const flr_update *u) {
     const flr_update_range *range = &u->ranges[r];
     const double lr = u->values->lr[range->group];
     for (int64_t i = range->offset; i < range->offset + range->count; i++) {
+      const double g = gradient_at(u, range, i);
       if (u->kind == FLR_UPDATE_SGD)
-        sgd_one(u, i, lr, range->decay);
+        sgd_one(u, i, g, lr, range->decay);
       else
-        adam_one(u, i, lr, range->decay);
+        adam_one(u, i, g, lr, range->decay);
     }
   }
   return FLR_OK;

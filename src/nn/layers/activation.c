@@ -2,12 +2,11 @@
 #include "core/rng.h"
 #include "nn/layer.h"
 
-static flr_status prepare_relu(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
-                               const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+static flr_status prepare_relu(const flr_node *node, flr_backend *backend, const flr_layer_use *use, const flr_tensor_desc *src,
+                               const flr_tensor_desc *src2, flr_op **out) {
   (void)node;
   (void)src2;
-  (void)need_diff_src;
-  return flr_backend_relu(backend, out, training, src);
+  return flr_backend_relu(backend, out, use->mode == FLR_MODE_TRAIN, src);
 }
 
 static const flr_layer relu_layer = {.name = "relu", .prepare = prepare_relu};
@@ -18,12 +17,11 @@ int flr_build_relu(flr_builder *b, int src) {
 }
 
 /* In evaluation dropout keeps everything: probability 0. */
-static flr_status prepare_dropout(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
+static flr_status prepare_dropout(const flr_node *node, flr_backend *backend, const flr_layer_use *use,
                                   const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
   (void)src2;
-  (void)need_diff_src;
   flr_dropout_settings settings = node->settings.dropout;
-  if (!training) settings.probability = 0;
+  if (use->mode == FLR_MODE_EVALUATE) settings.probability = 0;
   return flr_backend_dropout(backend, out, &settings, src);
 }
 

@@ -1,11 +1,10 @@
 /* Residual addition, with ReLU behind it on request. */
 #include "nn/layer.h"
 
-static flr_status prepare(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
-                          const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
-  (void)need_diff_src;
+static flr_status prepare(const flr_node *node, flr_backend *backend, const flr_layer_use *use, const flr_tensor_desc *src,
+                          const flr_tensor_desc *src2, flr_op **out) {
   flr_add_settings settings = node->settings.add;
-  settings.training = training;
+  settings.training = use->mode == FLR_MODE_TRAIN;
   return flr_backend_add(backend, out, &settings, src, src2);
 }
 

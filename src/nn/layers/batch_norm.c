@@ -1,11 +1,10 @@
 /* Batch norm, with a residual addition and ReLU fused behind it on request. */
 #include "nn/layer.h"
 
-static flr_status prepare(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
-                          const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
-  (void)need_diff_src;
+static flr_status prepare(const flr_node *node, flr_backend *backend, const flr_layer_use *use, const flr_tensor_desc *src,
+                          const flr_tensor_desc *src2, flr_op **out) {
   flr_batch_norm_settings settings = node->settings.batch_norm;
-  settings.training = training;
+  settings.training = use->mode != FLR_MODE_EVALUATE && !node->hold;
   return flr_backend_batch_norm(backend, out, &settings, src, src2);
 }
 

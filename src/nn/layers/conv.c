@@ -1,12 +1,13 @@
 /* Convolution without a bias (batch norm follows). */
 #include "nn/layer.h"
 
-static flr_status prepare(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
-                          const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+static flr_status prepare(const flr_node *node, flr_backend *backend, const flr_layer_use *use, const flr_tensor_desc *src,
+                          const flr_tensor_desc *src2, flr_op **out) {
   (void)src2;
   flr_conv2d_settings settings = node->settings.conv2d;
-  settings.training = training;
-  settings.need_diff_src = need_diff_src;
+  settings.training = use->mode == FLR_MODE_TRAIN;
+  settings.need_diff_src = use->need_diff_src;
+  settings.frozen = use->frozen;
   return flr_backend_conv2d(backend, out, &settings, src);
 }
 

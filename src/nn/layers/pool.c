@@ -1,12 +1,11 @@
 /* Max pooling and global average pooling. */
 #include "nn/layer.h"
 
-static flr_status prepare_pool(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
-                               const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+static flr_status prepare_pool(const flr_node *node, flr_backend *backend, const flr_layer_use *use, const flr_tensor_desc *src,
+                               const flr_tensor_desc *src2, flr_op **out) {
   (void)src2;
-  (void)need_diff_src;
   flr_pool2d_settings settings = node->settings.pool2d;
-  settings.training = training;
+  settings.training = use->mode == FLR_MODE_TRAIN;
   return flr_backend_pool2d(backend, out, &settings, src);
 }
 
@@ -24,12 +23,11 @@ int flr_build_max_pool(flr_builder *b, int src, int64_t kernel, int64_t stride, 
   return flr_build_node(b, &node);
 }
 
-static flr_status prepare_global(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
+static flr_status prepare_global(const flr_node *node, flr_backend *backend, const flr_layer_use *use,
                                  const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
   (void)node;
   (void)src2;
-  (void)need_diff_src;
-  return flr_backend_global_average_pool(backend, out, training, src);
+  return flr_backend_global_average_pool(backend, out, use->mode == FLR_MODE_TRAIN, src);
 }
 
 static const flr_layer global_layer = {.name = "global_average_pool", .prepare = prepare_global};

@@ -1,12 +1,11 @@
 /* The parameter-free shortcut of He et al. section 4.2 (option A): subsample, pad channels with zeros. */
 #include "nn/layer.h"
 
-static flr_status prepare(const flr_node *node, flr_backend *backend, int training, int need_diff_src,
-                          const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+static flr_status prepare(const flr_node *node, flr_backend *backend, const flr_layer_use *use, const flr_tensor_desc *src,
+                          const flr_tensor_desc *src2, flr_op **out) {
   (void)src2;
-  (void)need_diff_src;
   flr_shortcut_settings settings = node->settings.shortcut;
-  settings.training = training;
+  settings.training = use->mode == FLR_MODE_TRAIN;
   return flr_backend_shortcut(backend, out, &settings, src);
 }
 

@@ -22,6 +22,7 @@ struct corrections {
 /* Of one range. */
 struct numbers {
   float lr, step, keep, decay; /* keep: decoupled factor; decay: l2 */
+  int64_t grad_shift;          /* from a parameter's index to its gradient's: a multiple of 16, so alignment stays */
 };
 
 __device__ corrections corrections_of(const flr_update &u) {
@@ -43,8 +44,8 @@ __device__ corrections corrections_of(const flr_update &u) {
 __device__ inline numbers numbers_of(const flr_update &u, const flr_update_range &range, const corrections &c) {
   const double lr = u.values->lr[range.group];
   return {static_cast<float>(lr), static_cast<float>(lr * c.step),
-          u.decoupled ? static_cast<float>(1.0 - lr * range.decay) : 1.0F,
-          u.decoupled ? 0.0F : static_cast<float>(range.decay)};
+          u.decoupled ? static_cast<float>(1.0 - lr * range.decay) : 1.0F, u.decoupled ? 0.0F : static_cast<float>(range.decay),
+          range.grad_shift};
 }
 
 template <int V>
@@ -68,8 +69,8 @@ __device__ inline double squares(const floats<V> &x) {
 
 struct measure {
   template <int V>
-  static __device__ double at(const pass &p, const corrections &, const numbers &, int64_t i) {
-    return squares(load<V>(p.update.grad + i));
+  static __device__ double at(const pass &p, const corrections &, const numbers &n, int64_t i) {
+    return squares(load<V>(p.update.grad + i + n.grad_shift));
   }
 };
 
@@ -77,7 +78,7 @@ struct sgd {
   template <int V>
   static __device__ double at(const pass &p, const corrections &c, const numbers &n, int64_t i) {
     const flr_update &u = p.update;
-    const floats<V> g = load<V>(u.grad + i);
+    const floats<V> g = load<V>(u.grad + i + n.grad_shift);
     floats<V> param = load<V>(u.param + i), slot = load<V>(u.slot0 + i);
 #pragma unroll
     for (int k = 0; k < V; k++) {
@@ -95,7 +96,7 @@ struct adam {
   template <int V>
   static __device__ double at(const pass &p, const corrections &c, const numbers &n, int64_t i) {
     const flr_update &u = p.update;
-    const floats<V> g = load<V>(u.grad + i);
+    const floats<V> g = load<V>(u.grad + i + n.grad_shift);
     floats<V> param = load<V>(u.param + i), first = load<V>(u.slot0 + i), second = load<V>(u.slot1 + i);
 #pragma unroll
     for (int k = 0; k < V; k++) {

@@ -1,0 +1,90 @@
+/* Making a session's model: its structure by options and data, what of it is frozen, its starting values. */
+#include "train/model.h"
+
+#include <string.h>
+
+#include "core/memory.h"
+#include "train/evaluate.h"
+
+/* A checkpoint knows how many classes there are, which a file that lacks the last ones does not tell. */
+static flr_status match_checkpoint(const flr_session *s, const char *path, const flr_weights_info *info) {
+  flr_dataset *d = s->dataset;
+  if (info->classes < 1 || info->channels < 1) return FLR_OK; /* it does not say */
+  if (d->classes < info->classes && !d->class_names) d->classes = info->classes;
+  if (d->classes == info->classes && d->channels == info->channels && d->height == info->height && d->width == info->width)
+    return FLR_OK;
+  return flr_fail(
+      FLR_ERROR_DATA,
+      "%s was trained on samples of %lldx%lldx%lld in %lld classes, %s has %lldx%lldx%lld in %lld: give the data that "
+      "it is for",
+      path, (long long)info->height, (long long)info->width, (long long)info->channels, (long long)info->classes, d->source,
+      (long long)d->height, (long long)d->width, (long long)d->channels, (long long)d->classes);
+}
+
+flr_status flr_session_check_checkpoint(flr_session *s, const char *checkpoint) {
+  flr_weights_info info = {0};
+  flr_split split;
+  FLR_TRY(flr_evaluate_find_split(s, s->config->split, &split));
+  flr_session_storage(s, "reading", checkpoint);
+  flr_status status = flr_weights_info_load(checkpoint, &info);
+  flr_session_storage_done(s);
+  if (status == FLR_OK) status = match_checkpoint(s, checkpoint, &info);
+  flr_weights_info_clear(&info);
+  return status;
+}
+
+/* Freezing by the options; nothing is frozen where nothing trains. */
+static flr_status freeze(flr_session *s) {
+  const flr_config *config = s->config;
+  const flr_params *params = flr_graph_params(s->graph);
+  const flr_freezing freezing = {.groups = config->freeze ? params->groups - 1 : (int)config->freeze_to,
+                                 .train_norms = config->train_bn,
+                                 .hold_norms = config->bn_freeze};
+  if (!s->plan.training) return FLR_OK;
+  if (config->freeze && freezing.groups == 0)
+    return flr_fail(FLR_ERROR_USAGE, "--freeze: the model has one layer group only, so nothing would be left to train");
+  return flr_graph_freeze(s->graph, &freezing);
+}
+
+flr_status flr_session_create_model(flr_session *s) {
+  const flr_dataset *data = s->dataset;
+  const char *name = s->config->model ? s->config->model : flr_model_auto(data->height, data->width);
+  const flr_model_options options = {.name = name,
+                                     .height = data->height,
+                                     .width = data->width,
+                                     .channels = data->channels,
+                                     .classes = data->classes,
+                                     .hidden = s->config->hidden,
+                                     .stem = s->config->stem,
+                                     .dropout = s->config->dropout,
+                                     .seed = s->config->seed};
+  s->plan.model = name;
+  FLR_TRY(flr_model_create(&s->graph, &options));
+  return freeze(s);
+}
+
+/* Starting values: by seed, then from a file where one is given. */
+flr_status flr_session_load_values(flr_session *s, const char *checkpoint, flr_weights_info *info) {
+  const flr_params *layout = flr_graph_params(s->graph);
+  const char *path = checkpoint ? checkpoint : s->config->init_weights;
+  float *values = NULL, *norms = NULL;
+  flr_status status;
+  FLR_TRY_GOTO(status, flr_alloc(&values, layout->elements, sizeof(float)), done);
+  FLR_TRY_GOTO(status, flr_alloc(&norms, layout->state_elements, sizeof(float)), done);
+  flr_params_init(layout, s->config->seed, values, norms);
+  if (path) {
+    const flr_weights_options options = {.skip_head_on_class_mismatch = !checkpoint,
+                                         .load_head = checkpoint || s->config->init_head};
+    flr_session_storage(s, "reading", path);
+    status = flr_weights_load(path, layout, &options, values, norms, info);
+    flr_session_storage_done(s);
+    if (status != FLR_OK) goto done;
+    if (info->head_skipped)
+      flr_log_write(s->log, FLR_LOG_INFO, "%s: the head was left at its start (other number of classes)", path);
+  }
+  status = flr_train_state_set(&s->state, values, norms);
+done:
+  flr_free(norms);
+  flr_free(values);
+  return status;
+}
