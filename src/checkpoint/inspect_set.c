@@ -90,48 +90,25 @@ static int64_t count_missing(const void *data, int64_t n, int is_double) {
   return missing;
 }
 
-typedef struct piece {
-  hid_t set, space, memory_type;
-  size_t size; /* of an element in memory */
-  int floating;
-  int64_t row_elements, rows; /* rows: along the first axis, per piece; a scalar is one row */
-  void *data;
-  flr_hasher hasher;
-} piece;
-
-static int read_rows(const piece *p, const flr_inspect_set *out, int64_t first, int64_t rows) {
-  hsize_t start[H5S_MAX_RANK] = {(hsize_t)first}, count[H5S_MAX_RANK];
-  if (out->rank == 0) return H5Dread(p->set, p->memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, p->data) >= 0;
-  for (int i = 0; i < out->rank; i++) count[i] = (hsize_t)out->dims[i];
-  count[0] = (hsize_t)rows;
-  const hid_t memory = H5Screate_simple(out->rank, count, NULL);
-  const int good = H5Sselect_hyperslab(p->space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-                   H5Dread(p->set, p->memory_type, memory, p->space, H5P_DEFAULT, p->data) >= 0;
-  (void)H5Sclose(memory);
-  return good;
-}
-
-static flr_status cannot_be_read(const flr_inspect_set *out) {
+flr_status flr_inspect_read_rows(const flr_inspect_set *shape, hid_t set, hid_t memory_type, int64_t first, int64_t rows,
+                                 void *out) {
+  hsize_t start[H5S_MAX_RANK] = {(hsize_t)first}, count[H5S_MAX_RANK] = {1};
   char reason[256];
-  return flr_fail(FLR_ERROR_DATA, "%s cannot be read to its end: HDF5 says: %s", out->name,
-                  flr_h5_reason(reason, sizeof reason));
+  for (int i = 0; i < shape->rank; i++) count[i] = (hsize_t)shape->dims[i];
+  if (shape->rank > 0) count[0] = (hsize_t)rows;
+  const hid_t file = H5Dget_space(set),
+              memory = shape->rank ? H5Screate_simple(shape->rank, count, NULL) : H5Screate(H5S_SCALAR);
+  const int selected = shape->rank == 0 || H5Sselect_hyperslab(file, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
+  const int good = selected && H5Dread(set, memory_type, memory, file, H5P_DEFAULT, out) >= 0;
+  if (!good) flr_h5_reason(reason, sizeof reason); /* the next call of HDF5 forgets it */
+  (void)H5Sclose(memory);
+  (void)H5Sclose(file);
+  return good ? FLR_OK : flr_fail(FLR_ERROR_DATA, "%s cannot be read to its end: HDF5 says: %s", shape->name, reason);
 }
 
-static void advance(flr_inspect_meter *meter, int64_t bytes) {
+void flr_inspect_advance(flr_inspect_meter *meter, int64_t bytes) {
   meter->done += bytes;
   if (meter->progress && meter->progress->show) meter->progress->show(meter->progress->context, meter->done, meter->total);
-}
-
-static flr_status read_pieces(piece *p, flr_inspect_set *out, flr_inspect_meter *meter) {
-  const int64_t all = out->rank ? out->dims[0] : 1;
-  for (int64_t first = 0; first < all; first += p->rows) {
-    const int64_t rows = all - first < p->rows ? all - first : p->rows, n = rows * p->row_elements;
-    if (!read_rows(p, out, first, rows)) return cannot_be_read(out);
-    if (p->floating) out->missing += count_missing(p->data, n, p->size == sizeof(double));
-    flr_hasher_add(&p->hasher, p->data, (size_t)n * p->size);
-    advance(meter, out->bytes / all * rows);
-  }
-  return FLR_OK;
 }
 
 /* Rows of a chunk, which are decoded together; 1 where there are none. */
@@ -143,35 +120,50 @@ static int64_t chunk_rows(hid_t set) {
   return dims[0] > 0 && dims[0] < (hsize_t)PIECE_BYTES ? (int64_t)dims[0] : 1;
 }
 
-/* Pieces of whole chunks, about PIECE_BYTES each. */
-static flr_status size_pieces(piece *p, const flr_inspect_set *out) {
+flr_status flr_inspect_pieces_init(flr_inspect_pieces *out, const flr_inspect_set *shape, hid_t set, size_t element_bytes) {
   int64_t row_bytes, bytes;
-  p->row_elements = 1;
-  for (int i = 1; i < out->rank; i++) FLR_TRY(flr_multiply(&p->row_elements, p->row_elements, out->dims[i]));
-  FLR_TRY(flr_multiply(&row_bytes, p->row_elements, (int64_t)p->size));
-  const int64_t chunk = chunk_rows(p->set), fit = row_bytes > 0 && row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
-  p->rows = fit > chunk ? fit / chunk * chunk : chunk;
-  if (out->rank == 0) p->rows = 1;
-  if (out->rank && p->rows > out->dims[0]) p->rows = out->dims[0];
-  FLR_TRY(flr_multiply(&bytes, p->rows, row_bytes));
-  return flr_alloc(&p->data, bytes, 1);
+  *out = (flr_inspect_pieces){.all = shape->rank ? shape->dims[0] : 1, .row_elements = 1};
+  for (int i = 1; i < shape->rank; i++) FLR_TRY(flr_multiply(&out->row_elements, out->row_elements, shape->dims[i]));
+  FLR_TRY(flr_multiply(&row_bytes, out->row_elements, (int64_t)element_bytes));
+  const int64_t chunk = chunk_rows(set), fit = row_bytes > 0 && row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
+  out->rows = fit > chunk ? fit / chunk * chunk : chunk;
+  if (out->rows > out->all) out->rows = out->all;
+  return flr_multiply(&bytes, out->rows, row_bytes);
+}
+
+typedef struct reading {
+  hid_t set, memory_type;
+  size_t size; /* of an element in memory */
+  int floating;
+  flr_hasher hasher;
+  void *data;
+} reading;
+
+static flr_status read_pieces(reading *r, flr_inspect_set *out, flr_inspect_meter *meter) {
+  flr_inspect_pieces p;
+  FLR_TRY(flr_inspect_pieces_init(&p, out, r->set, r->size));
+  FLR_TRY(flr_alloc(&r->data, p.rows * p.row_elements, r->size));
+  for (int64_t first = 0; first < p.all; first += p.rows) {
+    const int64_t rows = p.all - first < p.rows ? p.all - first : p.rows, n = rows * p.row_elements;
+    FLR_TRY(flr_inspect_read_rows(out, r->set, r->memory_type, first, rows, r->data));
+    if (r->floating) out->missing += count_missing(r->data, n, r->size == sizeof(double));
+    flr_hasher_add(&r->hasher, r->data, (size_t)n * r->size);
+    flr_inspect_advance(meter, out->bytes / p.all * rows);
+  }
+  return FLR_OK;
 }
 
 static flr_status read_numbers(flr_inspect_set *out, hid_t set, hid_t type, flr_inspect_meter *meter, uint64_t *hash) {
-  piece p = {.set = set, .floating = H5Tget_class(type) == H5T_FLOAT};
-  const hid_t space = H5Dget_space(set);
-  p.memory_type = !p.floating             ? H5Tget_native_type(type, H5T_DIR_ASCEND)
+  reading r = {.set = set, .floating = H5Tget_class(type) == H5T_FLOAT};
+  r.memory_type = !r.floating             ? H5Tget_native_type(type, H5T_DIR_ASCEND)
                   : H5Tget_size(type) > 4 ? H5Tcopy(H5T_NATIVE_DOUBLE)
                                           : H5Tcopy(H5T_NATIVE_FLOAT);
-  p.size = H5Tget_size(p.memory_type);
-  p.space = space;
-  p.hasher = flr_hasher_begin(FLR_HASH_START, (size_t)(out->bytes / (int64_t)H5Tget_size(type)) * p.size);
-  flr_status status = out->bytes > 0 ? size_pieces(&p, out) : FLR_OK;
-  if (status == FLR_OK && out->bytes > 0) status = read_pieces(&p, out, meter);
-  *hash = flr_hasher_end(&p.hasher);
-  flr_free(p.data);
-  (void)H5Tclose(p.memory_type);
-  (void)H5Sclose(space);
+  r.size = H5Tget_size(r.memory_type);
+  r.hasher = flr_hasher_begin(FLR_HASH_START, (size_t)(out->bytes / (int64_t)H5Tget_size(type)) * r.size);
+  const flr_status status = out->bytes > 0 ? read_pieces(&r, out, meter) : FLR_OK;
+  *hash = flr_hasher_end(&r.hasher);
+  flr_free(r.data);
+  (void)H5Tclose(r.memory_type);
   return status;
 }
 

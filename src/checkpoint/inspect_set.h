@@ -20,4 +20,19 @@ flr_status flr_inspect_describe(flr_inspect_set *out, hid_t set);
  * name; FLR_ERROR_INTERNAL (memory). */
 flr_status flr_inspect_read(flr_inspect_set *out, hid_t file, hid_t set, int own, flr_inspect_meter *meter);
 
+/* How a data set of numbers is read in pieces of whole chunks, about 4 MiB each. */
+typedef struct flr_inspect_pieces {
+  int64_t all, rows, row_elements; /* rows: along the first axis, in all and per piece; a scalar is one row */
+} flr_inspect_pieces;
+
+/* element_bytes: in memory. Errors: FLR_ERROR_DATA when sizes are out of range. */
+flr_status flr_inspect_pieces_init(flr_inspect_pieces *out, const flr_inspect_set *shape, hid_t set, size_t element_bytes);
+
+/* Reads rows from `first` on. Errors: FLR_ERROR_DATA, without the file's name. */
+flr_status flr_inspect_read_rows(const flr_inspect_set *shape, hid_t set, hid_t memory_type, int64_t first, int64_t rows,
+                                 void *out);
+
+/* Counts these bytes as read and tells who wants to know. */
+void flr_inspect_advance(flr_inspect_meter *meter, int64_t bytes);
+
 #endif

@@ -1,13 +1,12 @@
 /* inspect: what a file holds, and whether it is whole. */
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/inspect_diff.h"
 #include "cli/inspect_document.h"
 #include "cli/json.h"
-#include "core/clock.h"
-#include "core/log.h"
+#include "cli/live_line.h"
 
 /* ---- text ---- */
 
@@ -52,35 +51,6 @@ static void print_text(const cJSON *document, const flr_inspect *file) {
   if (file->config) printf("\n%s", file->config);
 }
 
-/* ---- progress ---- */
-
-typedef struct live_line {
-  flr_log *log;
-  double start, last; /* when reading began, and when the line was drawn */
-} live_line;
-
-/* After the first second, five times a second. */
-static void show_progress(void *context, int64_t done, int64_t total) {
-  live_line *live = context;
-  char line[80];
-  const double now = flr_clock_seconds();
-  if (now - live->start < 1 || now - live->last < 0.2 || total <= 0) return;
-  live->last = now;
-  (void)snprintf(line, sizeof line, "reading: %3.0f %% of %.1f GB, %.0f MB/s", 100 * (double)done / (double)total,
-                 (double)total / 1e9, (double)done / 1e6 / (now - live->start));
-  flr_log_status(live->log, line);
-}
-
-static flr_status look_through(flr_inspect *file, const char *path) {
-  live_line live = {.start = flr_clock_seconds()};
-  const flr_inspect_progress progress = {.show = show_progress, .context = &live};
-  FLR_TRY(flr_log_create(&live.log, stderr, FLR_LOG_INFO, isatty(STDERR_FILENO)));
-  const flr_status status = flr_inspect_file(file, path, &progress);
-  flr_log_status(live.log, "");
-  flr_log_destroy(live.log);
-  return status;
-}
-
 /* ---- the command ---- */
 
 /* A file that cannot be opened has nothing to print but its document. */
@@ -96,6 +66,14 @@ static flr_status print_file(flr_inspect *file, const char *path, const flr_conf
   return status;
 }
 
+static flr_status look_through(flr_inspect *file, const char *path) {
+  flr_live_line line;
+  FLR_TRY(flr_live_line_init(&line));
+  const flr_status status = flr_inspect_file(file, path, &line.progress);
+  flr_live_line_clear(&line);
+  return status;
+}
+
 static flr_status inspect(const char *path, const flr_config *config) {
   flr_inspect file = {0};
   flr_status status = look_through(&file, path);
@@ -108,7 +86,10 @@ static flr_status inspect(const char *path, const flr_config *config) {
 flr_status flr_cmd_inspect(const flr_command_args *args) {
   flr_config config;
   flr_status status = flr_command_config(args, NULL, &config);
-  if (status == FLR_OK && args->rank == 0) status = inspect(args->operands[0], &config);
+  if (status == FLR_OK && config.diff != (args->operand_count == 2))
+    status = flr_fail(FLR_ERROR_USAGE, "inspect: --diff wants two files, and is given with them");
+  if (status == FLR_OK && args->rank == 0)
+    status = config.diff ? flr_inspect_print_diff(args->operands, config.json) : inspect(args->operands[0], &config);
   flr_config_clear(&config);
   return status;
 }

@@ -19,7 +19,7 @@ static const flr_command commands[] = {
     {"eval", "CKPT", "loss and error rate of a checkpoint", 1, "json,split", flr_cmd_eval},
     {"schedule", "", "the schedule, one row per step", 0, "json,csv,groups", flr_cmd_schedule},
     {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, "json,csv,smooth", flr_cmd_suggest},
-    {"inspect", "FILE.h5", "what a file holds, and whether it is whole", 1, "json", flr_cmd_inspect},
+    {"inspect", "FILE.h5 | --diff A B", "what a file holds, and whether it is whole", 1, "json,diff", flr_cmd_inspect},
     {"export", "CKPT.h5 OUT.safetensors", "weights under the model's usual names", 2, "", flr_cmd_export},
     {"backends", "", "what this build and this machine can use", 0, "json", flr_cmd_backends},
 };
@@ -161,13 +161,21 @@ static flr_status find_command(parsed *p) {
   return flr_fail(FLR_ERROR_USAGE, "%.200s is no command: --help lists them", name);
 }
 
+/* --diff wants one more. */
+static int count_operands(const parsed *p) {
+  for (int i = 0; i < p->args.setting_count; i++)
+    if (strcmp(p->args.settings[i].name, "diff") == 0) return p->command->operand_count + 1;
+  return p->command->operand_count;
+}
+
 static flr_status check_operands(const parsed *p) {
   const flr_command *c = p->command;
   const char *space = c->operands[0] ? " " : "";
-  if (p->args.operand_count == c->operand_count) return FLR_OK;
-  if (p->args.operand_count > c->operand_count)
-    return flr_fail(FLR_ERROR_USAGE, "%s: %.200s is one too many: fastlr_dist %s%s%s", c->name,
-                    p->args.operands[c->operand_count], c->name, space, c->operands);
+  const int wanted = count_operands(p);
+  if (p->args.operand_count == wanted) return FLR_OK;
+  if (p->args.operand_count > wanted)
+    return flr_fail(FLR_ERROR_USAGE, "%s: %.200s is one too many: fastlr_dist %s%s%s", c->name, p->args.operands[wanted],
+                    c->name, space, c->operands);
   return flr_fail(FLR_ERROR_USAGE, "%s: a file's name is missing: fastlr_dist %s %s", c->name, c->name, c->operands);
 }
 
@@ -240,8 +248,8 @@ static flr_status run(parsed *p, int argc, char **argv) {
   }
   if (p->help) return p->args.rank == 0 ? print_help(basename(argv[0])) : FLR_OK;
   if (asks_for_models(&p->args)) return p->args.rank == 0 ? print_models() : FLR_OK;
-  FLR_TRY(check_operands(p));
   FLR_TRY(check_settings(p));
+  FLR_TRY(check_operands(p));
   return p->command->run(&p->args);
 }
 

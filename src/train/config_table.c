@@ -123,6 +123,7 @@ static const flr_option options[] = {
     {"csv", FLR_OPTION_FLAG, AT(csv), "off", 0, 0, NULL, output, NULL, "a table on standard output", 0},
     {"groups", FLR_OPTION_INTEGER, AT(groups), "1", 1, 16, NULL, output, "G", "schedule: layer groups", 0},
     {"split", FLR_OPTION_STRING, AT(split), "valid", 0, 0, "train,valid,test", output, "NAME", "eval: train, valid or test", 0},
+    {"diff", FLR_OPTION_FLAG, AT(diff), "off", 0, 0, NULL, output, NULL, "inspect: where two files differ", 0},
     {"smooth", FLR_OPTION_NUMBER, AT(smooth), "0", 0, 0.999999, NULL, output, "BETA", "suggest: smooth the losses first", 0},
 
     /* CLI.md has these; this version takes them only where they change nothing. */

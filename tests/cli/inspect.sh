@@ -44,4 +44,24 @@ says 'labels and images that differ in number' 65 '"whole":false,.*"damaged":"/t
 says 'a label below 0' 65 '"whole":false,.*the label of row 5 is -1.*"damaged":"/train/labels"' ../../negative.h5 --json
 says 'a label beyond the classes' 65 '"whole":false,.*"reason":"[^"]*a label is 7, class_names has 4 names' ../../beyond.h5 --json
 refused 66 '../../missing.h5: No such file' inspect ../../missing.h5 --json
+
+# two files side by side
+earlier=../../trained/checkpoint-6.h5 later=../../trained/checkpoint-12.h5
+says 'a file and itself' 0 '^equal$' --diff "$later" "$later"
+says 'a file and itself, JSON' 0 '"equal":true,"tensors_equal":true,"only_a":\[\],"only_b":\[\],"shapes":\[\],"tensors":\[\],"schedule":\{\},"progress":\{\},"attributes":\{\},"config":\{\},"data":\{\}\}$' \
+  --diff "$later" "$later" --json
+says 'two steps' 0 '^values +/params/fc3.bias: [1-4] of 4; at most [0-9.e-]+, at \[[0-3]\]; relative [0-9.e-]+, at \[[0-3]\]$' --diff "$earlier" "$later"
+grep -Eq '^progress +step: 6 and 12$' out || complain "two steps: $(head -c 3000 out)"
+grep -q '^equal$' out && complain 'two steps are told to be equal'
+says 'two steps, JSON' 0 '"equal":false,"tensors_equal":false,.*"name":"/params/fc3.bias","elements":4,"differing":[1-4],"absolute":[0-9.e-]+,"absolute_at":\[[0-3]\],"relative":.*"progress":\{.*"step":\[6,12\]' \
+  --diff "$earlier" "$later" --json
+fastlr --data ../../good.h5 --batch 16 --steps 12 --lr 2e-2 --hidden 32 --quiet --out ../../other
+says 'two models' 0 '"only_a":\[.*"/params/fc3.bias".*"shapes":\[.*\{"name":"/params/fc1.bias","type_a":"float32","a":\[256\],"type_b":"float32","b":\[32\]\}.*"config":\{.*"hidden":\["256,128","32"\].*"lr":\["1e-2","2e-2"\]' \
+  --diff "$later" ../../other/checkpoint-12.h5 --json
+grep -q '"schedule":{"lr":\[\[0.01[0-9,.]*\],\[0.02[0-9,.]*\]\]}' out || complain "two models: no rates: $(grep -o '"schedule.\{200\}' out)"
+refused 65 '../../spoilt.h5: the values of /dataset are not those' inspect --diff "$later" ../../spoilt.h5 --json
+refused 66 '../../missing.h5: No such file' inspect --diff "$later" ../../missing.h5
+refused 64 "inspect: a file's name is missing: fastlr_dist inspect FILE.h5 \| --diff A B" inspect --diff "$later"
+refused 64 "inspect: $later is one too many: " inspect "$later" "$later"
+refused 64 '--diff: eval does not take it: only inspect' eval --diff "$later"
 finish
