@@ -17,6 +17,9 @@
 
 enum { HEARTBEAT_TAG = 7, ABORT_GRACE_SECONDS = 5, STACK_SECONDS = 2 };
 
+/* What a heartbeat of rank 0 asks for, before it ends the job. */
+enum { ASK_NOTHING, ASK_PATIENCE, ASK_STACK };
+
 typedef struct peer {
   double heard; /* clock of the last heartbeat */
   flr_heartbeat last;
@@ -105,18 +108,17 @@ static void send_heartbeats(flr_watchdog *w, double now) {
   }
 }
 
-/* The rank itself prints it, if it can. */
-static void ask_for_stack(flr_watchdog *w, int rank, const flr_heartbeat *last) {
-  if (rank == w->comm->rank) {
-    flr_watchdog_show_stack(w->training, rank, w->comm->host);
-    return;
-  }
-  flr_heartbeat question = *last;
-  MPI_Request sent;
-  question.ask = 1;
-  if (MPI_Isend(&question, sizeof question, MPI_BYTE, rank, HEARTBEAT_TAG, w->channel, &sent) != MPI_SUCCESS) return;
+/* The rank itself prints it, if it can; the others hear that nobody's silence counts any more. */
+static void ask_for_stack(flr_watchdog *w, int silent) {
+  flr_heartbeat questions[] = {own_state(w, flr_clock_seconds()), own_state(w, flr_clock_seconds())};
+  MPI_Request sent; /* never waited for: the job ends */
+  questions[0].ask = ASK_PATIENCE;
+  questions[1].ask = ASK_STACK;
+  for (int rank = first_peer(w); rank <= last_peer(w); rank++)
+    (void)MPI_Isend(&questions[rank == silent], sizeof *questions, MPI_BYTE, rank, HEARTBEAT_TAG, w->channel, &sent);
+  if (silent == w->comm->rank) flr_watchdog_show_stack(w->training, silent, w->comm->host);
   const struct timespec pause = {.tv_sec = STACK_SECONDS};
-  (void)nanosleep(&pause, NULL);
+  if (silent != w->comm->rank) (void)nanosleep(&pause, NULL);
 }
 
 /* How many ranks other than this one wait for storage too. */
@@ -131,7 +133,7 @@ static int others_in_storage(const flr_watchdog *w, int rank) {
 static void end_job(flr_watchdog *w, flr_silence kind, int rank, double silent) {
   const flr_heartbeat *last = &w->peers[rank].last;
   flr_watchdog_report(kind, rank, last, silent, strcmp(last->host, w->comm->host) == 0, others_in_storage(w, rank));
-  if (w->with_stack && kind != FLR_SILENT_PROCESS) ask_for_stack(w, rank, last);
+  if (w->with_stack && kind != FLR_SILENT_PROCESS) ask_for_stack(w, rank);
   signal(SIGALRM, on_alarm);
   alarm(ABORT_GRACE_SECONDS);
   flr_comm_abort(w->comm, FLR_ERROR_PEER);
@@ -146,7 +148,8 @@ static void receive_heartbeats(flr_watchdog *w, double now) {
     if (MPI_Recv(&beat, sizeof beat, MPI_BYTE, status.MPI_SOURCE, HEARTBEAT_TAG, w->channel, MPI_STATUS_IGNORE) != MPI_SUCCESS)
       return;
     if (beat.ask) {
-      flr_watchdog_show_stack(w->training, w->comm->rank, w->comm->host);
+      w->floor = now + STACK_SECONDS + ABORT_GRACE_SECONDS;
+      if (beat.ask == ASK_STACK) flr_watchdog_show_stack(w->training, w->comm->rank, w->comm->host);
       continue;
     }
     w->peers[status.MPI_SOURCE] = (peer){.heard = now, .last = beat};

@@ -13,7 +13,7 @@ typedef struct flr_heartbeat {
   double age; /* seconds since its last beat */
   int32_t pid;
   int32_t waiting; /* 1: blocked in a collective */
-  int32_t ask;     /* from rank 0: 1: show the stack of your training thread */
+  int32_t ask;     /* from rank 0, which is about to end the job: 0 nothing */
   char phase[20];
   char host[64];
   char doing[12];                /* to storage: "reading", "writing"; "": nothing */

@@ -100,12 +100,16 @@ flr_status flr_checkpoint_load(flr_checkpoint *checkpoint, const char *path, con
 
 /* Finds the newest whole checkpoint of the folder (by its step; training after sweep) and opens it: *path is owned by the
  * caller, NULL when there is none. Newer ones that are not whole are named with their reasons in *refused (lines, owned by the
- * caller, NULL: none). Only when there are some and none is whole: FLR_ERROR_DATA. Left-over temporary files are ignored. */
+ * caller, NULL: none). Only when there are some and none is whole: FLR_ERROR_DATA. Half files of killed runs are ignored. */
 flr_status flr_checkpoint_newest(flr_checkpoint *out, char **path, char **refused, const char *folder);
 
 /* Checkpoints and best.h5 that an earlier run left in the folder get the ending ".old", so that nobody takes them for the new
  * one's. Errors: FLR_ERROR_IO. */
 flr_status flr_checkpoint_retire(const char *folder);
+
+/* Removes the half files (NAME.tmp.<process>) that a killed run left of its checkpoints, best.h5, final.h5, sweep.* and
+ * config.ini. */
+void flr_checkpoint_clean(const char *folder);
 
 /* ---- writing beside training ---- */
 

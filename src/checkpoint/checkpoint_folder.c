@@ -66,7 +66,7 @@ flr_status flr_checkpoint_list(flr_generation **out, int64_t *count, const char 
 }
 
 static void join(char path[PATH_BYTES], const char *folder, const char *name) {
-  (void)snprintf(path, PATH_BYTES, "%.3900s/%s", folder, name);
+  (void)snprintf(path, PATH_BYTES, "%.3800s/%s", folder, name);
 }
 
 flr_status flr_checkpoint_prune(const char *folder, int keep) {
@@ -98,6 +98,29 @@ flr_status flr_checkpoint_retire(const char *folder) {
   for (int64_t i = 0; i < count && status == FLR_OK; i++) status = rename_old(folder, list[i].name);
   flr_free(list);
   return status == FLR_OK ? rename_old(folder, "best.h5") : status;
+}
+
+/* 1: a name that only a write which did not come to its end leaves behind. */
+static int is_half(const char *name) {
+  static const char *const ours[] = {"checkpoint-", "best.h5.", "final.h5.", "sweep.", "config.ini."};
+  const char *end = strstr(name, ".tmp.");
+  int known = 0;
+  for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) known |= strncmp(name, ours[i], strlen(ours[i])) == 0;
+  if (!known || !end) return 0;
+  end += strlen(".tmp.");
+  return *end != '\0' && strspn(end, "0123456789") == strlen(end);
+}
+
+void flr_checkpoint_clean(const char *folder) {
+  char path[PATH_BYTES];
+  DIR *directory = opendir(folder);
+  if (!directory) return;
+  for (const struct dirent *entry; (entry = readdir(directory));) {
+    if (!is_half(entry->d_name)) continue;
+    join(path, folder, entry->d_name);
+    (void)unlink(path);
+  }
+  (void)closedir(directory);
 }
 
 /* ---- the newest ---- */

@@ -43,7 +43,7 @@ static flr_status make_group(hid_t *out, hid_t file, const char *name) {
   *out = H5Lexists(file, name, H5P_DEFAULT) > 0 ? H5Gopen2(file, name, H5P_DEFAULT)
                                                 : H5Gcreate2(file, name, links, H5P_DEFAULT, H5P_DEFAULT);
   (void)H5Pclose(links);
-  return *out >= 0 ? FLR_OK : flr_fail(FLR_ERROR_IO, "cannot write the group %s", name);
+  return *out >= 0 ? FLR_OK : flr_h5_write_failed(file, name);
 }
 
 static flr_status write_state_numbers(hid_t group, const flr_checkpoint_state *state) {

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checkpoint/h5_disk.h"
 #include "checkpoint/seal.h"
 #include "core/memory.h"
 
-enum { REASON = 256, TEXT_LIMIT = 1 << 20, WRITEBACK_BYTES = 1 << 22 };
+enum { REASON = 256, PATH_BYTES = 4096, TEXT_LIMIT = 1 << 20, WRITEBACK_BYTES = 1 << 22 };
 
 void flr_h5_quiet(void) { (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
 
@@ -24,6 +25,8 @@ static herr_t first_reason(unsigned n, const H5E_error2_t *error, void *context)
 const char *flr_h5_reason(char *text, size_t size) {
   char reason[REASON] = "unknown reason";
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_reason, reason);
+  for (char *c = reason; *c; c++)
+    if (*c == '\n') *c = ' ';
   (void)snprintf(text, size, "%s", reason);
   return text;
 }
@@ -172,15 +175,20 @@ flr_status flr_h5_writer_begin(flr_h5_writer *out, const char *path) {
   char reason[REASON];
   *out = (flr_h5_writer){.file = H5I_INVALID_HID, .path = path};
   flr_h5_quiet();
-  FLR_TRY(flr_alloc(&out->temporary, (int64_t)room, 1));
+  FLR_TRY(flr_alloc(&out->disk, 1, sizeof *out->disk));
+  flr_status status = flr_alloc(&out->temporary, (int64_t)room, 1);
+  if (status != FLR_OK) {
+    flr_h5_writer_abandon(out);
+    return status;
+  }
   (void)snprintf(out->temporary, room, "%s.tmp.%ld", path, (long)getpid());
   const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
   (void)H5Pset_libver_bounds(how, H5F_LIBVER_V110, H5F_LIBVER_V110); /* the first whose own structures all carry checksums */
-  out->file = H5Fcreate(out->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, how);
+  out->file = flr_h5_disk_create(out->temporary, how, out->disk);
   if (out->file < 0) flr_h5_reason(reason, sizeof reason); /* the next call of HDF5 forgets it */
   (void)H5Pclose(how);
-  if (out->file >= 0) return FLR_OK;
-  const flr_status status = flr_fail(FLR_ERROR_IO, "cannot create %s: %s", path, reason);
+  if (out->file >= 0 && !out->disk->failure) return FLR_OK;
+  status = flr_fail(FLR_ERROR_IO, "cannot create %s: %s", path, out->disk->failure ? strerror(out->disk->failure) : reason);
   flr_h5_writer_abandon(out);
   return status;
 }
@@ -206,10 +214,12 @@ static flr_status put_in_place(const flr_h5_writer *writer) {
 flr_status flr_h5_writer_commit(flr_h5_writer *writer) {
   char reason[REASON];
   const herr_t closed = H5Fclose(writer->file);
+  const int failure = writer->disk->failure;
   writer->file = H5I_INVALID_HID;
   flr_status status = FLR_OK;
-  if (closed < 0)
-    status = flr_fail(FLR_ERROR_IO, "cannot write %s: %s", writer->path, flr_h5_reason(reason, sizeof reason));
+  if (closed < 0 || failure)
+    status = flr_fail(FLR_ERROR_IO, "cannot write %s: %s", writer->path,
+                      failure ? strerror(failure) : flr_h5_reason(reason, sizeof reason));
   else
     status = put_in_place(writer);
   if (status == FLR_OK) {
@@ -224,12 +234,25 @@ void flr_h5_writer_abandon(flr_h5_writer *writer) {
   if (writer->file >= 0) (void)H5Fclose(writer->file);
   if (writer->temporary) (void)unlink(writer->temporary);
   flr_free(writer->temporary);
+  flr_free(writer->disk);
   *writer = (flr_h5_writer){.file = H5I_INVALID_HID};
 }
 
-static flr_status write_failed(const char *name) {
-  char reason[REASON];
-  return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", name, flr_h5_reason(reason, sizeof reason));
+flr_status flr_h5_write_failed(hid_t object, const char *name) {
+  char reason[REASON], path[PATH_BYTES] = "";
+  flr_h5_reason(reason, sizeof reason); /* the next call of HDF5 forgets it */
+  const flr_h5_disk *disk = flr_h5_disk_of(object);
+  (void)H5Fget_name(object, path, sizeof path);
+  char *end = strstr(path, ".tmp.");
+  if (end) *end = '\0';
+  return flr_fail(FLR_ERROR_IO, "cannot write %.600s (%.100s): %s", path, name,
+                  disk && disk->failure ? strerror(disk->failure) : reason);
+}
+
+/* What HDF5 was told went well may have been dropped. */
+static int has_failed(hid_t file) {
+  const flr_h5_disk *disk = flr_h5_disk_of(file);
+  return disk && disk->failure;
 }
 
 /* The disk begins with what was written while the rest is made ready, so that fsync finds little left. A hint: failure is no
@@ -249,8 +272,8 @@ static flr_status write_set(hid_t file, const char *name, hid_t memory_type, int
   const hid_t links = H5Pcreate(H5P_LINK_CREATE);
   (void)H5Pset_create_intermediate_group(links, 1);
   const hid_t set = H5Dcreate2(file, name, memory_type, space, links, H5P_DEFAULT, H5P_DEFAULT);
-  const int good = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
-  flr_status status = good ? FLR_OK : write_failed(name);
+  const int good = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0 && !has_failed(file);
+  flr_status status = good ? FLR_OK : flr_h5_write_failed(file, name);
   if (status == FLR_OK) status = flr_h5_write_attribute(set, "checksum", H5T_NATIVE_UINT64, &checksum);
   if (set >= 0) (void)H5Dclose(set);
   (void)H5Pclose(links);
@@ -284,7 +307,7 @@ flr_status flr_h5_write_attribute(hid_t object, const char *name, hid_t memory_t
   const hid_t space = H5Screate(H5S_SCALAR);
   const hid_t attribute = H5Acreate2(object, name, memory_type, space, H5P_DEFAULT, H5P_DEFAULT);
   const int good = attribute >= 0 && H5Awrite(attribute, memory_type, value) >= 0;
-  const flr_status status = good ? FLR_OK : write_failed(name);
+  const flr_status status = good ? FLR_OK : flr_h5_write_failed(object, name);
   if (attribute >= 0) (void)H5Aclose(attribute);
   (void)H5Sclose(space);
   return status;

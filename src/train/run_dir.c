@@ -106,6 +106,7 @@ static flr_status create_local(flr_session *s) {
   FLR_TRY(choose_name(s));
   flr_session_storage(s, "writing", s->directory);
   FLR_TRY(make_directories(s->directory));
+  flr_checkpoint_clean(s->directory);
   FLR_TRY(flr_config_text(&text, s->config));
   const flr_status status = write_text(s, "config.ini", text);
   flr_config_free_text(text);

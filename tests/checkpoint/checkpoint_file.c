@@ -190,6 +190,23 @@ static int there(const char *folder, const char *name) {
   return stat(path, &info) == 0;
 }
 
+static void test_clean__removes_half_files_of_our_names_alone(void **state) {
+  static const char *const names[] = {"checkpoint-7.h5.tmp.41", "best.h5.tmp.9",         "config.ini.tmp.12", "checkpoint-7.h5",
+                                      "notes.tmp.12",           "checkpoint-7.h5.tmp.x", "final.h5"};
+  const int halves = 3, all = 7;
+  const char *folder = *state;
+  char path[PATH_ROOM];
+  (void)scratch_files(state, 1);
+  for (int i = 0; i < all; i++) {
+    (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    (void)fclose(fopen(path, "w"));
+  }
+  flr_checkpoint_clean(folder);
+  for (int i = 0; i < all; i++) assert_int_equal(there(folder, names[i]), i >= halves);
+  flr_checkpoint_clean("/nowhere/at/all");
+  (void)scratch_files(state, 1);
+}
+
 static void test_writer__keeps_generations_and_the_best(void **state) {
   const char *folder = *state;
   (void)scratch_files(state, 1);
@@ -255,6 +272,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_open__a_file_that_h5py_wrote_again_is_the_same),
       cmocka_unit_test(test_weights__of_version_1_are_read),
       cmocka_unit_test(test_newest__passes_over_what_is_not_whole_and_says_so),
+      cmocka_unit_test(test_clean__removes_half_files_of_our_names_alone),
       cmocka_unit_test(test_writer__keeps_generations_and_the_best),
       cmocka_unit_test(test_writer__a_failure_is_told_by_the_next_wait),
   };
