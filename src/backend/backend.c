@@ -135,6 +135,13 @@ flr_status flr_backend_global_average_pool(flr_backend *b, flr_op **out, int tra
   return b->ops->global_average_pool(b, out, training, src);
 }
 
+flr_status flr_backend_global_concat_pool(flr_backend *b, flr_op **out, int training, const flr_tensor_desc *src) {
+  *out = NULL;
+  FLR_TRY(check_src(b, "global_concat_pool", src));
+  if (src->shape.h * src->shape.w > INT32_MAX) return bad("global_concat_pool", "an image may have 2^31 - 1 pixels", src);
+  return b->ops->global_concat_pool(b, out, training, src);
+}
+
 flr_status flr_backend_add(flr_backend *b, flr_op **out, const flr_add_settings *s, const flr_tensor_desc *src,
                            const flr_tensor_desc *src2) {
   *out = NULL;

@@ -204,6 +204,9 @@ struct flr_backend_ops {
   flr_status (*pool2d)(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
   flr_status (*global_average_pool)(flr_backend *, flr_op **out, int training,
                                     const flr_tensor_desc *src); /* dst [n,1,1,c] dense */
+  /* dst [n,1,1,2c] dense: the maxima of the c channels, then their means. A maximum's gradient goes to the first of equals; NaN
+     counts as the largest. */
+  flr_status (*global_concat_pool)(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
   flr_status (*add)(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src,
                     const flr_tensor_desc *src2);
   flr_status (*dropout)(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);
@@ -266,6 +269,7 @@ flr_status flr_backend_batch_norm(flr_backend *, flr_op **out, const flr_batch_n
 flr_status flr_backend_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_backend_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status flr_backend_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
+flr_status flr_backend_global_concat_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_backend_add(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src,
                            const flr_tensor_desc *src2);
 flr_status flr_backend_dropout(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);

@@ -56,6 +56,7 @@ TIMED_SLOT(linear, const flr_linear_settings *)
 TIMED_SLOT(relu, int)
 TIMED_SLOT(pool2d, const flr_pool2d_settings *)
 TIMED_SLOT(global_average_pool, int)
+TIMED_SLOT(global_concat_pool, int)
 TIMED_SLOT(dropout, const flr_dropout_settings *)
 TIMED_SLOT(shortcut, const flr_shortcut_settings *)
 TIMED_SLOT(input, const flr_input_settings *)
@@ -80,6 +81,7 @@ void op_timer_attach(op_timer *timer, flr_backend *backend) {
   w->relu = timed_relu;
   w->pool2d = timed_pool2d;
   w->global_average_pool = timed_global_average_pool;
+  w->global_concat_pool = timed_global_concat_pool;
   w->add = timed_add;
   w->dropout = timed_dropout;
   w->shortcut = timed_shortcut;

@@ -94,6 +94,7 @@ static void test_grad__pool2d(void **state) {
   check(op_pool2d((flr_shape){1, 7, 5, 2}, FLR_POOL_MAX, 3, 2, 1));
   check(op_pool2d((flr_shape){2, 5, 5, 2}, FLR_POOL_AVERAGE, 3, 2, 1));
   check(op_global_average_pool((flr_shape){2, 3, 4, 5}));
+  check(op_global_concat_pool((flr_shape){2, 3, 4, 5}));
 }
 
 static void test_grad__elementwise(void **state) {

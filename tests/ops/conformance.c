@@ -140,6 +140,35 @@ static void test_ops__global_average_pool(void **state) {
   check(op_global_average_pool((flr_shape){2, 3, 3, 520}));
 }
 
+static void test_ops__global_concat_pool(void **state) {
+  (void)state;
+  check(op_global_concat_pool((flr_shape){3, 1, 1, 5}));
+  check(op_global_concat_pool((flr_shape){2, 7, 6, 33}));
+  check(op_global_concat_pool((flr_shape){4, 4, 4, 64}));
+  check(op_global_concat_pool((flr_shape){1, 1, 1, 1}));
+  check(op_global_concat_pool((flr_shape){3, 31, 17, 65}));
+  check(op_global_concat_pool((flr_shape){2, 3, 3, 520}));
+  op_spec inference = op_global_concat_pool((flr_shape){2, 3, 5, 24});
+  inference.settings.training = 0;
+  inference.forward_only = 1;
+  check(inference);
+}
+
+/* The first of equals gets the gradient, everywhere alike. */
+static void test_ops__global_concat_pool_of_equal_pixels(void **state) {
+  (void)state;
+  const op_spec spec = op_global_concat_pool((flr_shape){2, 2, 2, 16});
+  flr_backend *backend = open_backend();
+  op_data data = op_data_random(&spec, 3);
+  for (int64_t i = 0; i < data.src_count; i++) data.src[i] = 0.5F;
+  for (int64_t i = 0; i < data.dst_count; i++) data.diff_dst[i] = i % 32 < 16 ? 1.0F : 0.0F;
+  op_result got = op_run(backend, &spec, &data, (op_run_options){.blocked = backend->host_memory});
+  for (int64_t i = 0; i < data.src_count; i++) assert_true(got.diff_src[i] == (i / 16 % 4 == 0 ? 1.0F : 0.0F));
+  op_result_clear(&got);
+  op_data_clear(&data);
+  flr_backend_destroy(backend);
+}
+
 static void test_ops__elementwise(void **state) {
   (void)state;
   static const flr_shape shapes[] = {{1, 1, 1, 1}, {3, 5, 4, 7}, {2, 8, 8, 16}, {4, 4, 4, 33}, {1, 1, 97, 3}, {5, 3, 3, 8}};
@@ -196,6 +225,8 @@ int conformance_run(const conformance_subject *subject) {
       cmocka_unit_test(test_ops__batch_norm),
       cmocka_unit_test(test_ops__pool2d),
       cmocka_unit_test(test_ops__global_average_pool),
+      cmocka_unit_test(test_ops__global_concat_pool),
+      cmocka_unit_test(test_ops__global_concat_pool_of_equal_pixels),
       cmocka_unit_test(test_ops__elementwise),
       cmocka_unit_test(test_ops__loss),
       cmocka_unit_test(test_ops__dropout_mask_is_exact),

@@ -88,6 +88,14 @@ op_spec op_global_average_pool(flr_shape src) {
   return (op_spec){.name = "global average pool", .prepare = prepare_global, .src = src, .settings.training = 1};
 }
 
+static flr_status prepare_concat(const op_spec *s, flr_backend *b, flr_op **out, const flr_tensor_desc *src) {
+  return flr_backend_global_concat_pool(b, out, s->settings.training, src);
+}
+
+op_spec op_global_concat_pool(flr_shape src) {
+  return (op_spec){.name = "global concat pool", .prepare = prepare_concat, .src = src, .settings.training = 1};
+}
+
 static flr_status prepare_add(const op_spec *s, flr_backend *b, flr_op **out, const flr_tensor_desc *src) {
   const flr_tensor_desc dense = flr_tensor_desc_dense(b->compute, s->src);
   return flr_backend_add(b, out, &s->settings.add, src, &dense);

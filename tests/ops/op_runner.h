@@ -54,6 +54,7 @@ op_spec op_batch_norm(flr_shape src, int add, int relu, int training);
 op_spec op_relu(flr_shape src);
 op_spec op_pool2d(flr_shape src, flr_pool_kind kind, int64_t kernel, int64_t stride, int64_t pad);
 op_spec op_global_average_pool(flr_shape src);
+op_spec op_global_concat_pool(flr_shape src);
 op_spec op_add(flr_shape src, int relu);
 op_spec op_dropout(flr_shape src, double probability);
 op_spec op_shortcut(flr_shape src, int64_t out, int64_t stride);

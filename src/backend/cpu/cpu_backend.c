@@ -77,6 +77,7 @@ static const flr_backend_ops cpu_ops = {
     .relu = flr_cpu_relu,
     .pool2d = flr_cpu_pool2d,
     .global_average_pool = flr_cpu_global_average_pool,
+    .global_concat_pool = flr_cpu_global_concat_pool,
     .add = flr_cpu_add,
     .dropout = flr_cpu_dropout,
     .shortcut = flr_cpu_shortcut,

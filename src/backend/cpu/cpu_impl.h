@@ -50,6 +50,7 @@ flr_status flr_cpu_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_
 flr_status flr_cpu_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_cpu_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status flr_cpu_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
+flr_status flr_cpu_global_concat_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_cpu_add(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src,
                        const flr_tensor_desc *src2);
 flr_status flr_cpu_dropout(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);

@@ -113,6 +113,7 @@ static const flr_backend_ops cuda_ops = {
     .relu = cuda_relu,
     .pool2d = cuda_pool2d,
     .global_average_pool = cuda_global_average_pool,
+    .global_concat_pool = cuda_global_concat_pool,
     .add = cuda_add,
     .dropout = cuda_dropout,
     .shortcut = cuda_shortcut,

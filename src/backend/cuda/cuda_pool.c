@@ -66,6 +66,34 @@ flr_status cuda_global_average_pool(flr_backend *backend, flr_op **out, int trai
                      (flr_shape){src->shape.n, 1, 1, src->shape.c});
 }
 
+/* ---- global maximum beside the global average ---- */
+
+static flr_status concat_forward(flr_op *op, const flr_op_args *args) {
+  const flr_shape s = cuda_op_of(op)->src;
+  FLR_CUDA(cuda_launch_global_concat(cuda_target_of(op->backend), op->dst.dtype, s.n, s.h * s.w, s.c, args->src, args->dst,
+                                     op->saved_bytes ? args->saved : NULL));
+  return FLR_OK;
+}
+
+static flr_status concat_backward(flr_op *op, const flr_op_args *args) {
+  const flr_shape s = cuda_op_of(op)->src;
+  if (!args->diff_src) return FLR_OK;
+  FLR_CUDA(cuda_launch_global_concat_backward(cuda_target_of(op->backend), op->dst.dtype, s.n, s.h * s.w, s.c, args->diff_dst,
+                                              args->saved, args->diff_src));
+  return FLR_OK;
+}
+
+static const flr_op_methods concat_training = {"global_concat_pool", concat_forward, concat_backward, cuda_op_free};
+static const flr_op_methods concat_inference = {"global_concat_pool", concat_forward, NULL, cuda_op_free};
+
+flr_status cuda_global_concat_pool(flr_backend *backend, flr_op **out, int training, const flr_tensor_desc *src) {
+  const flr_shape s = src->shape;
+  FLR_TRY(cuda_op_new(out, sizeof(cuda_op), backend, training ? &concat_training : &concat_inference, src,
+                      (flr_shape){s.n, 1, 1, 2 * s.c}));
+  if (training) (*out)->saved_bytes = (size_t)(s.n * s.c) * sizeof(int32_t);
+  return FLR_OK;
+}
+
 /* ---- shortcut ---- */
 
 typedef struct shortcut_op {

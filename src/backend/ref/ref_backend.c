@@ -65,6 +65,7 @@ static const flr_backend_ops ref_ops = {
     .relu = ref_relu,
     .pool2d = ref_pool2d,
     .global_average_pool = ref_global_average_pool,
+    .global_concat_pool = ref_global_concat_pool,
     .add = ref_add,
     .dropout = ref_dropout,
     .shortcut = ref_shortcut,

@@ -47,6 +47,7 @@ flr_status ref_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_sett
 flr_status ref_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status ref_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status ref_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
+flr_status ref_global_concat_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status ref_add(flr_backend *, flr_op **out, const flr_add_settings *, const flr_tensor_desc *src,
                    const flr_tensor_desc *src2);
 flr_status ref_dropout(flr_backend *, flr_op **out, const flr_dropout_settings *, const flr_tensor_desc *src);

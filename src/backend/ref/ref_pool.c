@@ -134,3 +134,50 @@ flr_status ref_global_average_pool(flr_backend *backend, flr_op **out, int train
   *out = &r->head;
   return FLR_OK;
 }
+
+/* ---- global maximum beside the global average ---- */
+
+static flr_status concat_forward(flr_op *op, const flr_op_args *args) {
+  const ref_op *r = ref_op_of(op);
+  const span y = {0, r->src.h}, x = {0, r->src.w};
+  const int64_t channels = r->src.c;
+  const float *src = args->src;
+  float *dst = args->dst;
+  int64_t *saved = op->saved_bytes ? args->saved : NULL;
+  for (int64_t n = 0; n < r->src.n; n++)
+    for (int64_t c = 0; c < channels; c++) {
+      const int64_t best = find_max(r, src, n, y, x, c);
+      if (saved) saved[n * channels + c] = best;
+      dst[2 * n * channels + c] = src[best];
+      dst[(2 * n + 1) * channels + c] = (float)average(r, src, n, y, x, c);
+    }
+  return FLR_OK;
+}
+
+static flr_status concat_backward(flr_op *op, const flr_op_args *args) {
+  const ref_op *r = ref_op_of(op);
+  const int64_t area = r->src.h * r->src.w, channels = r->src.c;
+  const int64_t *saved = args->saved;
+  const float *diff = args->diff_dst;
+  float *diff_src = args->diff_src;
+  for (int64_t n = 0; diff_src && n < r->src.n; n++)
+    for (int64_t p = 0; p < area; p++)
+      for (int64_t c = 0; c < channels; c++) {
+        const int64_t at = (n * area + p) * channels + c;
+        const double largest = saved[n * channels + c] == at ? (double)diff[2 * n * channels + c] : 0;
+        diff_src[at] = (float)(largest + (double)diff[(2 * n + 1) * channels + c] / (double)area);
+      }
+  return FLR_OK;
+}
+
+static const flr_op_methods concat_training = {"global_concat_pool", concat_forward, concat_backward, ref_op_free};
+static const flr_op_methods concat_inference = {"global_concat_pool", concat_forward, NULL, ref_op_free};
+
+flr_status ref_global_concat_pool(flr_backend *backend, flr_op **out, int training, const flr_tensor_desc *src) {
+  ref_op *r;
+  const flr_shape s = src->shape;
+  FLR_TRY(ref_op_new(backend, &r, training ? &concat_training : &concat_inference, src, (flr_shape){s.n, 1, 1, 2 * s.c}));
+  if (training) r->head.saved_bytes = (size_t)(s.n * s.c) * sizeof(int64_t);
+  *out = &r->head;
+  return FLR_OK;
+}

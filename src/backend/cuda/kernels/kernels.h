@@ -136,6 +136,11 @@ cudaError_t cuda_launch_global_average(cuda_target where, flr_dtype dtype, int64
                                        const void *src, void *dst);
 cudaError_t cuda_launch_global_average_backward(cuda_target where, flr_dtype dtype, int64_t n, int64_t area, int64_t channels,
                                                 const void *diff_dst, void *diff_src);
+/* dst [n, 2c]: maxima, then means of src [n, area, c]; saved [n, c]: NULL, or gets where the maxima are. */
+cudaError_t cuda_launch_global_concat(cuda_target where, flr_dtype dtype, int64_t n, int64_t area, int64_t channels,
+                                      const void *src, void *dst, int32_t *saved);
+cudaError_t cuda_launch_global_concat_backward(cuda_target where, flr_dtype dtype, int64_t n, int64_t area, int64_t channels,
+                                               const void *diff_dst, const int32_t *saved, void *diff_src);
 /* The shortcut of backend.h, forward and backward. */
 cudaError_t cuda_launch_shortcut(cuda_target where, flr_dtype dtype, flr_shape src, flr_shape dst, int64_t stride,
                                  const void *from, void *to);
