@@ -31,7 +31,8 @@ typedef struct flr_config {
   char *model;    /* NULL: by the data */
   char *hidden;   /* "256,128" */
   char *stem;     /* "auto" */
-  double dropout; /* 0 */
+  char *head;     /* "linear", "fastai"; NULL: linear, or what goes with init_weights */
+  double dropout; /* NAN: 0, with fastai's head 0.5 */
   char *init_weights;
   int init_head;     /* 1 */
   int freeze;        /* 0; 1: all layer groups but the last */

@@ -136,6 +136,20 @@ static flr_status read_texts(hid_t file, flr_checkpoint *c) {
   return FLR_OK;
 }
 
+/* Absent where inputs were not normalised. */
+static flr_status read_normalization(hid_t file, flr_checkpoint *c) {
+  float **const out[] = {&c->mean, &c->std};
+  static const char *const names[] = {"/normalization/mean", "/normalization/std"};
+  if (H5Lexists(file, "/normalization", H5P_DEFAULT) <= 0) return FLR_OK;
+  for (int i = 0; i < 2; i++) {
+    if (c->channels < 1 || length_of(file, names[i]) != c->channels)
+      return flr_fail(FLR_ERROR_DATA, "%s does not hold one number per channel (%lld)", names[i], (long long)c->channels);
+    FLR_TRY(flr_alloc(out[i], c->channels, sizeof(float)));
+    FLR_TRY(read_numbers(file, names[i], H5T_NATIVE_FLOAT, 1, &c->channels, *out[i]));
+  }
+  return FLR_OK;
+}
+
 flr_status flr_checkpoint_read_facts(hid_t file, flr_checkpoint *c) {
   FLR_TRY(read_texts(file, c));
   FLR_TRY(read_progress(file, &c->progress));
@@ -145,7 +159,7 @@ flr_status flr_checkpoint_read_facts(hid_t file, flr_checkpoint *c) {
   c->channels = flr_h5_read_attribute_integer(file, "channels", 0);
   c->height = flr_h5_read_attribute_integer(file, "height", 0);
   c->width = flr_h5_read_attribute_integer(file, "width", 0);
-  return FLR_OK;
+  return read_normalization(file, c);
 }
 
 static flr_status open_locked(flr_checkpoint *out, const char *path) {

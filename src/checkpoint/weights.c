@@ -8,7 +8,7 @@
 #include "checkpoint/weights_source.h"
 #include "core/memory.h"
 
-enum { PROBLEMS_SHOWN = 10, SHAPE_TEXT = 96, PROBLEMS_TEXT = 900 };
+enum { PROBLEMS_SHOWN = 10, SHAPE_TEXT = 96, PROBLEMS_TEXT = 900, RGB = 3 };
 
 /* ---- what the file says beside the tensors ---- */
 
@@ -70,11 +70,24 @@ static flr_status source_info(flr_weights_info *out, const flr_weights_source *s
   return flr_fail(status, "%s: %s", source->path, reason);
 }
 
+/* The head is known by the names that models give it. */
+static void find_file_head(flr_weights_info *out, const flr_weights_source *source) {
+  static const char *const heads[][2] = {{"fastai", "head.8.weight"}, {"linear", "fc.weight"}, {"linear", "linear.weight"}};
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    const flr_weights_tensor *last = flr_weights_source_find(source, heads[i][1]);
+    if (!last || last->rank != 2) continue;
+    (void)snprintf(out->head, sizeof out->head, "%s", heads[i][0]);
+    out->head_classes = last->dims[0];
+    return;
+  }
+}
+
 flr_status flr_weights_info_load(const char *path, flr_weights_info *out) {
   flr_weights_source source;
   flr_status status = flr_weights_source_open(&source, path);
   *out = (flr_weights_info){0};
   if (status == FLR_OK) status = source_info(out, &source);
+  if (status == FLR_OK) find_file_head(out, &source);
   flr_weights_source_close(&source);
   return status;
 }
@@ -84,8 +97,9 @@ flr_status flr_weights_info_load(const char *path, flr_weights_info *out) {
 typedef struct comparison {
   const flr_weights_source *source;
   const flr_params *params;
-  int head_weight, head_bias; /* indices of parameters, -1: none */
+  int head_weight; /* the last linear weight's index, -1: none */
   int skip_head;
+  int adapt; /* the first convolution takes other channels than the file's three */
   int problems, shown;
   char text[PROBLEMS_TEXT];
 } comparison;
@@ -123,55 +137,74 @@ static void compare_one(comparison *c, const char *name, int rank, const int64_t
   add_problem(c, "misshapen", name, both);
 }
 
-static int is_head(const comparison *c, int param) { return param == c->head_weight || param == c->head_bias; }
-
 static int ends_with(const char *text, const char *end) {
   const size_t n = strlen(text), m = strlen(end);
   return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+static int begins_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
+
+/* Names that some model gives its head. */
+static int names_a_head(const char *name) {
+  return begins_with(name, "fc.") || begins_with(name, "head.") || begins_with(name, "linear.");
+}
+
+static int is_known(const comparison *c, const char *name) {
+  return ends_with(name, "num_batches_tracked") || flr_params_find(c->params, name) >= 0 ||
+         flr_params_find_state(c->params, name) >= 0 || (c->skip_head && names_a_head(name));
+}
+
 static void compare_all(comparison *c) {
   int64_t dims[4];
   for (int i = 0; i < c->params->param_count; i++) {
-    if (c->skip_head && is_head(c, i)) continue;
-    const int rank = flr_param_file_shape(&c->params->params[i], dims);
-    compare_one(c, c->params->params[i].name, rank, dims);
+    const flr_param *param = &c->params->params[i];
+    if ((c->skip_head && param->head) || (c->adapt && i == 0)) continue;
+    const int rank = flr_param_file_shape(param, dims);
+    compare_one(c, param->name, rank, dims);
   }
-  for (int i = 0; i < c->params->state_count; i++) compare_one(c, c->params->states[i].name, 1, &c->params->states[i].count);
+  for (int i = 0; i < c->params->state_count; i++) {
+    const flr_state *state = &c->params->states[i];
+    if (!c->skip_head || !state->head) compare_one(c, state->name, 1, &state->count);
+  }
   for (int64_t i = 0; i < c->source->count; i++) {
     const flr_weights_tensor *tensor = &c->source->tensors[i];
     char shape[SHAPE_TEXT];
-    if (ends_with(tensor->name, "num_batches_tracked") || flr_params_find(c->params, tensor->name) >= 0 ||
-        flr_params_find_state(c->params, tensor->name) >= 0)
-      continue;
-    add_problem(c, "extra", tensor->name, shape_text(shape, tensor->rank, tensor->dims));
+    if (!is_known(c, tensor->name)) add_problem(c, "extra", tensor->name, shape_text(shape, tensor->rank, tensor->dims));
   }
 }
 
-/* The last linear weight, and the bias of the same layer. */
 static void find_head(comparison *c) {
-  c->head_weight = c->head_bias = -1;
+  c->head_weight = -1;
   for (int i = 0; i < c->params->param_count; i++)
-    if (c->params->params[i].kind == FLR_PARAM_LINEAR_WEIGHT) c->head_weight = i;
-  if (c->head_weight < 0) return;
-  char bias[FLR_PARAM_NAME];
-  const char *weight = c->params->params[c->head_weight].name;
-  const int stem = (int)(strlen(weight) - strlen("weight"));
-  if (stem >= 0 && ends_with(weight, "weight") && snprintf(bias, sizeof bias, "%.*sbias", stem, weight) < (int)sizeof bias)
-    c->head_bias = flr_params_find(c->params, bias);
+    if (c->params->params[i].head && c->params->params[i].kind == FLR_PARAM_LINEAR_WEIGHT) c->head_weight = i;
 }
 
-/* Same width in, another number of classes out. */
-static int head_has_other_classes(const comparison *c) {
+/* Same width in, another number of classes out; or a head of another kind. */
+static int head_is_another(const comparison *c) {
   if (c->head_weight < 0) return 0;
   const flr_param *head = &c->params->params[c->head_weight];
   const flr_weights_tensor *tensor = flr_weights_source_find(c->source, head->name);
-  return tensor && tensor->rank == 2 && tensor->dims[1] == head->dims[1] && tensor->dims[0] != head->dims[0];
+  if (tensor) return tensor->rank == 2 && tensor->dims[1] == head->dims[1] && tensor->dims[0] != head->dims[0];
+  for (int64_t i = 0; i < c->source->count; i++)
+    if (names_a_head(c->source->tensors[i].name) && flr_params_find(c->params, c->source->tensors[i].name) < 0) return 1;
+  return 0;
+}
+
+/* The first convolution is for three channels in the file, for others here. */
+static int wants_channels(const comparison *c) {
+  const flr_param *first = &c->params->params[0];
+  int64_t dims[4];
+  if (first->kind != FLR_PARAM_CONV_WEIGHT || first->dims[3] == RGB) return 0;
+  const flr_weights_tensor *tensor = flr_weights_source_find(c->source, first->name);
+  (void)flr_param_file_shape(first, dims);
+  return tensor && tensor->floating && tensor->rank == 4 && tensor->dims[0] == dims[0] && tensor->dims[1] == RGB &&
+         tensor->dims[2] == dims[2] && tensor->dims[3] == dims[3];
 }
 
 static flr_status compare(comparison *c, const flr_weights_options *options) {
   find_head(c);
-  c->skip_head = !options->load_head || (options->skip_head_on_class_mismatch && head_has_other_classes(c));
+  c->skip_head = !options->load_head || (options->skip_head_on_class_mismatch && head_is_another(c));
+  c->adapt = options->adapt_channels && wants_channels(c);
   compare_all(c);
   if (c->problems == 0) return FLR_OK;
   char more[48] = "";
@@ -181,15 +214,45 @@ static flr_status compare(comparison *c, const flr_weights_options *options) {
 
 /* ---- reading ---- */
 
+/* fastai's rule for weights of RGB images: one channel gets the sum, two get red and green one and a half times, more get RGB
+   and zeros. In file order, [out, channels, area]. */
+static void adapt_channels(float *to, const float *rgb, int64_t out, int64_t channels, int64_t area) {
+  for (int64_t o = 0; o < out; o++)
+    for (int64_t c = 0; c < channels; c++)
+      for (int64_t i = 0; i < area; i++) {
+        const float *from = rgb + o * RGB * area + i;
+        float value = c < RGB ? from[c * area] : 0;
+        if (channels == 1) value = from[0] + from[area] + from[2 * area];
+        if (channels == 2) value *= 1.5F;
+        to[(o * channels + c) * area + i] = value;
+      }
+}
+
+static flr_status read_adapted(const comparison *c, float *values, float *scratch) {
+  const flr_param *first = &c->params->params[0];
+  const int64_t area = first->dims[1] * first->dims[2];
+  float *rgb;
+  FLR_TRY(flr_alloc(&rgb, first->dims[0] * RGB * area, sizeof(float)));
+  const flr_status status = c->source->read(c->source, flr_weights_source_find(c->source, first->name), rgb);
+  if (status == FLR_OK) {
+    adapt_channels(scratch, rgb, first->dims[0], first->dims[3], area);
+    flr_param_from_file(first, values + first->offset, scratch);
+  }
+  flr_free(rgb);
+  return status;
+}
+
 static flr_status read_all(const comparison *c, float *values, float *states, float *scratch) {
-  for (int i = 0; i < c->params->param_count; i++) {
+  if (c->adapt) FLR_TRY(read_adapted(c, values, scratch));
+  for (int i = c->adapt; i < c->params->param_count; i++) {
     const flr_param *param = &c->params->params[i];
-    if (c->skip_head && is_head(c, i)) continue;
+    if (c->skip_head && param->head) continue;
     FLR_TRY(c->source->read(c->source, flr_weights_source_find(c->source, param->name), scratch));
     flr_param_from_file(param, values + param->offset, scratch);
   }
   for (int i = 0; i < c->params->state_count; i++) {
     const flr_state *state = &c->params->states[i];
+    if (c->skip_head && state->head) continue;
     FLR_TRY(c->source->read(c->source, flr_weights_source_find(c->source, state->name), states + state->offset));
   }
   return FLR_OK;
@@ -211,6 +274,7 @@ static flr_status read_whole(const comparison *c, float *values, float *states) 
   FLR_TRY_GOTO(status, flr_alloc(&new_states, params->state_elements, sizeof(float)), done);
   FLR_TRY_GOTO(status, flr_alloc(&scratch, largest_param(params), sizeof(float)), done);
   memcpy(new_values, values, (size_t)params->elements * sizeof(float));
+  memcpy(new_states, states, (size_t)params->state_elements * sizeof(float));
   FLR_TRY_GOTO(status, read_all(c, new_values, new_states, scratch), done);
   memcpy(values, new_values, (size_t)params->elements * sizeof(float));
   memcpy(states, new_states, (size_t)params->state_elements * sizeof(float));
@@ -231,9 +295,11 @@ flr_status flr_weights_load(const char *path, const flr_params *params, const fl
   flr_status status;
   FLR_TRY_GOTO(status, flr_weights_source_open(&source, path), done);
   FLR_TRY_GOTO(status, source_info(info, &source), done);
+  find_file_head(info, &source);
   FLR_TRY_GOTO(status, compare(&c, options), done);
   status = read_whole(&c, values, states);
   info->head_skipped = c.skip_head;
+  info->channels_adapted = c.adapt;
 done:
   flr_weights_info_clear(&own);
   flr_weights_source_close(&source);

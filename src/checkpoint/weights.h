@@ -18,19 +18,23 @@ typedef struct flr_weights_info {
   char *config;                    /* INI text of the run that made it, NULL when none; owned */
   float *mean, *std;               /* [channels] the normalisation it was trained with, NULL when it does not say; owned */
   int64_t channels, height, width; /* of the images it was trained on */
-  int head_skipped;                /* flr_weights_load: the last linear was left as it was */
+  char head[8];                    /* kind of its head by the names in it: "linear", "fastai"; "": neither */
+  int64_t head_classes;            /* classes of that head; 0: not known */
+  int head_skipped;                /* flr_weights_load: the head was left as it was */
+  int channels_adapted;            /* flr_weights_load: the first convolution's 3 input channels were made into others */
 } flr_weights_info;
 
 /* Frees what the info owns; a zeroed struct is allowed. */
 void flr_weights_info_clear(flr_weights_info *info);
 
-/* Reads only the info; a .safetensors has none. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_IO, FLR_ERROR_DATA (also for a format
- * version above FLR_CHECKPOINT_VERSION). The caller clears *out, also after an error. */
+/* Reads only the info; of a .safetensors that is its head alone. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_IO, FLR_ERROR_DATA (also
+ * for a format version above FLR_CHECKPOINT_VERSION). The caller clears *out, also after an error. */
 flr_status flr_weights_info_load(const char *path, flr_weights_info *out);
 
 typedef struct flr_weights_options {
-  int skip_head_on_class_mismatch; /* --init-weights: 1; eval: 0 */
+  int skip_head_on_class_mismatch; /* --init-weights: 1; eval: 0. Also where the file has a head of the other kind */
   int load_head;                   /* --init-head */
+  int adapt_channels;              /* 1: a first convolution for RGB is made to fit other channels (SEMANTICS A6) */
 } flr_weights_options;
 
 /* Reads tensors by name into the host buffers values [params->elements] and states [params->state_elements]. The kind follows

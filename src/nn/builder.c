@@ -58,6 +58,7 @@ int flr_build_param(flr_builder *b, const char *layer, const char *name, flr_par
                        .offset = all->elements,
                        .count = 1,
                        .group = b->group,
+                       .head = b->head,
                        .init = init,
                        .constant = constant,
                        .fan = fan};
@@ -80,7 +81,7 @@ int flr_build_state(flr_builder *b, const char *layer, const char *name, int64_t
   if (b->status == FLR_OK) flr_build_fail(b, grow(&all->states, all->state_count, &g->state_limit, sizeof *all->states));
   if (b->status != FLR_OK) return -1;
   flr_state *state = &all->states[all->state_count];
-  *state = (flr_state){.offset = all->state_elements, .count = count, .initial = initial};
+  *state = (flr_state){.offset = all->state_elements, .count = count, .initial = initial, .head = b->head};
   (void)snprintf(state->name, sizeof state->name, "%s.%s", layer, name);
   all->state_elements = flr_param_aligned(all->state_elements + count);
   return all->state_count++;

@@ -30,6 +30,8 @@ const char *flr_model_join(char *text, const char *prefix, const char *name) {
   return text;
 }
 
+int flr_model_has_features(const char *name) { return strcmp(name, "mlp") != 0; }
+
 static flr_status find_model(const model_entry **out, const char *name) {
   char known[256] = "";
   for (int i = 0; i < MODEL_COUNT; i++) {
@@ -42,7 +44,10 @@ static flr_status find_model(const model_entry **out, const char *name) {
 
 static flr_status check_input(const flr_model_options *o) {
   if (o->classes < 2) return flr_fail(FLR_ERROR_DATA, "%lld class is not enough to train a classifier", (long long)o->classes);
-  if (strcmp(o->name, "mlp") != 0 && o->height == 1 && o->width == 1)
+  if (o->head && strcmp(o->head, "fastai") == 0 && !flr_model_has_features(o->name))
+    return flr_fail(FLR_ERROR_USAGE, "--head: fastai stands behind the features of a convolutional model, which %s is not",
+                    o->name);
+  if (flr_model_has_features(o->name) && o->height == 1 && o->width == 1)
     return flr_fail(FLR_ERROR_USAGE, "--model: %s needs images, the data are feature vectors: use mlp", o->name);
   return FLR_OK;
 }

@@ -16,7 +16,8 @@ typedef struct flr_model_options {
   int64_t classes;
   const char *hidden; /* mlp: "256,128" */
   const char *stem;   /* "auto", "small", "imagenet" */
-  double dropout;     /* before the last linear; 0: none */
+  const char *head;   /* "linear" or "fastai"; NULL: linear */
+  double dropout;     /* before the last linear; 0: none. fastai has half of it before its first one too */
   uint64_t seed;      /* dropout keys */
 } flr_model_options;
 
@@ -24,6 +25,9 @@ typedef struct flr_model_options {
    models for an unknown name). *out is owned by the caller. Not collective. */
 flr_status flr_model_create(flr_graph **out, const flr_model_options *options);
 void flr_graph_destroy(flr_graph *graph);
+
+/* 1: the model ends in an image of features, which --head fastai can stand behind. Pure. */
+int flr_model_has_features(const char *name);
 
 /* "mlp" for features and images up to 16 pixels, "resnet18" above. */
 const char *flr_model_auto(int64_t height, int64_t width);

@@ -63,7 +63,9 @@ typedef struct flr_builder {
   flr_graph *graph;
   flr_status status;
   int group; /* layer group of the parameters that follow */
+  int head;  /* 1: these are the classifier's */
   flr_init_kind conv_init, linear_init;
+  double norm_shift; /* start of batch norm's shift */
   const flr_model_options *options;
 } flr_builder;
 
@@ -73,6 +75,8 @@ void flr_build_fail(flr_builder *builder, flr_status status);
 int flr_build_conv(flr_builder *builder, const char *name, int src, int64_t channels, int64_t kernel, int64_t stride,
                    int64_t pad);
 int flr_build_linear(flr_builder *builder, const char *name, int src, int64_t features, int relu);
+/* The same without a bias. */
+int flr_build_linear_plain(flr_builder *builder, const char *name, int src, int64_t features, int relu);
 int flr_build_batch_norm(flr_builder *builder, const char *name, int src, int relu);
 /* The same in two parts, for a residual block: the first makes the parameters, in their place in the order of names; the second
    appends the node, with the addition of tensor src2 fused behind it. */
@@ -81,6 +85,8 @@ int flr_build_batch_norm_add(flr_builder *builder, flr_node node, int src2, int 
 int flr_build_relu(flr_builder *builder, int src);
 int flr_build_max_pool(flr_builder *builder, int src, int64_t kernel, int64_t stride, int64_t pad);
 int flr_build_global_average_pool(flr_builder *builder, int src);
+/* The maxima of all channels, then their means. */
+int flr_build_global_concat_pool(flr_builder *builder, int src);
 int flr_build_add(flr_builder *builder, int src, int src2, int relu);
 int flr_build_shortcut(flr_builder *builder, int src, int64_t channels, int64_t stride);
 /* Nothing for probability 0. */

@@ -34,6 +34,7 @@ typedef struct flr_param {
   int rank;
   int64_t offset, count; /* elements in the flat buffer; offsets are multiples of 16 */
   int group;             /* layer group, 0 nearest the input */
+  int head;              /* 1: of the classifier, which another number of classes replaces */
   flr_init_kind init;
   double constant;    /* FLR_INIT_CONSTANT */
   int64_t fan;        /* fan_in or fan_out as `init` wants */
@@ -46,6 +47,7 @@ typedef struct flr_state {
   char name[FLR_PARAM_NAME];
   int64_t offset, count;
   double initial; /* mean 0, var 1 */
+  int head;       /* as in flr_param */
 } flr_state;
 
 typedef struct flr_params {

@@ -43,7 +43,9 @@ static const flr_option options[] = {
     STRING("model", model, NULL, NULL, model, "NAME", "mlp, cnn, resnet9, resnet18.. (help lists them)"),
     STRING("hidden", hidden, "256,128", NULL, model, "WIDTHS", "hidden layers of mlp"),
     STRING("stem", stem, "auto", "auto,small,imagenet", model, "KIND", "of ResNets: auto, small or imagenet"),
-    NUMBER("dropout", dropout, "0", 0, 0.999, model, "before the last layer"),
+    STRING("head", head, NULL, "linear,fastai", model, "KIND",
+           "linear, or fastai: concat pooling, two layers (with --init-weights of other classes)"),
+    NUMBER("dropout", dropout, NULL, 0, 0.999, model, "before the last layer (0; fastai 0.5, half of it before its first)"),
     STRING("init-weights", init_weights, NULL, NULL, model, "FILE", "start from a .safetensors or .h5 file"),
     SWITCH("init-head", init_head, "on", model, "take the last layer from it too"),
     FLAG("freeze", freeze, model, "train the last layer group (the head) alone"),
@@ -129,7 +131,6 @@ static const flr_option options[] = {
     /* CLI.md has these; this version takes them only where they change nothing. */
     LATER("window", NULL),
     LATER("augment", "auto,none"),
-    LATER("head", "linear"),
     LATER("accum", "1"),
     LATER("freeze-epochs", NULL),
     LATER("lr-mult", NULL),

@@ -1,10 +1,13 @@
 /* Making a session's model: its structure by options and data, what of it is frozen, its starting values. */
 #include "train/model.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "train/evaluate.h"
+#include "train/resume.h"
+#include "train/resume_config.h"
 
 /* A checkpoint knows how many classes there are, which a file that lacks the last ones does not tell. */
 static flr_status match_checkpoint(const flr_session *s, const char *path, const flr_weights_info *info) {
@@ -46,9 +49,58 @@ static flr_status freeze(flr_session *s) {
   return flr_graph_freeze(s->graph, &freezing);
 }
 
-flr_status flr_session_create_model(flr_session *s) {
+/* What a file says of its head, and what --init-weights makes of it: a new number of classes gets fastai's. */
+static flr_status head_of(flr_session *s, const char *path, int is_start, const char **head) {
+  flr_weights_info info = {0};
+  flr_session_storage(s, "reading", path);
+  const flr_status status = flr_weights_info_load(path, &info);
+  flr_session_storage_done(s);
+  const int other_classes = is_start && info.head_classes > 0 && info.head_classes != s->dataset->classes;
+  *head = other_classes || strcmp(info.head, "fastai") == 0 ? "fastai" : "linear";
+  flr_weights_info_clear(&info);
+  return status;
+}
+
+/* The head where --head does not say. What --init-weights came to is kept in the configuration: the run's checkpoints need it.
+ */
+static flr_status choose_head(flr_session *s, const char *checkpoint, const char **head) {
+  const char *start = s->config->init_weights;
+  const int resumed = s->resume && s->resume->found;
+  *head = s->config->head ? s->config->head : "linear";
+  if (s->config->head || resumed || !flr_model_has_features(s->plan.model)) return FLR_OK;
+  if (checkpoint) return head_of(s, checkpoint, 0, head);
+  if (!start) return FLR_OK;
+  FLR_TRY(head_of(s, start, 1, head));
+  FLR_TRY(flr_resume_config_copy(&s->own_config, s->config));
+  s->config = &s->own_config;
+  FLR_TRY(flr_config_set(&s->own_config, "head", *head));
+  if (strcmp(*head, "fastai") == 0)
+    flr_log_write(s->log, FLR_LOG_INFO, "the head is fastai's (--head linear has a single layer)");
+  return FLR_OK;
+}
+
+/* Batch norm behind the pooling has one number per sample and channel. */
+static flr_status check_head(const flr_session *s, const char *head) {
+  if (!s->plan.training || strcmp(head, "fastai") != 0 || s->plan.batch / s->plan.shards >= 2) return FLR_OK;
+  return flr_fail(
+      FLR_ERROR_USAGE,
+      "--batch: %lld for %lld shards leaves some with one sample, of which --head fastai's batch norm learns nothing: "
+      "raise --batch",
+      (long long)s->plan.batch, (long long)s->plan.shards);
+}
+
+/* Half of it stands before the first of fastai's linear layers. */
+static double dropout_of(const flr_config *config, const char *head) {
+  if (!isnan(config->dropout)) return config->dropout;
+  return strcmp(head, "fastai") == 0 ? 0.5 : 0;
+}
+
+flr_status flr_session_create_model(flr_session *s, const char *checkpoint) {
   const flr_dataset *data = s->dataset;
-  const char *name = s->config->model ? s->config->model : flr_model_auto(data->height, data->width);
+  const char *name = s->config->model ? s->config->model : flr_model_auto(data->height, data->width), *head;
+  s->plan.model = name;
+  FLR_TRY(choose_head(s, checkpoint, &head));
+  FLR_TRY(check_head(s, head));
   const flr_model_options options = {.name = name,
                                      .height = data->height,
                                      .width = data->width,
@@ -56,9 +108,9 @@ flr_status flr_session_create_model(flr_session *s) {
                                      .classes = data->classes,
                                      .hidden = s->config->hidden,
                                      .stem = s->config->stem,
-                                     .dropout = s->config->dropout,
+                                     .head = head,
+                                     .dropout = dropout_of(s->config, head),
                                      .seed = s->config->seed};
-  s->plan.model = name;
   FLR_TRY(flr_model_create(&s->graph, &options));
   return freeze(s);
 }
@@ -74,13 +126,18 @@ flr_status flr_session_load_values(flr_session *s, const char *checkpoint, flr_w
   flr_params_init(layout, s->config->seed, values, norms);
   if (path) {
     const flr_weights_options options = {.skip_head_on_class_mismatch = !checkpoint,
-                                         .load_head = checkpoint || s->config->init_head};
+                                         .load_head = checkpoint || s->config->init_head,
+                                         .adapt_channels = !checkpoint};
     flr_session_storage(s, "reading", path);
     status = flr_weights_load(path, layout, &options, values, norms, info);
     flr_session_storage_done(s);
     if (status != FLR_OK) goto done;
     if (info->head_skipped)
-      flr_log_write(s->log, FLR_LOG_INFO, "%s: the head was left at its start (other number of classes)", path);
+      flr_log_write(s->log, FLR_LOG_INFO, "%s: the head was left at its start (%s)", path,
+                    s->config->init_head ? "the file's is for other classes or of another kind" : "--init-head off");
+    if (info->channels_adapted)
+      flr_log_write(s->log, FLR_LOG_INFO, "%s: the first convolution's weights for 3 channels were made into some for %lld",
+                    path, (long long)s->dataset->channels);
   }
   status = flr_train_state_set(&s->state, values, norms);
 done:

@@ -85,6 +85,22 @@ static flr_status imagenet(const flr_session *s, float *mean, float *std) {
   return FLR_OK;
 }
 
+/* torchvision's ResNets without a word of how they were trained: on ImageNet's colours. */
+static int are_imagenets(const flr_session *s, const flr_weights_info *weights) {
+  static const char *const names[] = {"resnet18", "resnet34", "resnet50", "resnet101"};
+  if (!s->config->init_weights || weights->mean || weights->config || s->dataset->features || s->dataset->channels != 3)
+    return 0;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(s->plan.model, names[i]) == 0) return 1;
+  return 0;
+}
+
+/* 1: these weights bring the normalisation with them that they were trained with. */
+static int brings_its_own(const flr_session *s, const flr_weights_info *weights) {
+  return weights->mean && weights->channels == s->dataset->channels &&
+         (!s->plan.training || strcmp(s->config->normalize, "auto") == 0);
+}
+
 /* Fills mean and std [channels] by the rule; *none is 1 when the values stay as they are. */
 static flr_status choose(flr_session *s, const flr_weights_info *weights, float *mean, float *std, int *none) {
   const flr_dataset *data = s->dataset;
@@ -93,10 +109,17 @@ static flr_status choose(flr_session *s, const flr_weights_info *weights, float 
   *none = strcmp(rule, "none") == 0;
   if (*none) return FLR_OK;
   if (strcmp(rule, "imagenet") == 0) return imagenet(s, mean, std);
-  if (weights && weights->mean && weights->channels == data->channels) {
+  if (brings_its_own(s, weights)) {
     memcpy(mean, weights->mean, bytes);
     memcpy(std, weights->std, bytes);
+    if (s->plan.training && !(s->resume && s->resume->found))
+      flr_log_write(s->log, FLR_LOG_INFO, "inputs are normalised as those of %s were", s->config->init_weights);
     return FLR_OK;
+  }
+  if (s->plan.training && strcmp(rule, "auto") == 0 && are_imagenets(s, weights)) {
+    flr_log_write(s->log, FLR_LOG_INFO,
+                  "inputs are normalised as ImageNet's, which goes with such weights: --normalize says otherwise");
+    return imagenet(s, mean, std);
   }
   if (data->mean && data->std) {
     memcpy(mean, data->mean, bytes);

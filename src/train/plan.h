@@ -15,8 +15,8 @@ flr_status flr_plan_open_data(flr_session *session);
    samples do not fit. Not collective, the same on every rank. */
 flr_status flr_plan_steps(flr_session *session);
 
-/* Chooses mean and inverse_std by --normalize: of the file, of ImageNet, of the weights (`weights` may be NULL), or measured on
-   rank 0. Collective. */
+/* Chooses mean and inverse_std by --normalize: of the file, of ImageNet, of the weights that were loaded (an empty info: none
+   were) or the checkpoint that is resumed, or measured on rank 0. Collective. */
 flr_status flr_plan_normalization(flr_session *session, const flr_weights_info *weights);
 
 /* The batch sizes that the executor must be ready for, into plans [limit]; returns how many. Pure. */

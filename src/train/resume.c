@@ -220,7 +220,9 @@ static flr_status get_tensors(flr_session *s, flr_resume *r) {
 /* Nothing is left of the tensors but what the session took. */
 static void drop_tensors(flr_resume *r) {
   const flr_checkpoint kept = r->file;
-  flr_checkpoint rest = {.progress = kept.progress, .groups = kept.groups};
+  flr_checkpoint rest = {
+      .progress = kept.progress, .groups = kept.groups, .channels = kept.channels, .mean = kept.mean, .std = kept.std};
+  r->file.mean = r->file.std = NULL;
   memcpy(rest.lr, kept.lr, sizeof rest.lr);
   flr_checkpoint_clear(&r->file);
   r->file = rest;
@@ -271,6 +273,11 @@ flr_status flr_resume_sweep(flr_session *s) {
   FLR_TRY(broadcast_large(s->comm, sweep->points, bytes));
   drop_tensors(r);
   return FLR_OK;
+}
+
+flr_weights_info flr_resume_normalization(const flr_resume *r) {
+  if (!r || !r->found) return (flr_weights_info){0};
+  return (flr_weights_info){.channels = r->file.channels, .mean = r->file.mean, .std = r->file.std};
 }
 
 int flr_resume_is_in(const flr_resume *r, flr_checkpoint_phase phase) {

@@ -3,6 +3,7 @@
 #define FLR_TRAIN_RESUME_H
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/weights.h"
 #include "train/session.h"
 
 struct flr_resume {
@@ -26,6 +27,10 @@ flr_status flr_resume_check_data(flr_session *session);
 flr_status flr_resume_state(flr_session *session);
 /* The sweep's own state and its points so far, into session->sweep, which was initialised. Collective. */
 flr_status flr_resume_sweep(flr_session *session);
+
+/* What the checkpoint's run normalised its inputs with: mean, std and channels alone, borrowed; empty where there is none, and
+   on ranks other than 0. Not collective. */
+flr_weights_info flr_resume_normalization(const flr_resume *resume);
 
 /* 1: the run stands in this phase of the checkpoint (also NULL: 0). */
 int flr_resume_is_in(const flr_resume *resume, flr_checkpoint_phase phase);

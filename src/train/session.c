@@ -253,7 +253,7 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   FLR_TRY(open_data(s));
   FLR_TRY(flr_resume_check_data(s));
   if (checkpoint) FLR_TRY(flr_comm_agree(s->comm, flr_session_check_checkpoint(s, checkpoint)));
-  FLR_TRY(flr_comm_agree(s->comm, flr_session_create_model(s)));
+  FLR_TRY(flr_comm_agree(s->comm, flr_session_create_model(s, checkpoint)));
   FLR_TRY(flr_comm_agree(s->comm, create_backend(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_state(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_bulk(s)));
@@ -263,7 +263,8 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
     FLR_TRY_GOTO(status, flr_resume_state(s), done);
   else
     FLR_TRY_GOTO(status, flr_comm_agree(s->comm, flr_session_load_values(s, checkpoint, &info)), done);
-  FLR_TRY_GOTO(status, flr_plan_normalization(s, checkpoint ? &info : NULL), done);
+  const flr_weights_info kept = flr_resume_normalization(s->resume);
+  FLR_TRY_GOTO(status, flr_plan_normalization(s, kept.mean ? &kept : &info), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, create_executor(s)), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, allocate_step(s)), done);
   if (s->plan.training && s->backend->ops->device)
@@ -325,6 +326,7 @@ void flr_session_destroy(flr_session *s) {
   flr_free(s->directory);
   flr_progress_destroy(s->progress);
   flr_resume_destroy(s->resume);
+  flr_config_clear(&s->own_config);
   flr_watchdog_stop(s->watchdog);
   flr_launch_finish(s->comm);
   flr_log_destroy(s->log);

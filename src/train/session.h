@@ -40,7 +40,8 @@ typedef struct flr_resume flr_resume;
 typedef struct flr_saver flr_saver;
 
 struct flr_session {
-  const flr_config *config; /* borrowed; of `resume` where that is */
+  const flr_config *config; /* borrowed; of `resume` where that is, or own_config */
+  flr_config own_config;    /* a copy that says more than was asked for; else empty */
   double start_time;        /* when the run began, without the time between its parts */
   double deadline;          /* rank 0: when it has to have ended; INFINITY: never */
   flr_resume *resume;       /* NULL: not asked for */

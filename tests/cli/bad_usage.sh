@@ -71,6 +71,9 @@ words() {
   not_allowed normalize 'one of auto,file,imagenet,none' mean
   not_allowed order 'one of shuffled,sequential' random
   not_allowed stem 'one of auto,small,imagenet' big
+  not_allowed head 'one of linear,fastai' conv ''
+  refused 64 '--head: fastai stands behind the features of a convolutional model, which mlp is not' --head fastai
+  refused 64 '--batch: 2 for 2 shards leaves some with one sample' --head fastai --model cnn --batch 2 --shards 2
   not_allowed hidden 'widths such as 256,128' 0 a 1,,2 1,
   not_allowed pick 'one of minimum,steepest,valley,slide' best
   not_allowed optimizer 'one of sgd,adam,adamw' rmsprop
@@ -89,7 +92,7 @@ absent() { # what CLI.md has and this version has not: only the value that chang
   for o in window freeze-epochs lr-mult clip-norm; do
     later "$o" 3 'leave the option out'
   done
-  for o in 'augment flip only auto,none' 'head fastai only linear' 'accum 2 only 1' \
+  for o in 'augment flip only auto,none' 'accum 2 only 1' \
     'label-smoothing 0.1 only 0' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"

@@ -142,6 +142,22 @@ static void test_resume__frozen_with_rates_per_group(void **state) {
   stopped_again_and_again("resume-frozen", pairs, 3);
 }
 
+/* The new head that --init-weights asked for, and the normalisation that came with the weights, are the checkpoint's. */
+static void test_resume__of_a_transfer(void **state) {
+  (void)state;
+  const char *const first[] = {"model", "cnn", "data", "synthetic:128,8,8,1,5", "steps", "3", "lr", "1e-2", NULL};
+  char body[PATH], weights[PATH + 16];
+  flr_fit_result result;
+  train_directory(body, sizeof body, "resume-body");
+  CHECK_OK(run_part(first, body, 0, 0, &result));
+  (void)snprintf(weights, sizeof weights, "%s/final.h5", body);
+  const char *const pairs[] = {
+      "model", "cnn", "data", "synthetic:256,8,8,1,3", "init-weights", weights, "batch", "48", "lr", "1e-2", "freeze", "on",
+      "steps", "6",   NULL};
+  stopped_again_and_again("resume-transfer", pairs, 3);
+  train_remove(body);
+}
+
 /* A run that is over: nothing is trained again, and its results are the same. */
 static void test_resume__after_the_end(void **state) {
   (void)state;
@@ -232,6 +248,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__deterministic_with_sgd),
       cmocka_unit_test(test_resume__with_other_policies),
       cmocka_unit_test(test_resume__frozen_with_rates_per_group),
+      cmocka_unit_test(test_resume__of_a_transfer),
       cmocka_unit_test(test_resume__after_the_end),
       cmocka_unit_test(test_resume__refuses_other_options_and_other_data),
       cmocka_unit_test(test_rollback__is_bounded_and_recorded),

@@ -241,6 +241,83 @@ static void test_weights__init_head_off_keeps_a_head_that_would_fit(void **state
   weights_model_free(&m);
 }
 
+/* fastai's head is left at its start, statistics too, and what the file has instead is nobody's. */
+static void test_weights__a_head_of_another_kind_is_passed_over(void **state) {
+  const flr_model_options options = {.name = "cnn",
+                                     .height = 4,
+                                     .width = 4,
+                                     .channels = 1,
+                                     .classes = 3,
+                                     .hidden = "",
+                                     .stem = "auto",
+                                     .head = "fastai",
+                                     .dropout = 0.5,
+                                     .seed = 1};
+  weights_model m = weights_model_make("cnn", "", 4, 3), other = {0};
+  CHECK_OK(flr_model_create(&other.graph, &options));
+  other.params = flr_graph_params(other.graph);
+  other.read_values = calloc((size_t)other.params->elements, sizeof(float));
+  other.read_states = calloc((size_t)other.params->state_elements, sizeof(float));
+  weights_model_reset(&other);
+  int skipped;
+  CHECK_FAILS(load_head(state, &other, 0, 1, &skipped), FLR_ERROR_DATA, "missing head.2.weight");
+  CHECK_OK(load_head(state, &other, 1, 1, &skipped));
+  assert_true(skipped);
+  for (int i = 0; i < other.params->param_count; i++) {
+    const flr_param *p = &other.params->params[i];
+    assert_int_equal(other.read_values[p->offset] == -1, p->head);
+  }
+  for (int i = 0; i < other.params->state_count; i++) {
+    const flr_state *s = &other.params->states[i];
+    assert_int_equal(other.read_states[s->offset + s->count - 1] == -1, s->head);
+  }
+  weights_model_free(&other);
+  weights_model_free(&m);
+}
+
+/* SEMANTICS A6: one channel gets the sum over RGB, two the first two times 1.5, more RGB and zeros. */
+static void test_weights__a_first_convolution_for_rgb_fits_other_channels(void **state) {
+  char path[SCRATCH_PATH + 64];
+  flr_model_options options = {
+      .name = "cnn", .height = 4, .width = 4, .channels = 3, .classes = 3, .hidden = "", .stem = "auto", .seed = 1};
+  flr_graph *rgb;
+  CHECK_OK(flr_model_create(&rgb, &options));
+  const flr_params *params = flr_graph_params(rgb);
+  float *values = calloc((size_t)params->elements, sizeof(float)),
+        *norms = calloc((size_t)params->state_elements, sizeof(float));
+  flr_params_init(params, 3, values, norms);
+  const flr_final_info info = {.model = "cnn", .config = "", .classes = 3, .channels = 3, .height = 4, .width = 4};
+  scratch_path(path, state, "rgb.h5");
+  CHECK_OK(flr_weights_write_final(path, params, values, norms, &info));
+  for (options.channels = 1; options.channels <= 5; options.channels++) {
+    const flr_weights_options how = {.load_head = 1, .adapt_channels = 1}, strictly = {.load_head = 1};
+    const int64_t c = options.channels;
+    flr_weights_info found;
+    flr_graph *graph;
+    CHECK_OK(flr_model_create(&graph, &options));
+    const flr_params *own = flr_graph_params(graph);
+    float *got = calloc((size_t)own->elements, sizeof(float)), *got_norms = calloc((size_t)own->state_elements, sizeof(float));
+    if (c != 3)
+      CHECK_FAILS(flr_weights_load(path, own, &strictly, got, got_norms, NULL), FLR_ERROR_DATA, "misshapen conv1.weight");
+    CHECK_OK(flr_weights_load(path, own, &how, got, got_norms, &found));
+    assert_int_equal(found.channels_adapted, c != 3);
+    for (int64_t i = 0; i < 32 * 9; i++) { /* [out, kh, kw], channels last */
+      const float *from = values + i * 3, *to = got + i * c;
+      if (c == 1) CHECK_NEAR((double)to[0], (double)from[0] + (double)from[1] + (double)from[2], 1e-6, 1e-7);
+      for (int64_t k = 0; k < c && c > 1; k++)
+        CHECK_NEAR((double)to[k], k < 3 ? (c == 2 ? 1.5 : 1.0) * (double)from[k] : 0, 1e-7, 0);
+    }
+    assert_memory_equal(got + own->params[1].offset, values + params->params[1].offset, 32 * sizeof(float));
+    flr_weights_info_clear(&found);
+    flr_graph_destroy(graph);
+    free(got);
+    free(got_norms);
+  }
+  free(values);
+  free(norms);
+  flr_graph_destroy(rgb);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
   const struct CMUnitTest tests[] = {
@@ -251,6 +328,8 @@ int main(void) {
       TEST(test_weights__f16_bf16_and_f64_in_hdf5_become_the_nearest_f32),
       TEST(test_weights__the_head_is_left_alone_when_the_classes_differ),
       TEST(test_weights__eval_does_not_accept_another_number_of_classes),
+      TEST(test_weights__a_head_of_another_kind_is_passed_over),
+      TEST(test_weights__a_first_convolution_for_rgb_fits_other_channels),
       TEST(test_weights__init_head_off_keeps_a_head_that_would_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

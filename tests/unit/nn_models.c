@@ -45,6 +45,55 @@ static void test_models__parameter_counts_are_the_published_ones(void **state) {
   }
 }
 
+/* SEMANTICS A6: the body has 21,284,672 parameters, the head 546,304 for 37 classes. */
+static void test_models__fastais_head_is_fastais(void **state) {
+  (void)state;
+  const flr_model_options options = {.name = "resnet34",
+                                     .height = 224,
+                                     .width = 224,
+                                     .channels = 3,
+                                     .classes = 37,
+                                     .hidden = "",
+                                     .stem = "imagenet",
+                                     .head = "fastai",
+                                     .dropout = 0.5,
+                                     .seed = 1};
+  flr_graph *graph;
+  CHECK_OK(flr_model_create(&graph, &options));
+  const flr_params *params = flr_graph_params(graph);
+  int64_t head = 0, group = 0;
+  for (int i = 0; i < params->param_count; i++) {
+    head += params->params[i].head ? params->params[i].count : 0;
+    group += params->params[i].group == 2 ? params->params[i].count : 0;
+  }
+  assert_int_equal(head, 546304);
+  assert_int_equal(group, 546304);
+  assert_int_equal(params->trainable - head, 21284672);
+  float *values = calloc((size_t)params->elements, sizeof(float)),
+        *norms = calloc((size_t)params->state_elements, sizeof(float));
+  flr_params_init(params, 1, values, norms);
+  static const char *const linears[] = {"head.4.weight", "head.8.weight"};
+  for (int k = 0; k < 2; k++) {
+    const flr_param *linear = &params->params[flr_params_find(params, linears[k])];
+    double squares = 0;
+    for (int64_t i = 0; i < linear->count; i++) squares += pow((double)values[linear->offset + i], 2);
+    CHECK_NEAR(sqrt(squares / (double)linear->count), k == 0 ? 0.0442 : 0.0625, 0.02, 0);
+  }
+  assert_int_equal(params->params[flr_params_find(params, "head.4.weight")].dims[1], 1024);
+  assert_true(values[params->params[flr_params_find(params, "head.2.bias")].offset] == 1e-3F);
+  assert_true(values[params->params[flr_params_find(params, "head.6.weight")].offset + 511] == 1);
+  assert_int_equal(params->states[flr_params_find_state(params, "head.6.running_var")].head, 1);
+  assert_int_equal(flr_params_find(params, "head.4.bias"), -1);
+  assert_int_equal(flr_params_find(params, "fc.weight"), -1);
+  free(values);
+  free(norms);
+  flr_graph_destroy(graph);
+  flr_model_options wrong = options;
+  wrong.name = "mlp";
+  wrong.hidden = "8";
+  CHECK_FAILS(flr_model_create(&graph, &wrong), FLR_ERROR_USAGE, "--head: fastai stands behind the features");
+}
+
 static void test_models__names_are_torchvisions(void **state) {
   (void)state;
   static const char *const names[] = {"conv1.weight",
@@ -129,6 +178,7 @@ static void test_params__file_order_is_torchs_and_comes_back(void **state) {
 int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_models__parameter_counts_are_the_published_ones),
+      cmocka_unit_test(test_models__fastais_head_is_fastais),
       cmocka_unit_test(test_models__names_are_torchvisions),
       cmocka_unit_test(test_models__every_listed_model_is_built_and_unknown_ones_are_refused),
       cmocka_unit_test(test_params__initial_values_have_torchs_distribution),

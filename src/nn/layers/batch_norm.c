@@ -14,7 +14,7 @@ flr_node flr_build_batch_norm_start(flr_builder *b, const char *name, int src) {
   const int64_t channels = flr_build_shape(b, src).c;
   flr_node node = flr_build_start(b, &batch_norm_layer, src);
   node.weight = flr_build_param(b, name, "weight", FLR_PARAM_NORM_SCALE, FLR_INIT_CONSTANT, 0, 1, 1, &channels);
-  node.bias = flr_build_param(b, name, "bias", FLR_PARAM_NORM_SHIFT, FLR_INIT_CONSTANT, 0, 0, 1, &channels);
+  node.bias = flr_build_param(b, name, "bias", FLR_PARAM_NORM_SHIFT, FLR_INIT_CONSTANT, 0, b->norm_shift, 1, &channels);
   node.mean = flr_build_state(b, name, "running_mean", channels, 0);
   node.var = flr_build_state(b, name, "running_var", channels, 1);
   node.settings.batch_norm = (flr_batch_norm_settings){.epsilon = 1e-5, .momentum = 0.1}; /* torch's BatchNorm2d */

@@ -37,3 +37,19 @@ int flr_build_global_average_pool(flr_builder *b, int src) {
   node.shape.h = node.shape.w = 1;
   return flr_build_node(b, &node);
 }
+
+static flr_status prepare_concat(const flr_node *node, flr_backend *backend, const flr_layer_use *use,
+                                 const flr_tensor_desc *src, const flr_tensor_desc *src2, flr_op **out) {
+  (void)node;
+  (void)src2;
+  return flr_backend_global_concat_pool(backend, out, use->mode == FLR_MODE_TRAIN, src);
+}
+
+static const flr_layer concat_layer = {.name = "global_concat_pool", .prepare = prepare_concat};
+
+int flr_build_global_concat_pool(flr_builder *b, int src) {
+  flr_node node = flr_build_start(b, &concat_layer, src);
+  node.shape.h = node.shape.w = 1;
+  node.shape.c *= 2;
+  return flr_build_node(b, &node);
+}

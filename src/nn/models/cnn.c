@@ -24,7 +24,5 @@ void flr_model_cnn(flr_builder *b) {
   x = halve(b, conv_bn(b, 3, x, 128));
   x = conv_bn(b, 4, x, 128);
   b->group = 2;
-  x = flr_build_global_average_pool(b, x);
-  x = flr_build_dropout(b, x, b->options->dropout);
-  (void)flr_build_linear(b, "fc", x, b->options->classes, 0);
+  flr_model_finish(b, x, "fc", flr_build_global_average_pool);
 }

@@ -36,6 +36,7 @@ void flr_model_mlp(flr_builder *b) {
   }
   x = flr_build_dropout(b, x, b->options->dropout);
   b->group = hidden > 0;
+  b->head = 1;
   (void)snprintf(name, sizeof name, "fc%d", hidden + 1);
   (void)flr_build_linear(b, name, x, b->options->classes, 0);
 }

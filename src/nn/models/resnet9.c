@@ -34,6 +34,5 @@ void flr_model_resnet9(flr_builder *b) {
   x = halved(b, "layer2", x, 256);
   x = residual(b, "layer3", halved(b, "layer3", x, 512));
   b->group = 2;
-  x = flr_build_dropout(b, pool_all(b, x), b->options->dropout);
-  (void)flr_build_linear(b, "linear", x, b->options->classes, 0);
+  flr_model_finish(b, x, "linear", pool_all);
 }

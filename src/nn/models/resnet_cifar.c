@@ -30,8 +30,7 @@ static void build(flr_builder *b, int blocks) {
     }
   }
   b->group = 2;
-  x = flr_build_dropout(b, flr_build_global_average_pool(b, x), b->options->dropout);
-  (void)flr_build_linear(b, "fc", x, b->options->classes, 0);
+  flr_model_finish(b, x, "fc", flr_build_global_average_pool);
 }
 
 void flr_model_resnet20(flr_builder *b) { build(b, 3); }
