@@ -224,7 +224,10 @@ void flr_saver_consult(flr_saver *saver, flr_conductor *conductor) {
   if (saver->consulted > 0) saver->slowest_step = fmax(saver->slowest_step, now - saver->consulted);
   saver->consulted = now;
   if (flr_checkpoint_writer_is_done(saver->writer) && wait_for_writer(saver) != FLR_OK) warn(saver);
-  if (conductor->saving.seconds > 0 && now - saver->last >= conductor->saving.seconds) conductor->save_wanted = 1;
+  if (conductor->saving.seconds > 0 && now - saver->last >= conductor->saving.seconds) {
+    conductor->save_wanted = 1;
+    saver->last = now; /* it is asked about the next step before this one is saved */
+  }
   if (now + flr_stop_lead(saver->slowest_step, saver->slowest) >= s->deadline) flr_conductor_leave(conductor, FLR_REASON_TIME);
 }
 

@@ -1,27 +1,26 @@
-/* Preloaded into a program, makes the date jump: one second after the start a day ahead, two seconds after it a year back.
- * Clocks that only go on are left alone, as a real jump leaves them. */
+/* Preloaded into a program, moves the date by the number of seconds that stands in the file FLR_CLOCK_JUMP, as long as there is
+ * one. Clocks that only go on are left alone, as a real jump leaves them. */
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
-
-typedef int (*clock_call)(clockid_t, struct timespec *);
-
-static clock_call real_clock(void) { return __extension__(clock_call) dlsym(RTLD_NEXT, "clock_gettime"); }
-
-static struct timespec began;
-
-__attribute__((constructor)) static void note_start(void) { (void)real_clock()(CLOCK_MONOTONIC, &began); }
+#include <unistd.h>
 
 static time_t jump(void) {
-  const time_t day = 86400, after = 1, later = 2;
-  struct timespec now;
-  (void)real_clock()(CLOCK_MONOTONIC, &now);
-  const time_t passed = now.tv_sec - began.tv_sec;
-  return passed < after ? 0 : passed < later ? day : -365 * day;
+  const char *path = getenv("FLR_CLOCK_JUMP");
+  char text[32] = "";
+  const int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0) return 0;
+  const ssize_t got = read(fd, text, sizeof text - 1);
+  (void)close(fd);
+  return got > 0 ? (time_t)strtol(text, NULL, 10) : 0;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *out) {
-  const int result = real_clock()(clock, out);
+  typedef int (*clock_call)(clockid_t, struct timespec *);
+  const clock_call real = __extension__(clock_call) dlsym(RTLD_NEXT, "clock_gettime");
+  const int result = real(clock, out);
   if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) out->tv_sec += jump();
   return result;
 }

@@ -67,7 +67,7 @@ whole() {
   wanted=$(printf '%s\n' "$@" | LC_ALL=C sort)
   [ "$(find "$folder" -name 'checkpoint-*' -printf '%f\n' | LC_ALL=C sort)" = "$wanted" ] ||
     fail "$folder holds $(find "$folder" -name 'checkpoint-*' -printf '%f ') and not $*"
-  for name in "$@"; do "$program" inspect "$folder/$name" >/dev/null 2>"$work/err" || fail "$folder/$name is not whole"; done
+  for name in "$@"; do "$program" inspect "$folder/$name" >/dev/null 2>&1 || fail "$folder/$name is not whole"; done
   ! compgen -G "$folder/*.tmp.*" >/dev/null || fail "half files are left: $(echo "$folder"/*.tmp.*)"
 }
 
