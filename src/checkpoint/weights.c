@@ -201,6 +201,14 @@ static int wants_channels(const comparison *c) {
          tensor->dims[2] == dims[2] && tensor->dims[3] == dims[3];
 }
 
+/* What the kernel of a ResNet's first convolution tells of its stem: "" for everything else. */
+static const char *stem_hint(const comparison *c) {
+  const flr_param *first = &c->params->params[0];
+  const flr_weights_tensor *tensor = flr_weights_source_find(c->source, first->name);
+  if (first->kind != FLR_PARAM_CONV_WEIGHT || !tensor || tensor->rank != 4 || tensor->dims[2] == first->dims[1]) return "";
+  return tensor->dims[2] == 7 ? " (it has --stem imagenet)" : tensor->dims[2] == 3 ? " (it has --stem small)" : "";
+}
+
 static flr_status compare(comparison *c, const flr_weights_options *options) {
   find_head(c);
   c->skip_head = !options->load_head || (options->skip_head_on_class_mismatch && head_is_another(c));
@@ -209,7 +217,8 @@ static flr_status compare(comparison *c, const flr_weights_options *options) {
   if (c->problems == 0) return FLR_OK;
   char more[48] = "";
   if (c->problems > c->shown) (void)snprintf(more, sizeof more, "; and %d more", c->problems - c->shown);
-  return flr_fail(FLR_ERROR_DATA, "%s does not fit the model, see --model: %s%s", c->source->path, c->text, more);
+  return flr_fail(FLR_ERROR_DATA, "%s does not fit the model, see --model: %s%s%s", c->source->path, c->text, more,
+                  stem_hint(c));
 }
 
 /* ---- reading ---- */

@@ -24,6 +24,10 @@ refused 65 '../../final.h5 does not fit the model, see --model: misshapen fc1.we
   --init-weights ../../final.h5 --data synthetic:256,12,12,1,4
 refused 65 '../../final.h5 does not fit .*missing conv1.weight .*; and [0-9]+ more$' --init-weights ../../final.h5 --model resnet18 \
   --data ../../good.h5 --batch 16
+"$program" --model resnet18 --stem imagenet --data synthetic:16,8,8,3,4 --batch 8 --steps 1 --lr 0 --quiet --plot none \
+  --out "$work/resnet" || complain 'no ResNet was made'
+refused 65 '../../resnet/final.h5 does not fit .*: misshapen conv1.weight \[64, 3, 7, 7\], wanted \[64, 3, 3, 3\] \(it has --stem imagenet\)$' \
+  --init-weights ../../resnet/final.h5 --model resnet18 --data synthetic:16,8,8,3,4 --batch 8
 refused 65 '../../other.safetensors does not fit .*: misshapen fc1.weight \[0, 9\], wanted \[256, 64\]; missing fc1.bias' \
   --init-weights ../../other.safetensors
 refused 65 '../../final.h5 was trained on samples of 8x8x1 in 4 classes, synthetic:64,9,8,1,4 has 9x8x1 in 4: give the data' \
