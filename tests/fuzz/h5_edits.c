@@ -264,28 +264,45 @@ static void seal(hid_t file) {
   (void)flr_h5_seal(file);
 }
 
-static const char *write_image(hid_t file) {
-  const char *path = NULL;
+/* A file in memory, as HDF5 opens it from these bytes; -1: it refuses. */
+static hid_t open_image(const void *bytes, size_t size) {
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  void *image = (void *)(uintptr_t)bytes; /* HDF5 copies it */
+  hid_t file = -1;
+  if (H5Pset_fapl_core(access, 65536, 0) >= 0 && H5Pset_file_image(access, image, size) >= 0)
+    file = H5Fopen("base", H5F_ACC_RDWR, access);
+  (void)H5Pclose(access);
+  return file;
+}
+
+/* Closes the file; *out, owned by the caller, is what it held: NULL when HDF5 does not give it. */
+static size_t close_image(hid_t file, void **out) {
+  *out = NULL;
   (void)H5Fflush(file, H5F_SCOPE_GLOBAL);
   const ssize_t size = H5Fget_file_image(file, NULL, 0);
-  void *image = size > 0 ? malloc((size_t)size) : NULL;
-  if (image && H5Fget_file_image(file, image, (size_t)size) == size) path = fuzz_file(image, (size_t)size);
-  free(image);
-  return path;
+  if (size > 0) *out = malloc((size_t)size);
+  if (*out && H5Fget_file_image(file, *out, (size_t)size) != size) {
+    free(*out);
+    *out = NULL;
+  }
+  (void)H5Fclose(file);
+  return *out ? (size_t)size : 0;
 }
 
 const char *h5_base_edit(const h5_base *base, const uint8_t *data, size_t size) {
   script s = {.data = data, .size = size > 0 ? size - 1 : 0};
-  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  const char *path = NULL;
-  hid_t file = -1;
-  if (H5Pset_fapl_core(access, 65536, 0) >= 0 && H5Pset_file_image(access, base->bytes, base->size) >= 0)
-    file = H5Fopen("base", H5F_ACC_RDWR, access);
-  (void)H5Pclose(access);
+  void *image;
+  hid_t file = open_image(base->bytes, base->size);
   if (file < 0) return NULL;
   for (int i = 0; i < 4 && s.size > 0; i++) edit(&s, file, base);
-  if (size > 0 && data[size - 1] % 4) seal(file);
-  path = write_image(file);
-  (void)H5Fclose(file);
+  size_t bytes = close_image(file, &image);
+  file = image && size > 0 && data[size - 1] % 4 ? open_image(image, bytes) : -1;
+  if (file >= 0) { /* opened again, so that it is as a reader finds it */
+    free(image);
+    seal(file);
+    bytes = close_image(file, &image);
+  }
+  const char *path = image ? fuzz_file(image, bytes) : NULL;
+  free(image);
   return path;
 }
