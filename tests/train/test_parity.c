@@ -28,22 +28,24 @@ static flr_session *open_case(const run_case *c, flr_config *config, const char 
   return session;
 }
 
-/* One number where all groups have the same rate, else one per group. */
-static void check_rates(const cJSON *steps, int step, const cJSON *wanted) {
-  const cJSON *lr = cJSON_GetObjectItem(cJSON_GetArrayItem(steps, step), "lr");
+/* Rates of all groups (a number: the same for all) and the momentum of step i. fastai finds its place in the schedule in single
+   precision, which shows where the rate is small beside its peak. */
+static void check_hypers(const cJSON *steps, const cJSON *truth, int i) {
+  const cJSON *wanted = cJSON_GetArrayItem(cJSON_GetObjectItem(truth, "lr"), i);
+  const cJSON *found = cJSON_GetObjectItem(cJSON_GetArrayItem(steps, i), "lr");
   for (int g = 0; g < cJSON_GetArraySize(wanted); g++) {
-    const double rate = cJSON_GetNumberValue(cJSON_IsArray(lr) ? cJSON_GetArrayItem(lr, g) : lr);
-    CHECK_NEAR(rate, cJSON_GetNumberValue(cJSON_GetArrayItem(wanted, g)), 1e-5, 1e-12);
+    const cJSON *lr = cJSON_IsArray(found) ? cJSON_GetArrayItem(found, g) : found;
+    CHECK_NEAR(cJSON_GetNumberValue(lr), cJSON_GetNumberValue(cJSON_GetArrayItem(wanted, g)), 3e-6, 0);
   }
+  CHECK_NEAR(train_number(steps, i, "momentum"),
+             cJSON_GetNumberValue(cJSON_GetArrayItem(cJSON_GetObjectItem(truth, "momentum"), i)), 1e-6, 0);
 }
 
 static void check_losses(const cJSON *steps, const cJSON *truth, int first_steps, double tolerance) {
   const cJSON *losses = cJSON_GetObjectItem(truth, "loss");
-  const cJSON *rates = cJSON_GetObjectItem(truth, "lr"), *momenta = cJSON_GetObjectItem(truth, "momentum");
   assert_int_equal(cJSON_GetArraySize(steps), cJSON_GetArraySize(losses));
   for (int i = 0; i < cJSON_GetArraySize(losses); i++) {
-    check_rates(steps, i, cJSON_GetArrayItem(rates, i));
-    CHECK_NEAR(train_number(steps, i, "momentum"), cJSON_GetNumberValue(cJSON_GetArrayItem(momenta, i)), 1e-5, 1e-12);
+    check_hypers(steps, truth, i);
     if (i < first_steps)
       CHECK_NEAR(train_number(steps, i, "loss"), cJSON_GetNumberValue(cJSON_GetArrayItem(losses, i)), tolerance, 1e-3);
   }
@@ -87,24 +89,21 @@ static void test_parity__mlp_sgd_wd(void **state) {
   check_fit(&c, 100, 1e-4);
 }
 
-/* fastai rounds the place in the cycle to float32, which moves its rates by 1e-6 and, from step 70 on, losses by up to 2e-4:
- * ref, in double, is as far from it as every other backend. */
 static void test_parity__mlp_adam_onecycle_v2_slice(void **state) {
   (void)state;
   static const run_case c = {"mlp_adam_onecycle_v2_slice",
                              MLP_START,
                              {"model", "mlp", "hidden", "96,48", "batch", "75", "epochs", "6", "lr", "6e-4:6e-3", "policy",
-                              "one-cycle-v2", "optimizer", "adam", "wd", "0.01", NULL}};
-  check_fit(&c, 70, 1e-4);
-  check_fit(&c, 100, 2.5e-4);
+                              "one-cycle-v2", "optimizer", "adam", "wd", "0.01", "bn-wd", "off", NULL}};
+  check_fit(&c, 100, 1e-4);
 }
 
 static void test_parity__mlp_adam_frozen(void **state) {
   (void)state;
-  static const run_case c = {"mlp_adam_frozen",
-                             MLP_START,
-                             {"model", "mlp", "hidden", "96,48", "batch", "75", "epochs", "3", "lr", "3e-3", "policy",
-                              "one-cycle-v2", "optimizer", "adam", "wd", "0.01", "freeze", "on", NULL}};
+  static const run_case c = {
+      "mlp_adam_frozen", MLP_START, {"model", "mlp",  "hidden", "96,48",  "batch",        "75",        "epochs",
+                                     "3",     "lr",   "3e-3",   "policy", "one-cycle-v2", "optimizer", "adam",
+                                     "wd",    "0.01", "bn-wd",  "off",    "freeze",       "on",        NULL}};
   check_fit(&c, 100, 1e-4);
 }
 
@@ -116,6 +115,17 @@ static void test_parity__resnet20_sgd_frozen_trainbn(void **state) {
                              {"model", "resnet20", "freeze", "on", "batch", "48", "epochs", "1", "lr", "0.03", "policy",
                               "constant", "optimizer", "sgd", "moms", "0.9", NULL}};
   if (train_size() == 1) check_fit(&c, 20, 1e-2);
+}
+
+/* Batch norm is per shard: only one shard is fastai's net. In double, for in single precision a ReLU that rounds to the other
+   side of zero makes another run of it within ten steps. */
+static void test_parity__resnet20_sgd_onecycle_v2(void **state) {
+  (void)state;
+  static const run_case c = {"resnet20_sgd_onecycle_v2",
+                             RESNET_START,
+                             {"model", "resnet20", "batch", "48", "epochs", "1", "lr", "0.03", "policy", "one-cycle-v2",
+                              "optimizer", "sgd", "backend", "ref", NULL}};
+  if (train_size() == 1) check_fit(&c, 29, 1e-3);
 }
 
 /* Up to the smoothed minimum, past which a sweep is chaos; or up to `most` points, where rounding grows into chaos earlier. */
@@ -201,6 +211,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_parity__mlp_adam_onecycle_v2_slice),
       cmocka_unit_test(test_parity__mlp_adam_frozen),
       cmocka_unit_test(test_parity__resnet20_sgd_frozen_trainbn),
+      cmocka_unit_test(test_parity__resnet20_sgd_onecycle_v2),
       cmocka_unit_test(test_parity__find_mlp_sgd),
       cmocka_unit_test(test_parity__find_mlp_adam),
       cmocka_unit_test(test_parity__find_resnet20_sgd),
