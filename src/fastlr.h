@@ -55,6 +55,8 @@ typedef struct flr_config {
   char *wd_mode;                           /* "decoupled" */
   int bn_wd;                               /* 1 */
   double sqr_mom, eps;                     /* 0.99, 1e-5 */
+  double clip_norm;                        /* NAN: off */
+  double label_smoothing;                  /* 0 */
   uint64_t seed;                           /* 1 */
   /* sweep */
   char *sweep_start, *sweep_end;            /* "1e-7", "10": per-group forms */

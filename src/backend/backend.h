@@ -175,6 +175,8 @@ typedef struct flr_update {
   const flr_step_values *values;
   double *grad_sumsq;     /* NULL, or set to the sum of squares of g over the ranges (backend's space) */
   int skip_when_infinite; /* 1: changes nothing when that sum is not finite (grad_sumsq is then needed) */
+  double clip_norm;       /* above 0: g is then multiplied by min(1, clip_norm / (sqrt(that sum) + 1e-6)), as torch's
+                             clip_grad_norm_ does (grad_sumsq is then needed, and stays the sum before) */
 } flr_update;
 
 struct flr_backend_ops {

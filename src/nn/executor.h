@@ -21,7 +21,7 @@ typedef struct flr_executor_options {
   int plan_count;                  /* duplicates and batch 0 are allowed and ignored */
   flr_dtype input_dtype;           /* FLR_U8 or FLR_F32 of the loader's batches */
   const float *mean, *inverse_std; /* [channels], copied; NULL: none */
-  double label_smoothing;
+  double label_smoothing;          /* of training; evaluation measures the plain cross-entropy */
 } flr_executor_options;
 
 /* Prepares every op for every plan; all plans share one arena (the largest plan's peak). Graph and backend are borrowed and

@@ -57,7 +57,7 @@ static flr_status prepare_ops(flr_plan *p, const flr_graph *g, flr_backend *back
   shape.n = p->batch;
   const flr_tensor_desc raw = flr_tensor_desc_dense(options->input_dtype, shape);
   const flr_input_settings input = {.mean = options->mean, .inverse_std = options->inverse_std};
-  const flr_loss_settings loss = {.label_smoothing = options->label_smoothing, .training = p->training};
+  const flr_loss_settings loss = {.label_smoothing = p->training ? options->label_smoothing : 0, .training = p->training};
   FLR_TRY(flr_backend_input(backend, &p->input, &input, &raw));
   p->descs[0] = p->input->dst;
   note_scratch(p, p->input);

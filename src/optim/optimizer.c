@@ -29,6 +29,7 @@ struct flr_optimizer {
   flr_buffer slots[MOST_SLOTS];
   flr_update_range *ranges;
   flr_buffer device_ranges; /* the same in the backend's space */
+  flr_buffer sumsq;         /* double, for clipping when nobody else wants it; empty without */
   int64_t updates;
 };
 
@@ -63,6 +64,8 @@ static flr_status check_numbers(const flr_optimizer_settings *settings) {
     return flr_fail(FLR_ERROR_USAGE, "--sqr-mom %g is out of range: 0 <= sqr-mom < 1", settings->sqr_mom);
   if (!(settings->eps > 0 && isfinite(settings->eps)))
     return flr_fail(FLR_ERROR_USAGE, "--eps %g is out of range: a finite number above 0", settings->eps);
+  if (!(settings->clip_norm >= 0 && isfinite(settings->clip_norm)))
+    return flr_fail(FLR_ERROR_USAGE, "--clip-norm %g is out of range: a finite number, at least 0", settings->clip_norm);
   return FLR_OK;
 }
 
@@ -116,13 +119,15 @@ flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, f
   optimizer->row = row;
   flr_status status;
   FLR_TRY_GOTO(status, allocate(optimizer, params), fail);
+  if (settings->clip_norm > 0) FLR_TRY_GOTO(status, flr_backend_alloc(backend, &optimizer->sumsq, sizeof(double)), fail);
   optimizer->update = (flr_update){.kind = row->kind,
                                    .slot0 = optimizer->slots[0].data,
                                    .slot1 = optimizer->slots[1].data,
                                    .ranges = optimizer->device_ranges.data,
                                    .decoupled = decoupled,
                                    .sqr_mom = settings->sqr_mom,
-                                   .eps = settings->eps};
+                                   .eps = settings->eps,
+                                   .clip_norm = settings->clip_norm};
   FLR_TRY_GOTO(status, set_ranges(optimizer, params, isnan(settings->wd) ? row->wd : settings->wd, settings->bn_wd), fail);
   *out = optimizer;
   return FLR_OK;
@@ -134,6 +139,7 @@ fail:
 void flr_optimizer_destroy(flr_optimizer *optimizer) {
   if (!optimizer) return;
   for (int i = 0; i < MOST_SLOTS; ++i) flr_buffer_clear(&optimizer->slots[i]);
+  flr_buffer_clear(&optimizer->sumsq);
   flr_buffer_clear(&optimizer->device_ranges);
   flr_free(optimizer->ranges);
   flr_free(optimizer);
@@ -145,7 +151,7 @@ flr_status flr_optimizer_step(flr_optimizer *optimizer, const flr_optimizer_io *
   update.param_low = io->params_low;
   update.grad = io->grad;
   update.values = io->values;
-  update.grad_sumsq = io->grad_sumsq;
+  update.grad_sumsq = io->grad_sumsq ? io->grad_sumsq : optimizer->sumsq.data;
   update.skip_when_infinite = io->skip_when_infinite;
   FLR_TRY(flr_backend_update(optimizer->backend, &update));
   ++optimizer->updates;

@@ -14,9 +14,10 @@ typedef struct flr_optimizer_settings {
   const char *name;    /* "sgd", "adam", or "adamw": adam with decoupled decay */
   double wd;           /* weight decay, >= 0; NAN: 1e-2, 0 for sgd */
   const char *wd_mode; /* "decoupled": p *= 1 - lr wd before the step; "l2": g += wd p */
-  int bn_wd;      /* 0: norm scales and shifts and all biases are not decayed (fastai v2's wd_bn_bias=False); 1: they are */
-  double sqr_mom; /* adam: 0 <= sqr_mom < 1 */
-  double eps;     /* adam: > 0 */
+  int bn_wd;        /* 0: norm scales and shifts and all biases are not decayed (fastai v2's wd_bn_bias=False); 1: they are */
+  double sqr_mom;   /* adam: 0 <= sqr_mom < 1 */
+  double eps;       /* adam: > 0 */
+  double clip_norm; /* the gradient's norm is brought down to this where it is above; 0: never */
 } flr_optimizer_settings;
 
 /* adam, wd of its own, decoupled, bn_wd 1, sqr_mom 0.99, eps 1e-5. */
@@ -36,7 +37,7 @@ typedef struct flr_optimizer_io {
   void *params_low;              /* rewritten in the backend's compute type; NULL: none */
   const float *grad;             /* [grad_elements] */
   const flr_step_values *values; /* whose update_count must be flr_optimizer_updates + 1 */
-  double *grad_sumsq;            /* becomes the sum of squares of the gradient; NULL: not wanted */
+  double *grad_sumsq;            /* becomes the sum of squares of the gradient as it comes; NULL: not wanted */
   int skip_when_infinite;        /* 1: when that sum is not finite the update changes nothing, though it counts */
 } flr_optimizer_io;
 

@@ -81,6 +81,9 @@ static const flr_option options[] = {
     SWITCH("bn-wd", bn_wd, "on", optimisation, "decay batch norm parameters and biases too"),
     NUMBER("sqr-mom", sqr_mom, "0.99", 0, 0.999999999, optimisation, "beta2 of adam"),
     NUMBER("eps", eps, "1e-5", 1e-300, 1e9, optimisation, "of adam"),
+    NUMBER("clip-norm", clip_norm, NULL, 1e-300, 1e300, optimisation, "largest norm of the gradient over all ranks (any)"),
+    NUMBER("label-smoothing", label_smoothing, "0", 0, 0.999, optimisation,
+           "share of the target spread over all classes, in training"),
     STRING("precision", precision, NULL, "f32,bf16,fp16", optimisation, "TYPE", "f32, bf16 or fp16 (bf16 on cuda, else f32)"),
     {"seed", FLR_OPTION_SEED, AT(seed), "1", 0, 0, NULL, optimisation, "N", "every random number follows from it", 1},
 
@@ -134,8 +137,6 @@ static const flr_option options[] = {
     LATER("accum", "1"),
     LATER("freeze-epochs", NULL),
     LATER("lr-mult", NULL),
-    LATER("clip-norm", NULL),
-    LATER("label-smoothing", "0"),
     LATER("sync-bn", "off"),
     LATER("sweep-repeats", "1"),
 };

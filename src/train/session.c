@@ -125,7 +125,8 @@ static flr_status create_executor(flr_session *s) {
                                         .plan_count = flr_plan_batches(s, plans, MAX_PLANS),
                                         .input_dtype = s->dataset->dtype,
                                         .mean = s->plan.mean,
-                                        .inverse_std = s->plan.inverse_std};
+                                        .inverse_std = s->plan.inverse_std,
+                                        .label_smoothing = s->config->label_smoothing};
   return flr_executor_create(&s->executor, s->graph, s->backend, &options);
 }
 
@@ -135,7 +136,8 @@ static flr_optimizer_settings optimizer_settings(const flr_config *config) {
                                   .wd_mode = config->wd_mode,
                                   .bn_wd = config->bn_wd,
                                   .sqr_mom = config->sqr_mom,
-                                  .eps = config->eps};
+                                  .eps = config->eps,
+                                  .clip_norm = isnan(config->clip_norm) ? 0 : config->clip_norm};
 }
 
 static flr_status allocate_step(flr_session *s) {

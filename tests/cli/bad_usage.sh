@@ -50,13 +50,13 @@ numbers() {
     refused 64 "--threads: 4096 is not allowed on a machine of [0-9]+ cores?: at most [0-9]+\$" --threads 4096
   not_allowed freeze-to 'a whole number from 0 to 15' -1 16 1.5 x ''
   not_allowed seed 'a whole number from 0 to 18446744073709551615' -1 1.5 x '' 18446744073709551616
-  for o in dropout valid-fraction; do not_allowed "$o" 'a number from 0 to 0\.999' -0.1 1 nan inf x ''; done
+  for o in dropout valid-fraction label-smoothing; do not_allowed "$o" 'a number from 0 to 0\.999' -0.1 1 nan inf x ''; done
   for o in sweep-mom sweep-beta sqr-mom; do not_allowed "$o" 'a number from 0 to 0\.999999' -0.1 1 nan x ''; done
   for o in pct-start annihilate-pct; do not_allowed "$o" 'a number from 0 to 1' -0.1 1.1 nan x ''; done
   for o in 0 1; do refused 64 "--pct-start $o is out of range: above 0 and below 1" --pct-start $o; done
   refused 64 '--pct-start 0.7 is out of range: one-cycle-torch3' --policy one-cycle-torch3 --pct-start 0.7
   refused 64 '--annihilate-pct 1 is out of range: from 0 to below 1' --policy annihilate --annihilate-pct 1
-  for o in div-factor final-div eps; do not_allowed "$o" 'a number from 1e-' 0 -1 nan inf x ''; done
+  for o in div-factor final-div eps clip-norm; do not_allowed "$o" 'a number from 1e-' 0 -1 nan inf x ''; done
   for o in wd watchdog sweep-stop; do not_allowed "$o" 'a number from 0 to' -1 nan x ''; done
   refused 64 '--sweep-stop 0.5 is out of range: at least 1, or 0 for never' --sweep-stop 0.5
   not_allowed moms 'numbers from 0 to below 1' 1 -0.1 0.9, 0.9,x '' 0.1,0.2,0.3,0.4
@@ -89,11 +89,10 @@ words() {
 
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
   local o
-  for o in window freeze-epochs lr-mult clip-norm; do
+  for o in window freeze-epochs lr-mult; do
     later "$o" 3 'leave the option out'
   done
-  for o in 'augment flip only auto,none' 'accum 2 only 1' \
-    'label-smoothing 0.1 only 0' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
+  for o in 'augment flip only auto,none' 'accum 2 only 1' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
   done
@@ -152,7 +151,7 @@ good() { # every option with a good value, in two runs
     --workers 2 --prefetch 3 --model mlp --hidden 32,16 --stem small --head linear --dropout 0.1 --init-head off --train-bn on \
     --freeze-to 0 --batch 60 --accum 1 --epochs 1 --steps 3 --policy one-cycle --lr 1e-4:1e-3 --pick slide --div-factor 10 \
     --pct-start 0.4 --final-div 100 --moms 0.9,0.8 --start-epoch 0 --optimizer sgd --wd 1e-4 --wd-mode l2 --bn-wd off \
-    --sqr-mom 0.9 --eps 1e-8 --label-smoothing 0 --sync-bn off --precision f32 --seed 18446744073709551615 --sweep-start 1e-6 \
+    --sqr-mom 0.9 --eps 1e-8 --clip-norm 0.5 --label-smoothing 0.1 --sync-bn off --precision f32 --seed 18446744073709551615 --sweep-start 1e-6 \
     --sweep-end 1,2 --sweep-iters 20 --sweep-beta 0 --sweep-stop 0 --sweep-mom 0.5 --sweep-mode linear --sweep-inclusive \
     --sweep-repeats 1 --trim-start 0 --trim-end 0 --out dir/below --backend auto --comm auto --threads 1 --shards 3 \
     --deterministic --watchdog 0 --log-every 1 --quiet --plot none

@@ -48,4 +48,5 @@ flr_train_on_device(NAME cuda.device_step EXECUTABLE test_cuda.device_step RANKS
 # The suites that training passes on the CPU, whole, with the sums made by NCCL and through the host.
 flr_train_on_device(NAME cuda.session EXECUTABLE test_train.session RANKS 1 3 OPTIONS "backend=cuda precision=f32")
 flr_train_on_device(NAME cuda.session_staged EXECUTABLE test_train.session RANKS 2 OPTIONS "backend=cuda precision=f32 comm=mpi")
+flr_train_on_device(NAME cuda.optimisation EXECUTABLE test_train.optimisation RANKS 2 OPTIONS "backend=cuda precision=f32")
 flr_train_on_device(NAME cuda.parity EXECUTABLE test_train.parity RANKS 1 2 OPTIONS "backend=cuda precision=f32" ARGS "*mlp*")

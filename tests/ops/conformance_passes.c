@@ -112,6 +112,7 @@ typedef struct update_case {
   double loss_scale;
   const flr_update_range *ranges;
   int range_count;
+  double clip; /* the norm it is clipped to; 0: not */
 } update_case;
 
 /* Runs it on f, in the backend's memory and back. */
@@ -139,6 +140,7 @@ static void run_update(flr_backend *backend, const update_case *c, flat *f) {
       .values = put(backend, &m[5], &values, sizeof values),
       .grad_sumsq = c->measured ? put(backend, &m[6], &f->squares, sizeof f->squares) : NULL,
       .skip_when_infinite = c->skip,
+      .clip_norm = c->clip,
   };
   CHECK_OK(flr_backend_update(backend, &update));
   CHECK_OK(flr_backend_download(backend, f->param, update.param, sizeof f->param));
@@ -175,7 +177,7 @@ static void test_ops__update(void **state) {
   for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_ADAM; kind++)
     for (int decoupled = 0; decoupled < 2; decoupled++)
       for (int measured = 0; measured < 2; measured++) {
-        const update_case c = {(flr_update_kind)kind, decoupled, 0, measured, measured ? 1024 : 1, three_ranges, 3};
+        const update_case c = {(flr_update_kind)kind, decoupled, 0, measured, measured ? 1024 : 1, three_ranges, 3, 0};
         check_update(&c);
         assert_true(flats[1].param[1004] == sinf(1004)); /* between ranges nothing is touched */
         assert_true(flats[1].param[31016] == sinf(31016) && flats[1].param[39030] == sinf(39030));
@@ -193,18 +195,41 @@ static void test_ops__update_of_odd_ranges(void **state) {
   for (int i = 0; i < MANY; i++) many[i] = (flr_update_range){26 * i, i % 24, i % 2, 0.001 * (double)(i % 7), 0};
   for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_ADAM; kind++)
     for (int skip = 0; skip < 2; skip++) {
-      check_update(&(update_case){(flr_update_kind)kind, 0, skip, 1, 1, odd, 5});
-      check_update(&(update_case){(flr_update_kind)kind, 1, skip, 1, 1, many, MANY});
-      check_update(&(update_case){(flr_update_kind)kind, 1, skip, 1, 1, none, 1});
+      check_update(&(update_case){(flr_update_kind)kind, 0, skip, 1, 1, odd, 5, 0});
+      check_update(&(update_case){(flr_update_kind)kind, 1, skip, 1, 1, many, MANY, 0});
+      check_update(&(update_case){(flr_update_kind)kind, 1, skip, 1, 1, none, 1, 0});
       assert_true(flats[1].squares == 0);
     }
+}
+
+/* The gradient of the ranges has a norm of about 140. */
+static void test_ops__update_clips_the_norm(void **state) {
+  (void)state;
+  static const double clips[] = {1e-3, 1, 100, 1000};
+  static flat plain;
+  for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_ADAM; kind++)
+    for (int i = 0; i < 4; i++)
+      for (int skip = 0; skip < 2; skip++) {
+        update_case c = {(flr_update_kind)kind, i % 2, skip, 1, skip ? 1024 : 1, three_ranges, 3, clips[i] / (skip ? 1024 : 1)};
+        check_update(&c);
+        const double norm = sqrt(flats[1].squares);
+        assert_true(norm * (skip ? 1024 : 1) > 130 && norm * (skip ? 1024 : 1) < 150); /* before clipping */
+        /* the same as a gradient that is smaller by itself */
+        fill_flat(&plain);
+        for (int k = 0; k < FLAT; k++) plain.grad[k] *= (float)fmin(1, c.clip / (norm + 1e-6));
+        c.clip = 0;
+        flr_backend *backend = open_backend(1);
+        run_update(backend, &c, &plain);
+        flr_backend_destroy(backend);
+        check_near("param of a smaller gradient", plain.param, flats[1].param, FLAT, 1e-6);
+      }
 }
 
 /* One number that is not finite stops it, where that is asked for. */
 static void test_ops__update_skips_what_is_not_finite(void **state) {
   (void)state;
   static flat before, after;
-  const update_case c = {FLR_UPDATE_ADAM, 1, 1, 1, 4, three_ranges, 3};
+  const update_case c = {FLR_UPDATE_ADAM, 1, 1, 1, 4, three_ranges, 3, 0};
   flr_backend *backend = open_backend(1);
   for (int way = 0; way < 3; way++) {
     fill_flat(&before);
@@ -285,6 +310,7 @@ int conformance_passes_run(const conformance_subject *subject) {
       cmocka_unit_test(test_ops__input),
       cmocka_unit_test(test_ops__update),
       cmocka_unit_test(test_ops__update_of_odd_ranges),
+      cmocka_unit_test(test_ops__update_clips_the_norm),
       cmocka_unit_test(test_ops__update_skips_what_is_not_finite),
       cmocka_unit_test(test_ops__flat_passes),
       cmocka_unit_test(test_ops__sum_into),

@@ -5,12 +5,11 @@ enum { PATH = 1200 };
 
 #define NET "model", "mlp", "hidden", "24,12", "batch", "96", "log-every", "1", "plot", "none"
 
-static flr_status run(const char *directory, const char *const *pairs, const char *resume, flr_fit_result *result) {
+static flr_status run(const char *directory, const char *const *pairs, flr_fit_result *result) {
   flr_config config;
   flr_session *session = NULL;
   train_config(&config, pairs);
   CHECK_OK(flr_config_set(&config, "out", directory));
-  if (resume) CHECK_OK(flr_config_set(&config, "resume", resume));
   flr_status status = flr_session_create(&session, &config, NULL, NULL);
   if (status == FLR_OK) status = flr_session_fit(session, result);
   flr_session_destroy(session);
@@ -55,9 +54,9 @@ static void split_cycle(const char *policy) {
                                "lr", "0.2",    "epochs", "1",         "tot-epochs", "3",    NULL};
   const char *const rest[] = {NET, "policy",      policy, "optimizer",  "sgd", "moms",         "0,0",   "lr", "0.2", "epochs",
                               "3", "start-epoch", "1",    "tot-epochs", "3",   "init-weights", weights, NULL};
-  CHECK_OK(run(whole, all, NULL, &result));
-  CHECK_OK(run(first, begin, NULL, &result));
-  CHECK_OK(run(second, rest, NULL, &result));
+  CHECK_OK(run(whole, all, &result));
+  CHECK_OK(run(first, begin, &result));
+  CHECK_OK(run(second, rest, &result));
   if (train_rank() == 0) {
     check_steps(whole, first, 0, names);
     check_steps(whole, second, step_count(first), names);
@@ -88,10 +87,10 @@ static void test_policies__a_part_can_be_resumed_to_the_end(void **state) {
   train_directory(part, sizeof part, "resumed-part");
   const char *const all[] = {NET, "lr", "3e-3", "epochs", "3", NULL};
   const char *const begin[] = {NET, "lr", "3e-3", "epochs", "1", "tot-epochs", "3", NULL};
-  const char *const rest[] = {NET, "lr", "3e-3", "epochs", "3", "tot-epochs", "3", "reschedule", "on", NULL};
-  CHECK_OK(run(whole, all, NULL, &result));
-  CHECK_OK(run(part, begin, NULL, &result));
-  CHECK_OK(run(part, rest, "", &result));
+  const char *const rest[] = {NET, "lr", "3e-3", "epochs", "3", "tot-epochs", "3", "reschedule", "on", "resume", "", NULL};
+  CHECK_OK(run(whole, all, &result));
+  CHECK_OK(run(part, begin, &result));
+  CHECK_OK(run(part, rest, &result));
   if (train_rank() == 0) {
     assert_int_equal(step_count(part), step_count(whole));
     check_steps(whole, part, 0, names);
@@ -110,8 +109,8 @@ static void test_policies__cycles_give_the_epochs(void **state) {
   train_directory(directory, sizeof directory, "cycles");
   const char *const epoch[] = {NET, "lr", "3e-3", "epochs", "1", NULL};
   const char *const pairs[] = {NET, "lr", "3e-3", "policy", "sgdr", "cycles", "2", "cycle-len", "1", "cycle-mult", "3", NULL};
-  CHECK_OK(run(directory, epoch, NULL, &one));
-  CHECK_OK(run(directory, pairs, NULL, &cycles));
+  CHECK_OK(run(directory, epoch, &one));
+  CHECK_OK(run(directory, pairs, &cycles));
   assert_int_equal(cycles.steps, 4 * one.steps);
   if (train_rank() == 0) {
     cJSON *steps = train_events(directory, "step");

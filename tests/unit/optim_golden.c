@@ -98,12 +98,46 @@ static void test_sgd__has_no_dampening(void **state) {
   run(&l2, wanted);
 }
 
+static void test_clipping__takes_the_norm_of_all_ranges_with_and_without_a_report(void **state) {
+  (void)state;
+  static flr_param two[] = {{.name = "fc.weight", .kind = FLR_PARAM_LINEAR_WEIGHT, .count = 1},
+                            {.name = "fc.bias", .kind = FLR_PARAM_BIAS, .offset = 16, .count = 1, .group = 1}};
+  static const flr_params both = {.params = two, .param_count = 2, .elements = 32, .groups = 2};
+  static const char *const names[] = {"ref", "cpu"};
+  flr_optimizer_settings settings = decayed("sgd", "decoupled", 1e-5);
+  settings.wd = 0;
+  settings.clip_norm = 2;
+  for (int i = 0; i < 4; i++) {
+    const flr_backend_options options = {.threads = 1, .local_size = 1};
+    flr_backend *backend;
+    flr_optimizer *optimizer;
+    CHECK_OK(flr_backend_create(&backend, names[i / 2], &options));
+    CHECK_OK(flr_optimizer_create(&optimizer, &both, backend, &settings));
+    float value[32] = {0}, grad[32] = {3};
+    grad[16] = 4; /* norm 5: brought down to 2, or left alone below */
+    double sumsq = -1;
+    const flr_step_values values = {.lr = {1, 10}, .loss_scale = 1, .update_count = 1};
+    const flr_optimizer_io io = {.params = value, .grad = grad, .values = &values, .grad_sumsq = i % 2 ? &sumsq : NULL};
+    CHECK_OK(flr_optimizer_step(optimizer, &io));
+    CHECK_NEAR((double)value[0], -1.2, 1e-6, 0);
+    CHECK_NEAR((double)value[16], -16., 1e-6, 0);
+    if (i % 2) assert_true(sumsq == 25);
+    grad[0] = grad[16] = 1;
+    value[0] = value[16] = 0;
+    CHECK_OK(flr_optimizer_step(optimizer, &io));
+    assert_true(value[0] == -1 && value[16] == -10);
+    flr_optimizer_destroy(optimizer);
+    flr_backend_destroy(backend);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_adam__matches_fastai),
       cmocka_unit_test(test_adam__matches_torch_eps),
       cmocka_unit_test(test_adam__l2_decay_enters_the_gradient),
       cmocka_unit_test(test_sgd__has_no_dampening),
+      cmocka_unit_test(test_clipping__takes_the_norm_of_all_ranges_with_and_without_a_report),
   };
   return cmocka_run_group_tests_name("optim.golden", tests, NULL, NULL);
 }

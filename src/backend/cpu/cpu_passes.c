@@ -50,6 +50,12 @@ FLR_TARGET_CLONES static void adam_block(float *restrict p, float *restrict m, f
   }
 }
 
+/* What the gradient is multiplied by. */
+static double scale_of(const flr_update *u) {
+  const double clip = u->clip_norm > 0 ? fmin(1, u->clip_norm / (sqrt(*u->grad_sumsq) + 1e-6)) : 1;
+  return clip / u->values->loss_scale;
+}
+
 static update_numbers numbers_of(const flr_update *u, const flr_update_range *range) {
   const flr_step_values *values = u->values;
   const double lr = values->lr[range->group], t = (double)values->update_count;
@@ -57,7 +63,7 @@ static update_numbers numbers_of(const flr_update *u, const flr_update_range *ra
                           .momentum = (float)values->momentum,
                           .keep = u->decoupled ? (float)(1.0 - lr * range->decay) : 1.0F,
                           .decay = u->decoupled ? 0.0F : (float)range->decay,
-                          .scale = (float)(1.0 / values->loss_scale),
+                          .scale = (float)scale_of(u),
                           .sqr_mom = (float)u->sqr_mom,
                           .step = (float)(lr / (1.0 - pow(values->momentum, t))),
                           .inverse_root = (float)(1.0 / sqrt(1.0 - pow(u->sqr_mom, t))),

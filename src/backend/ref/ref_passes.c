@@ -36,17 +36,22 @@ static double gradient_squares(const flr_update *u) {
   return sum;
 }
 
+static double clip_factor(const flr_update *u) {
+  return u->clip_norm > 0 && u->grad_sumsq ? fmin(1, u->clip_norm / (sqrt(*u->grad_sumsq) + 1e-6)) : 1;
+}
+
 flr_status ref_update(flr_backend *backend, const flr_update *u) {
   (void)backend;
   if (u->grad_sumsq) {
     *u->grad_sumsq = gradient_squares(u);
     if (u->skip_when_infinite && !isfinite(*u->grad_sumsq)) return FLR_OK;
   }
+  const double clip = clip_factor(u);
   for (int r = 0; r < u->range_count; r++) {
     const flr_update_range *range = &u->ranges[r];
     const double lr = u->values->lr[range->group];
     for (int64_t i = range->offset; i < range->offset + range->count; i++) {
-      const double g = gradient_at(u, range, i);
+      const double g = clip * gradient_at(u, range, i);
       if (u->kind == FLR_UPDATE_SGD)
         sgd_one(u, i, g, lr, range->decay);
       else

@@ -25,13 +25,17 @@ struct numbers {
   int64_t grad_shift;          /* from a parameter's index to its gradient's: a multiple of 16, so alignment stays */
 };
 
+__device__ inline double clip_of(const flr_update &u) {
+  return u.clip_norm > 0 ? fmin(1.0, u.clip_norm / (sqrt(*u.grad_sumsq) + 1e-6)) : 1.0;
+}
+
 __device__ corrections corrections_of(const flr_update &u) {
   const flr_step_values *values = u.values;
   const double t = static_cast<double>(values->update_count);
   corrections c = {static_cast<float>(values->momentum),
                    static_cast<float>(u.sqr_mom),
                    static_cast<float>(u.eps),
-                   static_cast<float>(1.0 / values->loss_scale),
+                   static_cast<float>(clip_of(u) / values->loss_scale),
                    1.0,
                    1.0F};
   if (u.kind == FLR_UPDATE_ADAM) {
@@ -164,7 +168,7 @@ extern "C" cudaError_t cuda_launch_update(cuda_target where, flr_dtype low, cons
                                           int partials) {
   const flr_update &u = *update;
   const int blocks = cuda_sum_blocks(INT64_MAX / 2, 1, where.multiprocessors, partials);
-  const bool separate = u.skip_when_infinite && u.grad_sumsq;
+  const bool separate = (u.skip_when_infinite || u.clip_norm > 0) && u.grad_sumsq;
   pass p = {u, low, aligned(u.param, u.slot0, u.slot1, u.param_low, u.grad), u.grad_sumsq ? partial : nullptr};
   if (separate) {
     run<measure>(where, blocks, p, false);
@@ -173,9 +177,9 @@ extern "C" cudaError_t cuda_launch_update(cuda_target where, flr_dtype low, cons
     p.partial = nullptr;
   }
   if (u.kind == FLR_UPDATE_SGD)
-    run<sgd>(where, blocks, p, separate);
+    run<sgd>(where, blocks, p, u.skip_when_infinite);
   else
-    run<adam>(where, blocks, p, separate);
+    run<adam>(where, blocks, p, u.skip_when_infinite);
   if (u.grad_sumsq && !separate) return cuda_launch_total(where, blocks, partial, u.values, u.grad_sumsq);
   return cudaGetLastError();
 }

@@ -1,0 +1,98 @@
+/* What --clip-norm and --label-smoothing do to whole runs. */
+#include "train/train_harness.h"
+
+enum { PATH = 1200 };
+
+#define NET "model", "mlp", "hidden", "24,12", "batch", "96", "log-every", "1", "plot", "none"
+
+static flr_fit_result run(const char *directory, const char *const *pairs) {
+  flr_config config;
+  flr_session *session = NULL;
+  flr_fit_result result;
+  train_config(&config, pairs);
+  CHECK_OK(flr_config_set(&config, "out", directory));
+  CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
+  CHECK_OK(flr_session_fit(session, &result));
+  flr_session_destroy(session);
+  flr_config_clear(&config);
+  train_barrier();
+  return result;
+}
+
+/* The number of step i of the run in this directory; rank 0. */
+static double of_step(const char *directory, int i, const char *name) {
+  cJSON *steps = train_events(directory, "step");
+  const double number = train_number(steps, i, name);
+  cJSON_Delete(steps);
+  return number;
+}
+
+/* A rate of 0 leaves every loss where it began. (1 - e) of the label's and e of the mean of all classes' logarithms. */
+static void test_label_smoothing__spreads_the_target_in_training_only(void **state) {
+  (void)state;
+  static const char *const shares[] = {"0", "0.1", "0.2"};
+  double train[3], valid[3];
+  char directory[PATH];
+  train_directory(directory, sizeof directory, "smoothing");
+  for (int i = 0; i < 3; i++) {
+    const char *const pairs[] = {NET, "lr", "0", "steps", "2", "label-smoothing", shares[i], NULL};
+    valid[i] = run(directory, pairs).valid_loss;
+    train[i] = train_rank() == 0 ? of_step(directory, 0, "loss") : 0;
+    train_barrier();
+    train_remove(directory);
+    train_barrier();
+  }
+  if (train_rank() != 0) return;
+  assert_true(valid[1] == valid[0] && valid[2] == valid[0]);
+  if (fabs(train[1] - train[0]) < 1e-4) fail_msg("smoothing changed the loss from %.17g to %.17g", train[0], train[1]);
+  CHECK_NEAR(train[2] - train[0], 2 * (train[1] - train[0]), 1e-5, 0);
+}
+
+/* The norms of the runs of a rate of 0 are those before clipping, whatever is clipped. */
+static void test_clip_norm__is_told_before_clipping(void **state) {
+  (void)state;
+  static const char *const options[][2] = {{"seed", "1"}, {"clip-norm", "0.01"}, {"clip-norm", "1000"}};
+  double norms[3];
+  char directory[PATH];
+  train_directory(directory, sizeof directory, "clip-told");
+  for (int i = 0; i < 3; i++) {
+    const char *const pairs[] = {NET, "lr", "0", "steps", "2", options[i][0], options[i][1], NULL};
+    (void)run(directory, pairs);
+    norms[i] = train_rank() == 0 ? of_step(directory, 1, "grad_norm") : 0;
+    train_barrier();
+    train_remove(directory);
+    train_barrier();
+  }
+  if (train_rank() != 0) return;
+  assert_true(norms[0] > 0.05 && norms[1] == norms[0] && norms[2] == norms[0]);
+}
+
+/* Plain descent by a clipped gradient: with half the norm and twice the rate the first step is the same. */
+static void test_clip_norm__scales_the_whole_gradient(void **state) {
+  (void)state;
+  static const char *const ways[][2] = {{"0.01", "2"}, {"0.02", "1"}, {"0.01", "1"}};
+  double losses[3];
+  char directory[PATH];
+  train_directory(directory, sizeof directory, "clip-scales");
+  for (int i = 0; i < 3; i++) {
+    const char *const pairs[] = {NET,     "policy", "constant",  "optimizer", "sgd", "moms",     "0",
+                                 "steps", "2",      "clip-norm", ways[i][0],  "lr",  ways[i][1], NULL};
+    (void)run(directory, pairs);
+    losses[i] = train_rank() == 0 ? of_step(directory, 1, "loss") : 0;
+    train_barrier();
+    train_remove(directory);
+    train_barrier();
+  }
+  if (train_rank() != 0) return;
+  CHECK_NEAR(losses[1], losses[0], 1e-6, 0);
+  assert_true(fabs(losses[2] - losses[0]) > 1e-5);
+}
+
+int main(int argc, char **argv) {
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_label_smoothing__spreads_the_target_in_training_only),
+      cmocka_unit_test(test_clip_norm__is_told_before_clipping),
+      cmocka_unit_test(test_clip_norm__scales_the_whole_gradient),
+  };
+  return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}
