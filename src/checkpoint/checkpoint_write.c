@@ -37,15 +37,6 @@ static flr_status check_room(const char *path, double needed) {
 
 /* ---- parts ---- */
 
-static flr_status make_group(hid_t *out, hid_t file, const char *name) {
-  const hid_t links = H5Pcreate(H5P_LINK_CREATE);
-  (void)H5Pset_create_intermediate_group(links, 1);
-  *out = H5Lexists(file, name, H5P_DEFAULT) > 0 ? H5Gopen2(file, name, H5P_DEFAULT)
-                                                : H5Gcreate2(file, name, links, H5P_DEFAULT, H5P_DEFAULT);
-  (void)H5Pclose(links);
-  return *out >= 0 ? FLR_OK : flr_h5_write_failed(file, name);
-}
-
 static flr_status write_state_numbers(hid_t group, const flr_checkpoint_state *state) {
   FLR_TRY(flr_h5_write_attribute(group, "update_count", H5T_NATIVE_INT64, &state->update_count));
   FLR_TRY(flr_h5_write_attribute(group, "loss_scale", H5T_NATIVE_DOUBLE, &state->loss_scale));
@@ -63,7 +54,7 @@ static flr_status write_state(hid_t file, const flr_checkpoint *c, const flr_che
     FLR_TRY(flr_weights_write_params(file, name, c->layout, state->slots[i]));
   }
   if (norms[1] > 0) FLR_TRY(flr_h5_write(file, paths->norms, H5T_NATIVE_FLOAT, 2, norms, state->norms));
-  FLR_TRY(make_group(&group, file, paths->numbers));
+  FLR_TRY(flr_h5_make_group(&group, file, paths->numbers));
   const flr_status status = write_state_numbers(group, state);
   (void)H5Gclose(group);
   return status;
@@ -73,7 +64,7 @@ static flr_status write_progress(hid_t file, const flr_checkpoint_progress *prog
   const flr_progress_row *row;
   flr_status status = FLR_OK;
   hid_t group;
-  FLR_TRY(make_group(&group, file, "/progress"));
+  FLR_TRY(flr_h5_make_group(&group, file, "/progress"));
   for (int i = 0; status == FLR_OK && (row = flr_progress_row_at(i)); i++)
     status = flr_h5_write_attribute(group, row->name, row->real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64,
                                     (const char *)progress + row->offset);
@@ -106,7 +97,7 @@ static flr_status write_curve(hid_t file, const flr_sweep *curve) {
   flr_status status = write_columns(file, curve, column);
   flr_free(column);
   FLR_TRY(status);
-  FLR_TRY(make_group(&group, file, "/sweep"));
+  FLR_TRY(flr_h5_make_group(&group, file, "/sweep"));
   status = write_curve_numbers(group, curve);
   (void)H5Gclose(group);
   return status;

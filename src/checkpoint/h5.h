@@ -30,6 +30,9 @@ flr_status flr_h5_writer_commit(flr_h5_writer *writer);
 /* Closes and removes the temporary file; allowed after a commit or a failed begin. */
 void flr_h5_writer_abandon(flr_h5_writer *writer);
 
+/* Opens the group of that path, made with those above it when they are not there; the caller closes it. Names have up to 255
+ * characters. Errors: FLR_ERROR_IO. */
+flr_status flr_h5_make_group(hid_t *out, hid_t file, const char *name);
 /* Writes a dense data set with its checksum (seal.h); intermediate groups are created. rank 0: scalar. memory_type as
  * H5T_NATIVE_*, which is also the file's type. Errors: FLR_ERROR_IO with name and reason. */
 flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data);

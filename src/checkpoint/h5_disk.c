@@ -144,14 +144,14 @@ static H5FD_class_t make_class(void) {
   };
 }
 
-hid_t flr_h5_disk_create(const char *path, hid_t access, flr_h5_disk *disk) {
+hid_t flr_h5_disk_create(const char *path, hid_t create, hid_t access, flr_h5_disk *disk) {
   const H5FD_class_t class = make_class();
   const disk_info info = {disk};
   *disk = (flr_h5_disk){.fd = -1, .mark = mark};
   const hid_t driver = H5FDregister(&class);
   if (driver < 0) return driver;
   hid_t file = H5I_INVALID_HID;
-  if (H5Pset_driver(access, driver, &info) >= 0) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  if (H5Pset_driver(access, driver, &info) >= 0) file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
   (void)H5FDunregister(driver); /* the file keeps it */
   return file;
 }

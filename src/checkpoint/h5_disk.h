@@ -14,9 +14,9 @@ typedef struct flr_h5_disk {
   uint64_t mark; /* tells it from the handles of HDF5's own drivers, which lie in structs that are larger */
 } flr_h5_disk;
 
-/* Creates the file, as H5Fcreate with `access` (whose driver is set). `disk` must live until the file is closed. Negative: an
-   error; its reason is in disk->failure, or HDF5's own. */
-hid_t flr_h5_disk_create(const char *path, hid_t access, flr_h5_disk *disk);
+/* Creates the file, as H5Fcreate with `create` and `access` (whose driver is set). `disk` must live until the file is closed.
+   Negative: an error; its reason is in disk->failure, or HDF5's own. */
+hid_t flr_h5_disk_create(const char *path, hid_t create, hid_t access, flr_h5_disk *disk);
 
 /* The file of any object in it; borrowed. NULL: none of this driver's. */
 flr_h5_disk *flr_h5_disk_of(hid_t object);
