@@ -29,6 +29,29 @@ const char *flr_h5_reason(char *text, size_t size) {
 
 /* ---- reading ---- */
 
+static herr_t pass_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context) {
+  (void)object;
+  (void)name;
+  (void)info;
+  (void)context;
+  return 0;
+}
+
+static herr_t pass_object(hid_t root, const char *name, const H5O_info_t *info, void *context) {
+  hsize_t at = 0;
+  const hid_t object = H5Oopen(root, name, H5P_DEFAULT);
+  (void)info;
+  if (object < 0) return -1;
+  const herr_t result = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, &at, pass_attribute, context);
+  (void)H5Oclose(object);
+  return result;
+}
+
+/* Walks all groups and attributes in the order in which they are stored. Going through them in the order of names, HDF5 1.10
+ * first makes a table, and frees entries that it never filled when a group's heap proves damaged half-way: after this it does
+ * not. */
+static int can_walk(hid_t file) { return H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, pass_object, NULL) >= 0; }
+
 flr_status flr_h5_open(hid_t *out, const char *path) {
   struct stat info;
   char reason[REASON];
@@ -46,6 +69,11 @@ flr_status flr_h5_open(hid_t *out, const char *path) {
   *out = H5Fopen(path, H5F_ACC_RDONLY, how);
   if (*out < 0) flr_h5_reason(reason, sizeof reason); /* the next call of HDF5 forgets it */
   (void)H5Pclose(how);
+  if (*out >= 0 && !can_walk(*out)) {
+    flr_h5_reason(reason, sizeof reason);
+    (void)H5Fclose(*out);
+    *out = H5I_INVALID_HID;
+  }
   if (*out >= 0) return FLR_OK;
   return flr_fail(FLR_ERROR_DATA, "%s is damaged or cut off (%lld bytes): HDF5 says: %s", path, (long long)info.st_size,
                   reason);

@@ -92,6 +92,24 @@ static void flip_everywhere(void **state, int sweeps) {
 static void test_flips__of_training(void **state) { flip_everywhere(state, 0); }
 static void test_flips__of_a_sweep(void **state) { flip_everywhere(state, 1); }
 
+/* One bit in each of the structures in which HDF5 keeps what a large group holds. */
+static void test_flips__of_links(void **state) {
+  static const char *const marks[] = {"FRHP", "FHDB", "FHIB", "BTHD", "BTLF", "OHDR", "OCHK"};
+  subject s = subject_make(state, 0);
+  int found = 0;
+  for (size_t at = 0; at + 64 < s.count; at++)
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+      if (memcmp(s.bytes + at, marks[i], 4) != 0) continue;
+      s.bytes[at + 16] = (char)(s.bytes[at + 16] ^ 1);
+      put(&s, s.count);
+      if (loads(&s, at)) fail_msg("a flipped bit of %s at byte %zu was loaded", marks[i], at);
+      s.bytes[at + 16] = (char)(s.bytes[at + 16] ^ 1);
+      found++;
+    }
+  assert_true(found > 10);
+  subject_free(&s, state);
+}
+
 static void test_cuts__never_load(void **state) {
   subject s = subject_make(state, 0);
   for (size_t i = 0; i < CUTS; i++) {
@@ -108,6 +126,7 @@ int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_flips__of_training),
       cmocka_unit_test(test_flips__of_a_sweep),
+      cmocka_unit_test(test_flips__of_links),
       cmocka_unit_test(test_cuts__never_load),
   };
   if (argc > 1) flips = strtoll(argv[1], NULL, 10);
