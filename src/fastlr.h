@@ -41,6 +41,7 @@ typedef struct flr_config {
   int bn_freeze;     /* 0; 1: there it neither trains nor updates its running averages */
   /* optimisation */
   int64_t batch;                           /* 64, global */
+  int64_t accum;                           /* 1: pieces of each shard */
   int64_t epochs, steps;                   /* 10, or what cycle_len makes them; steps -1: from the epochs */
   char *policy;                            /* "one-cycle" */
   char *lr;                                /* "auto" or the per-group forms */

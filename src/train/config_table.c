@@ -54,6 +54,7 @@ static const flr_option options[] = {
     FLAG("bn-freeze", bn_freeze, model, "there it neither trains nor updates its running averages"),
 
     INTEGER("batch", batch, "64", 1, 1 << 30, optimisation, "global batch, over all ranks"),
+    INTEGER("accum", accum, "1", 1, 1 << 20, optimisation, "pieces of each shard, computed one after another: less memory"),
     INTEGER("epochs", epochs, "10", 1, 1e9, optimisation, "passes over the training split"),
     INTEGER("steps", steps, NULL, 1, 1e15, optimisation, "optimizer steps, instead of epochs"),
     STRING("policy", policy, "one-cycle", NULL, optimisation, "NAME",
@@ -134,7 +135,6 @@ static const flr_option options[] = {
     /* CLI.md has these; this version takes them only where they change nothing. */
     LATER("window", NULL),
     LATER("augment", "auto,none"),
-    LATER("accum", "1"),
     LATER("freeze-epochs", NULL),
     LATER("lr-mult", NULL),
     LATER("sync-bn", "off"),

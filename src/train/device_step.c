@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/plan.h"
 #include "train/stop_request.h"
 
 enum { SLOTS = 2, MOST_SPLITS = 8, POLLS_BETWEEN_CHECKS = 4096 };
@@ -18,7 +19,7 @@ typedef struct outcome {
 
 typedef struct step_slot {
   flr_buffer samples, labels;           /* of this rank's part of a batch, on the device */
-  flr_buffer values, outcome;           /* [shards] flr_step_values; outcome: on the device */
+  flr_buffer values, outcome;           /* [shards, pieces] flr_step_values; outcome: on the device */
   flr_buffer host_values, host_outcome; /* pinned */
   flr_fence *uploaded, *done;
   flr_status local; /* what fetching the batch met, with its message */
@@ -62,7 +63,7 @@ static const flr_device_ops *device_of(const flr_device_step *d) { return d->ses
 
 static flr_status init_slot(flr_session *s, step_slot *slot) {
   flr_backend *b = s->backend;
-  const size_t values = (size_t)s->plan.shard_count * sizeof(flr_step_values);
+  const size_t values = (size_t)(s->plan.shard_count * s->config->accum) * sizeof(flr_step_values);
   const size_t outcome_bytes = sizeof(outcome) + (size_t)s->plan.shard_count * sizeof(flr_loss_result);
   int64_t samples = 0;
   for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
@@ -132,13 +133,17 @@ static flr_status set_mark(const flr_device_step *d, mark which) {
 static void write_values(const flr_device_step *d, step_slot *slot, const flr_directive *directive, const flr_batch *batch) {
   const flr_session *s = d->session;
   flr_step_values *values = slot->host_values.data;
-  for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
-    values[shard] = (flr_step_values){.momentum = directive->rates.momentum,
-                                      .grad_scale = 1.0 / (double)(batch->global_count > 0 ? batch->global_count : 1),
-                                      .loss_scale = s->state.loss_scale.scale,
-                                      .update_count = flr_optimizer_updates(s->state.optimizer) + 1};
-    if (batch->count > 0) values[shard].first_sample = batch->step * s->plan.batch + batch->shard_position[shard];
-    for (int group = 0; group < s->state.layout->groups; group++) values[shard].lr[group] = directive->rates.lr[group];
+  for (int64_t i = 0; i < s->plan.shard_count * s->config->accum; i++) {
+    const int64_t shard = i / s->config->accum;
+    values[i] = (flr_step_values){.momentum = directive->rates.momentum,
+                                  .grad_scale = 1.0 / (double)(batch->global_count > 0 ? batch->global_count : 1),
+                                  .loss_scale = s->state.loss_scale.scale,
+                                  .update_count = flr_optimizer_updates(s->state.optimizer) + 1};
+    for (int group = 0; group < s->state.layout->groups; group++) values[i].lr[group] = directive->rates.lr[group];
+    if (batch->count == 0) continue;
+    const flr_piece piece = flr_plan_piece(s, batch->shard_first, shard, i % s->config->accum);
+    values[i].first_sample =
+        batch->step * s->plan.batch + batch->shard_position[shard] + piece.first - batch->shard_first[shard];
   }
 }
 
@@ -157,35 +162,46 @@ static flr_status upload(const flr_device_step *d, step_slot *slot, const flr_ba
 
 /* ---- the work of a step ---- */
 
-static flr_executor_io shard_io(const flr_device_step *d, const step_slot *slot, const int64_t *shard_first, int64_t shard,
-                                int keep_norms) {
+static flr_executor_io piece_io(const flr_device_step *d, const step_slot *slot, int64_t shard, flr_piece piece) {
   const flr_session *s = d->session;
-  const size_t first = (size_t)shard_first[shard];
+  const size_t first = (size_t)piece.first;
   outcome *out = slot->outcome.data;
-  flr_executor_io io = {.batch = shard_first[shard + 1] - shard_first[shard],
-                        .input = (const char *)slot->samples.data + first * s->dataset->sample_bytes,
-                        .labels = (const int32_t *)slot->labels.data + first,
-                        .params = s->state.params.data,
-                        .params_low = s->state.params_low.data,
-                        .states = flr_train_state_norms(&s->state, shard),
-                        .hold_states = keep_norms,
-                        .values = (const flr_step_values *)slot->values.data + shard,
-                        .result = &out->losses[shard]};
-  io.gradients = flr_reducer_target(s->reducer, shard, &io.accumulate);
-  return io;
+  return (flr_executor_io){.batch = piece.count,
+                           .input = (const char *)slot->samples.data + first * s->dataset->sample_bytes,
+                           .labels = (const int32_t *)slot->labels.data + first,
+                           .params = s->state.params.data,
+                           .params_low = s->state.params_low.data,
+                           .states = flr_train_state_norms(&s->state, shard),
+                           .result = &out->losses[shard]};
+}
+
+/* The pieces of a shard, one after another; ready: NULL but for the rank's last shard. */
+static flr_status run_shard(flr_device_step *d, const step_slot *slot, const int64_t *shard_first, int64_t shard,
+                            int keep_norms, flr_range_ready ready) {
+  const flr_session *s = d->session;
+  const int64_t pieces = flr_plan_pieces(s, shard_first, shard);
+  int accumulate;
+  float *gradients = flr_reducer_target(s->reducer, shard, &accumulate);
+  for (int64_t i = 0; i < pieces; i++) {
+    flr_executor_io io = piece_io(d, slot, shard, flr_plan_piece(s, shard_first, shard, i));
+    io.hold_states = keep_norms;
+    io.values = (const flr_step_values *)slot->values.data + shard * s->config->accum + i;
+    io.gradients = gradients;
+    io.accumulate = accumulate || i > 0;
+    FLR_TRY(flr_executor_forward(s->executor, &io));
+    FLR_TRY(set_mark(d, MARK_FORWARD));
+    FLR_TRY(flr_executor_backward(s->executor, &io, i + 1 == pieces ? ready : NULL, s->reducer));
+  }
+  return FLR_OK;
 }
 
 static flr_status run_shards(flr_device_step *d, const step_slot *slot, const int64_t *shard_first, int keep_norms) {
   flr_session *s = d->session;
   int64_t last = s->plan.shard_count - 1;
   while (last >= 0 && shard_first[last] == shard_first[last + 1]) last--;
-  for (int64_t shard = 0; shard <= last; shard++) {
-    if (shard_first[shard] == shard_first[shard + 1]) continue;
-    const flr_executor_io io = shard_io(d, slot, shard_first, shard, keep_norms);
-    FLR_TRY(flr_executor_forward(s->executor, &io));
-    FLR_TRY(set_mark(d, MARK_FORWARD));
-    FLR_TRY(flr_executor_backward(s->executor, &io, shard == last ? flr_reducer_ready : NULL, s->reducer));
-  }
+  for (int64_t shard = 0; shard <= last; shard++)
+    if (shard_first[shard] < shard_first[shard + 1])
+      FLR_TRY(run_shard(d, slot, shard_first, shard, keep_norms, shard == last ? flr_reducer_ready : NULL));
   return FLR_OK;
 }
 

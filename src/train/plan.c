@@ -48,6 +48,9 @@ static flr_status check_batch(const flr_session *s) {
     return flr_fail(FLR_ERROR_USAGE,
                     "--batch: %lld is smaller than the %lld shards (one per rank unless --shards says): raise --batch",
                     (long long)plan->batch, (long long)plan->shards);
+  if (plan->batch / plan->shards < s->config->accum)
+    return flr_fail(FLR_ERROR_USAGE, "--accum: %lld pieces of shards of %lld samples: lower it or raise --batch",
+                    (long long)s->config->accum, (long long)(plan->batch / plan->shards));
   if (plan->training && plan->drop_last && plan->batch > samples)
     return flr_fail(FLR_ERROR_USAGE,
                     "--batch: %lld is larger than the training split of %lld samples: lower --batch or give --drop-last off",
@@ -169,13 +172,32 @@ void flr_plan_clear(flr_run_plan *plan) {
   plan->mean = plan->std = plan->inverse_std = NULL;
 }
 
-/* Appends the shard sizes of a global batch of `count` samples. */
+flr_piece flr_plan_piece(const flr_session *s, const int64_t *shard_first, int64_t shard, int64_t piece) {
+  flr_piece out;
+  flr_partition(shard_first[shard + 1] - shard_first[shard], s->config->accum, piece, &out.first, &out.count);
+  out.first += shard_first[shard];
+  return out;
+}
+
+int64_t flr_plan_pieces(const flr_session *s, const int64_t *shard_first, int64_t shard) {
+  const int64_t samples = shard_first[shard + 1] - shard_first[shard];
+  return samples < s->config->accum ? samples : s->config->accum;
+}
+
+static int add_size(flr_executor_plan *plans, int used, int limit, int64_t size, int training) {
+  int known = size == 0;
+  for (int i = 0; i < used; i++) known |= plans[i].batch == size && plans[i].training == training;
+  if (!known && used < limit) plans[used++] = (flr_executor_plan){.batch = size, .training = training};
+  return used;
+}
+
+/* Appends the shard sizes, in training the sizes of their pieces, of a global batch of `count` samples. */
 static int add_sizes(const flr_session *s, flr_executor_plan *plans, int used, int limit, int64_t count, int training) {
   const int64_t sizes[] = {count / s->plan.shards, (count + s->plan.shards - 1) / s->plan.shards};
+  const int64_t pieces = training ? s->config->accum : 1;
   for (int i = 0; i < 2; i++) {
-    int known = sizes[i] == 0;
-    for (int j = 0; j < used; j++) known |= plans[j].batch == sizes[i] && plans[j].training == training;
-    if (!known && used < limit) plans[used++] = (flr_executor_plan){.batch = sizes[i], .training = training};
+    used = add_size(plans, used, limit, sizes[i] / pieces, training);
+    used = add_size(plans, used, limit, (sizes[i] + pieces - 1) / pieces, training);
   }
   return used;
 }

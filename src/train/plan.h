@@ -22,6 +22,16 @@ flr_status flr_plan_normalization(flr_session *session, const flr_weights_info *
 /* The batch sizes that the executor must be ready for, into plans [limit]; returns how many. Pure. */
 int flr_plan_batches(const flr_session *session, flr_executor_plan *plans, int limit);
 
+/* The samples of one of the --accum pieces of a shard that spans shard_first[shard] .. shard_first[shard + 1] - 1 of the batch:
+   its first there, and how many, 0 when there are fewer samples than pieces (the last pieces then). Pure. */
+typedef struct flr_piece {
+  int64_t first, count;
+} flr_piece;
+flr_piece flr_plan_piece(const flr_session *session, const int64_t *shard_first, int64_t shard, int64_t piece);
+
+/* How many pieces of that shard have samples. Pure. */
+int64_t flr_plan_pieces(const flr_session *session, const int64_t *shard_first, int64_t shard);
+
 /* Largest number of samples that one shard, and one rank, can get in a step of any split. Pure. */
 int64_t flr_plan_largest_shard(const flr_session *session);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "train/device_step.h"
+#include "train/plan.h"
 #include "train/stop_request.h"
 
 flr_status flr_step_to_device(flr_session *s, const flr_buffer *space, const void *data, size_t bytes, const void **out) {
@@ -21,19 +22,20 @@ static flr_status begin_report(flr_session *s, flr_status local) {
   return flr_report_sums_begin(&s->report_sums, s->comm, &report, results);
 }
 
-static flr_status set_values(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t shard) {
+/* first_sample: of the piece that is computed, counted from the batch's. */
+static flr_status set_values(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t first_sample) {
   flr_step_values values = {.momentum = directive->rates.momentum,
                             .grad_scale = 1.0 / (double)batch->global_count,
                             .loss_scale = 1,
                             .update_count = flr_optimizer_updates(s->state.optimizer) + 1,
-                            .first_sample = batch->step * s->plan.batch + batch->shard_position[shard]};
+                            .first_sample = batch->step * s->plan.batch + first_sample};
   for (int group = 0; group < s->state.layout->groups; group++) values.lr[group] = directive->rates.lr[group];
   return flr_backend_upload(s->backend, s->values.data, &values, sizeof values);
 }
 
-/* Input and labels of one shard, ready for the executor. */
-static flr_status shard_io(flr_session *s, const flr_batch *batch, int64_t shard, flr_executor_io *io) {
-  const int64_t first = batch->shard_first[shard], count = batch->shard_first[shard + 1] - first;
+/* Input and labels of a shard's piece, ready for the executor but for the gradients. */
+static flr_status piece_io(flr_session *s, const flr_batch *batch, int64_t shard, flr_piece piece, flr_executor_io *io) {
+  const int64_t first = piece.first, count = piece.count;
   const size_t sample = s->dataset->sample_bytes;
   const void *input, *labels;
   FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
@@ -46,7 +48,6 @@ static flr_status shard_io(flr_session *s, const flr_batch *batch, int64_t shard
                           .states = flr_train_state_norms(&s->state, shard),
                           .values = s->values.data,
                           .result = (flr_loss_result *)s->results.data + shard};
-  io->gradients = flr_reducer_target(s->reducer, shard, &io->accumulate);
   return FLR_OK;
 }
 
@@ -55,23 +56,38 @@ static int64_t last_shard(const flr_batch *batch, int64_t shards) {
   return shards - 1;
 }
 
+/* The pieces of a shard, one after another. `reported` not NULL: it is the rank's last shard. */
+static flr_status run_shard(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t shard,
+                            int *reported) {
+  const int64_t pieces = flr_plan_pieces(s, batch->shard_first, shard);
+  int accumulate;
+  float *gradients = flr_reducer_target(s->reducer, shard, &accumulate);
+  for (int64_t i = 0; i < pieces; i++) {
+    const flr_piece piece = flr_plan_piece(s, batch->shard_first, shard, i);
+    const int last = reported && i + 1 == pieces;
+    flr_executor_io io;
+    FLR_TRY(set_values(s, directive, batch, batch->shard_position[shard] + piece.first - batch->shard_first[shard]));
+    FLR_TRY(piece_io(s, batch, shard, piece, &io));
+    io.gradients = gradients;
+    io.accumulate = accumulate || i > 0;
+    FLR_TRY(flr_executor_forward(s->executor, &io));
+    if (last) {
+      *reported = 1;
+      FLR_TRY(begin_report(s, FLR_OK));
+    }
+    FLR_TRY(flr_executor_backward(s->executor, &io, last ? flr_reducer_ready : NULL, s->reducer));
+  }
+  return FLR_OK;
+}
+
 /* The report leaves after the last forward, so that its sum is ready when backward is; buckets leave during the last backward.
  */
 static flr_status run_shards(flr_session *s, const flr_directive *directive, const flr_batch *batch, int *reported) {
   const int64_t last = last_shard(batch, s->plan.shard_count);
-  for (int64_t shard = 0; shard <= last; shard++) {
-    if (batch->shard_first[shard] == batch->shard_first[shard + 1]) continue;
-    flr_executor_io io;
-    FLR_TRY(set_values(s, directive, batch, shard));
-    FLR_TRY(shard_io(s, batch, shard, &io));
-    FLR_TRY(flr_executor_forward(s->executor, &io));
-    if (shard == last) {
-      *reported = 1;
-      FLR_TRY(begin_report(s, FLR_OK));
-    }
-    FLR_TRY(flr_executor_backward(s->executor, &io, shard == last ? flr_reducer_ready : NULL, s->reducer));
-  }
-  if (last < 0) FLR_TRY(set_values(s, directive, batch, 0));
+  for (int64_t shard = 0; shard <= last; shard++)
+    if (batch->shard_first[shard] < batch->shard_first[shard + 1])
+      FLR_TRY(run_shard(s, directive, batch, shard, shard == last ? reported : NULL));
+  if (last < 0) FLR_TRY(set_values(s, directive, batch, batch->shard_position[0]));
   return FLR_OK;
 }
 

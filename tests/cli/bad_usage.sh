@@ -42,7 +42,7 @@ numbers() {
   local o whole='a whole number from 1 to'
   for o in cycles cycle-len cycle-mult tot-epochs; do not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x ''; done
   not_allowed start-epoch 'a whole number from 0 to' -1 1.5 x
-  for o in batch epochs steps threads shards workers prefetch log-every sweep-iters; do
+  for o in accum batch epochs steps threads shards workers prefetch log-every sweep-iters; do
     not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
   done
   for o in trim-start trim-end; do not_allowed "$o" 'a whole number from 0 to' -1 x ''; done
@@ -92,7 +92,7 @@ absent() { # what CLI.md has and this version has not: only the value that chang
   for o in window freeze-epochs lr-mult; do
     later "$o" 3 'leave the option out'
   done
-  for o in 'augment flip only auto,none' 'accum 2 only 1' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
+  for o in 'augment flip only auto,none' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
   done
@@ -128,6 +128,7 @@ contradictions() {
   refused 64 '--freeze takes no value' --freeze=1
   refused 64 '--json and --csv contradict each other' find --json --csv
   refused 64 '--batch: 64 is smaller than --shards 100' --shards 100
+  refused 64 '--accum: 9 pieces of shards of 8 samples: lower it or raise --batch' --accum 9 --shards 2 --batch 16
   refused 64 '--json: fit does not take it: only find, eval, ' --json
   refused 64 '--csv: eval does not take it: only find, schedule, suggest' eval x.h5 --csv
   refused 64 '--split: find does not take it: only eval' find --split test
@@ -149,7 +150,7 @@ contradictions() {
 good() { # every option with a good value, in two runs
   accepted --data digits --axis-order nhwc --valid-fraction 0.3 --normalize none --order sequential --drop-last off --augment none \
     --workers 2 --prefetch 3 --model mlp --hidden 32,16 --stem small --head linear --dropout 0.1 --init-head off --train-bn on \
-    --freeze-to 0 --batch 60 --accum 1 --epochs 1 --steps 3 --policy one-cycle --lr 1e-4:1e-3 --pick slide --div-factor 10 \
+    --freeze-to 0 --batch 60 --accum 2 --epochs 1 --steps 3 --policy one-cycle --lr 1e-4:1e-3 --pick slide --div-factor 10 \
     --pct-start 0.4 --final-div 100 --moms 0.9,0.8 --start-epoch 0 --optimizer sgd --wd 1e-4 --wd-mode l2 --bn-wd off \
     --sqr-mom 0.9 --eps 1e-8 --clip-norm 0.5 --label-smoothing 0.1 --sync-bn off --precision f32 --seed 18446744073709551615 --sweep-start 1e-6 \
     --sweep-end 1,2 --sweep-iters 20 --sweep-beta 0 --sweep-stop 0 --sweep-mom 0.5 --sweep-mode linear --sweep-inclusive \

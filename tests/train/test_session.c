@@ -190,10 +190,10 @@ static void test_session__shards_do_not_depend_on_ranks(void **state) {
   train_directory(here, sizeof here, "here");
   train_directory(alone, sizeof alone, "alone");
   write_clusters(path, 66, -1);
-  const char *const pairs[] = {
-      "data",      path,   "batch",           "32",  "drop-last", "off", "shards",      "4",  "deterministic", "on",
-      "lr",        "auto", "epochs",          "4",   "model",     "mlp", "sweep-iters", "40", "sweep-end",     "1",
-      "clip-norm", "0.5",  "label-smoothing", "0.1", NULL};
+  const char *const pairs[] = {"data",          path, "batch",     "32",   "drop-last", "off", "shards",          "4",
+                               "deterministic", "on", "lr",        "auto", "epochs",    "4",   "model",           "mlp",
+                               "sweep-iters",   "40", "sweep-end", "1",    "clip-norm", "0.5", "label-smoothing", "0.1",
+                               "accum",         "3",  NULL};
   const outcome together = run_fit(here, pairs);
   CHECK_OK(together.status);
   if (train_rank() == 0) {
