@@ -88,7 +88,7 @@ typedef struct flr_config {
   /* outputs and other commands */
   int json, csv;
   int64_t groups;                          /* schedule: 1 */
-  char *split;                             /* eval: "valid" */
+  char *split;                             /* eval, predict: "valid" */
   char *resume;                            /* fit, find: a checkpoint or a folder; "": of `out`; NULL: no */
   int diff;                                /* inspect: two files side by side */
   int reschedule;                          /* with resume: options may differ from the checkpoint's */
@@ -170,6 +170,23 @@ flr_status flr_session_find(flr_session *session, flr_sweep_result *out);
 flr_status flr_session_fit(flr_session *session, flr_fit_result *out);
 /* Loss and error on a split ("train", "valid", "test"). Collective. */
 flr_status flr_session_evaluate(flr_session *session, const char *split, flr_eval_result *out);
+
+/* One sample's. probabilities: [classes], valid during the call only. */
+typedef struct flr_prediction {
+  int64_t index, label, predicted; /* index: the row in the split; predicted: the first of the largest probabilities */
+  int64_t classes;
+  const float *probabilities;
+} flr_prediction;
+
+/* Takes one prediction; what it returns other than FLR_OK ends the work on all ranks with that status. */
+typedef flr_status (*flr_prediction_taker)(void *context, const flr_prediction *prediction);
+
+/* The model's answer to every sample of a split, given to `take` on rank 0 in the order of the split, whatever the ranks; the
+   other ranks only compute. Collective. */
+flr_status flr_session_predict(flr_session *session, const char *split, flr_prediction_taker take, void *context);
+/* The data set's name of a class, NULL when it names none. Borrowed. Not collective. */
+const char *flr_session_class_name(const flr_session *session, int64_t class_index);
+
 /* Asks every session of this process to stop with a checkpoint after the step under way; all ranks of the job stop with it, and
    fit or find return FLR_STOPPED. Async-signal-safe. Not collective. */
 void flr_request_stop(void);

@@ -1,7 +1,6 @@
 /* eval: loss and error rate of a checkpoint on a split. */
 #include <unistd.h>
 
-#include "checkpoint/weights.h"
 #include "cli/command.h"
 #include "cli/json.h"
 
@@ -31,22 +30,12 @@ static void show(const flr_session *session, const flr_config *config, const flr
            r->error_rate, r->accuracy);
 }
 
-/* The checkpoint's own configuration lies under what is given now; its model counts unless --model is given. */
-static flr_status configure(const flr_command_args *args, const char *checkpoint, flr_config *config) {
-  flr_weights_info info = {0};
-  FLR_TRY(flr_weights_info_load(checkpoint, &info));
-  flr_status status = flr_command_config(args, info.config, config);
-  if (status == FLR_OK && info.model[0] && !config->model) status = flr_config_set(config, "model", info.model);
-  flr_weights_info_clear(&info);
-  return status;
-}
-
 flr_status flr_cmd_eval(const flr_command_args *args) {
   flr_config config = {0};
   flr_session *session = NULL;
   flr_eval_result result;
   const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
-  flr_status status = configure(args, args->operands[0], &config);
+  flr_status status = flr_command_checkpoint_config(args, &config);
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, args->operands[0]);
   if (status == FLR_OK) status = flr_session_evaluate(session, config.split, &result);
   if (status == FLR_OK) show(session, &config, &result);

@@ -31,12 +31,22 @@ typedef struct flr_command {
    it ran are left out), then --config, then the command line; checked. The caller clears it. */
 flr_status flr_command_config(const flr_command_args *args, const char *stored, flr_config *out);
 
+/* The same for a command whose first operand is a checkpoint: what it stores lies below, and it names the model unless --model
+   is given. */
+flr_status flr_command_checkpoint_config(const flr_command_args *args, flr_config *out);
+
+enum { FLR_CLASS_TEXT = 64 };
+/* A class for people: its name where the data have one, cut where it is long and without control characters, else its number.
+   text: [FLR_CLASS_TEXT]. Returns text. */
+char *flr_class_text(char *text, const flr_session *session, int64_t class_index);
+
 /* From now on SIGUSR2, SIGTERM and the first SIGINT ask for a stop with a checkpoint; a second SIGINT ends the program. */
 void flr_catch_signals(void);
 
 flr_status flr_cmd_fit(const flr_command_args *args);
 flr_status flr_cmd_find(const flr_command_args *args);
 flr_status flr_cmd_eval(const flr_command_args *args);
+flr_status flr_cmd_predict(const flr_command_args *args);
 flr_status flr_cmd_schedule(const flr_command_args *args);
 flr_status flr_cmd_suggest(const flr_command_args *args);
 flr_status flr_cmd_inspect(const flr_command_args *args);

@@ -17,6 +17,7 @@ static const flr_command commands[] = {
     {"fit", "", "train (default); without --lr sweep first", 0, "resume,reschedule,time-limit", flr_cmd_fit},
     {"find", "", "the sweep alone: curve, suggestions, plot", 0, "json,csv,resume,reschedule,time-limit", flr_cmd_find},
     {"eval", "CKPT", "loss and error rate of a checkpoint", 1, "json,split", flr_cmd_eval},
+    {"predict", "CKPT", "its class and probabilities for every sample", 1, "csv,split", flr_cmd_predict},
     {"schedule", "", "the schedule, one row per step", 0, "json,csv,groups", flr_cmd_schedule},
     {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, "json,csv,smooth", flr_cmd_suggest},
     {"inspect", "FILE.h5 | --diff A B", "what a file holds, and whether it is whole", 1, "json,diff", flr_cmd_inspect},
@@ -142,7 +143,7 @@ static flr_status take(parsed *p, int code, int argc, char **argv) {
 
 /* The first operand names the command; "fit" when there is none. */
 static flr_status find_command(parsed *p) {
-  static const char *const later[] = {"predict", "convert", "plot"};
+  static const char *const later[] = {"convert", "plot"};
   flr_command_args *args = &p->args;
   p->command = &commands[0];
   if (args->operand_count == 0) return FLR_OK;

@@ -128,7 +128,8 @@ static const flr_option options[] = {
     {"json", FLR_OPTION_FLAG, AT(json), "off", 0, 0, NULL, output, NULL, "one JSON document on standard output", 0},
     {"csv", FLR_OPTION_FLAG, AT(csv), "off", 0, 0, NULL, output, NULL, "a table on standard output", 0},
     {"groups", FLR_OPTION_INTEGER, AT(groups), "1", 1, 16, NULL, output, "G", "schedule: layer groups", 0},
-    {"split", FLR_OPTION_STRING, AT(split), "valid", 0, 0, "train,valid,test", output, "NAME", "eval: train, valid or test", 0},
+    {"split", FLR_OPTION_STRING, AT(split), "valid", 0, 0, "train,valid,test", output, "NAME",
+     "eval, predict: train, valid or test", 0},
     {"diff", FLR_OPTION_FLAG, AT(diff), "off", 0, 0, NULL, output, NULL, "inspect: where two files differ", 0},
     {"smooth", FLR_OPTION_NUMBER, AT(smooth), "0", 0, 0.999999, NULL, output, "BETA", "suggest: smooth the losses first", 0},
 

@@ -44,22 +44,20 @@ flr_status flr_evaluate_combine_norms(flr_session *s) {
   return flr_backend_upload(s->backend, s->eval_norms.data, mine, (size_t)elements * sizeof(float));
 }
 
-static int64_t largest(const float *row, int64_t n) {
+int64_t flr_evaluate_largest(const float *probabilities, int64_t classes) {
   int64_t best = 0;
-  for (int64_t i = 1; i < n; i++)
-    if (row[i] > row[best]) best = i;
+  for (int64_t i = 1; i < classes; i++)
+    if (probabilities[i] > probabilities[best]) best = i;
   return best;
 }
 
-static flr_status count_confusion(flr_session *s, const int32_t *labels, int64_t count) {
+static void count_confusion(flr_session *s, const int32_t *labels, int64_t count) {
   const int64_t classes = s->dataset->classes;
-  FLR_TRY(flr_backend_download(s->backend, s->probabilities, s->device_probabilities.data,
-                               (size_t)(count * classes) * sizeof(float)));
-  for (int64_t i = 0; i < count; i++) s->confusion[labels[i] * classes + largest(s->probabilities + i * classes, classes)]++;
-  return FLR_OK;
+  for (int64_t i = 0; i < count; i++)
+    s->confusion[labels[i] * classes + flr_evaluate_largest(s->probabilities + i * classes, classes)]++;
 }
 
-static flr_status evaluate_shard(flr_session *s, const flr_batch *batch, int64_t shard, int confusion) {
+flr_status flr_evaluate_shard(flr_session *s, const flr_batch *batch, int64_t shard, float *probabilities) {
   const int64_t first = batch->shard_first[shard], count = batch->shard_first[shard + 1] - first;
   if (count == 0) return FLR_OK;
   const size_t sample = s->dataset->sample_bytes;
@@ -75,9 +73,19 @@ static flr_status evaluate_shard(flr_session *s, const flr_batch *batch, int64_t
                               .states = s->eval_norms.data,
                               .values = s->values.data,
                               .result = (flr_loss_result *)s->results.data + shard,
-                              .probabilities = confusion ? s->device_probabilities.data : NULL};
+                              .probabilities = probabilities ? s->device_probabilities.data : NULL};
   FLR_TRY(flr_executor_evaluate(s->executor, &io));
-  return confusion ? count_confusion(s, batch->labels + first, count) : FLR_OK;
+  if (!probabilities) return FLR_OK;
+  return flr_backend_download(s->backend, probabilities, s->device_probabilities.data,
+                              (size_t)(count * s->dataset->classes) * sizeof(float));
+}
+
+flr_status flr_evaluate_fetch(flr_session *s, flr_loader *loader, int64_t step, const char *phase, flr_batch *out) {
+  flr_session_beat(s, phase, step);
+  flr_session_storage(s, "reading", s->dataset->source);
+  const flr_status status = flr_loader_next(loader, out);
+  flr_session_storage_done(s);
+  return status;
 }
 
 /* This rank's part; no communication in it. */
@@ -85,12 +93,12 @@ static flr_status evaluate_local(flr_session *s, flr_loader *loader, int64_t ste
   FLR_TRY(flr_backend_fill(s->backend, s->results.data, 0, s->results.bytes));
   for (int64_t step = 0; step < steps; step++) {
     flr_batch batch;
-    flr_session_beat(s, "evaluate", step);
-    flr_session_storage(s, "reading", s->dataset->source);
-    const flr_status status = flr_loader_next(loader, &batch);
-    flr_session_storage_done(s);
-    FLR_TRY(status);
-    for (int64_t shard = 0; shard < s->plan.shard_count; shard++) FLR_TRY(evaluate_shard(s, &batch, shard, confusion));
+    FLR_TRY(flr_evaluate_fetch(s, loader, step, "evaluate", &batch));
+    for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
+      const int64_t first = batch.shard_first[shard], count = batch.shard_first[shard + 1] - first;
+      FLR_TRY(flr_evaluate_shard(s, &batch, shard, confusion ? s->probabilities : NULL));
+      if (confusion) count_confusion(s, batch.labels + first, count);
+    }
   }
   return FLR_OK;
 }

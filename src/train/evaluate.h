@@ -19,6 +19,14 @@ flr_status flr_evaluate_find_split(const flr_session *session, const char *name,
    `confusion`, the session's confusion matrix is filled too. Collective. */
 flr_status flr_evaluate_split(flr_session *session, flr_split split, int confusion, flr_eval_totals *out);
 
+/* This rank's part of the step-th batch of an evaluation; `phase` is what the watchdog calls it. Not collective. */
+flr_status flr_evaluate_fetch(flr_session *session, flr_loader *loader, int64_t step, const char *phase, flr_batch *out);
+/* One shard of it through the model: adds to its loss result, and fills probabilities [samples of the shard, classes] in host
+   memory; NULL: not wanted. The batch norm statistics have been combined before. Not collective. */
+flr_status flr_evaluate_shard(flr_session *session, const flr_batch *batch, int64_t shard, float *probabilities);
+/* The class with the largest of probabilities [classes], the first of several. Pure. */
+int64_t flr_evaluate_largest(const float *probabilities, int64_t classes);
+
 /* Averages the batch norm statistics over all shards in shard order into session->eval_norms, the same to the bit on every rank
    and at any rank count. Collective. */
 flr_status flr_evaluate_combine_norms(flr_session *session);

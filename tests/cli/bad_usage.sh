@@ -22,7 +22,7 @@ several() { # what is tried at any rank count
   refused 64 '--batch needs a value' --batch
   refused 64 '--quiet and --verbose contradict each other' --quiet --verbose
   refused 64 'no such thing is no command: --help lists them' 'no such thing'
-  refused 64 'the command predict is not in this version yet' predict final.h5
+  refused 64 'the command plot is not in this version yet' plot a.h5
   not_allowed model 'mlp, cnn, resnet9, resnet18, .*resnet56' resnet19
   not_allowed policy 'one of one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant' none
   not_allowed batch 'a whole number from 1 to 1073741824' 0
@@ -130,8 +130,10 @@ contradictions() {
   refused 64 '--batch: 64 is smaller than --shards 100' --shards 100
   refused 64 '--accum: 9 pieces of shards of 8 samples: lower it or raise --batch' --accum 9 --shards 2 --batch 16
   refused 64 '--json: fit does not take it: only find, eval, ' --json
-  refused 64 '--csv: eval does not take it: only find, schedule, suggest' eval x.h5 --csv
-  refused 64 '--split: find does not take it: only eval' find --split test
+  refused 64 '--csv: eval does not take it: only find, predict, schedule, suggest' eval x.h5 --csv
+  refused 64 '--json: predict does not take it: only find, eval, ' predict x.h5 --json
+  refused 64 'predict: a file.s name is missing: fastlr_dist predict CKPT$' predict
+  refused 64 '--split: find does not take it: only eval, predict' find --split test
   refused 64 '--smooth: find does not take it: only suggest' find --smooth 0.5
   refused 64 '--json takes no value' --json=1
   refused 64 '-x is no option' -x

@@ -103,6 +103,7 @@ static void write_datasets(void) {
   VARIANT(variant.file = "zero.h5"; variant.image_rows = variant.label_rows = 0;);
   VARIANT(variant.file = "float_labels.h5"; variant.float_labels = 1;);
   VARIANT(variant.file = "larger.h5"; variant.side = 2 * SIDE;);
+  VARIANT(variant.file = "named.h5"; variant.names = CLASSES;);
   VARIANT(variant.file = "deflated.h5"; variant.deflate = 1;);
 }
 
