@@ -4,6 +4,8 @@
 #include "cli/command.h"
 #include "cli/json.h"
 
+enum { MOST_CONFUSED = 5 };
+
 static void print_json(const flr_config *config, const flr_eval_result *r) {
   cJSON *document = cJSON_CreateObject();
   cJSON_AddStringToObject(document, "split", config->split);
@@ -21,13 +23,40 @@ static void print_json(const flr_config *config, const flr_eval_result *r) {
   flr_json_print(document);
 }
 
+/* The cell of the confusion matrix that follows `last` (-1: the first of all) when those off the diagonal are put in order, the
+   largest count first, equal ones as they stand; -1 when none with a count is left. */
+static int64_t next_confused(const flr_eval_result *r, int64_t last) {
+  int64_t best = -1;
+  for (int64_t i = 0; i < r->classes * r->classes; i++) {
+    const int64_t count = r->confusion[i];
+    if (i / r->classes == i % r->classes || count == 0) continue;
+    if (last >= 0 && (count > r->confusion[last] || (count == r->confusion[last] && i <= last))) continue;
+    if (best < 0 || count > r->confusion[best]) best = i;
+  }
+  return best;
+}
+
+static void print_confused(const flr_session *session, const flr_eval_result *r) {
+  char label[FLR_CLASS_TEXT], predicted[FLR_CLASS_TEXT];
+  int64_t cell = next_confused(r, -1);
+  if (cell >= 0) printf("most confused:\n  %-16s  %-16s  %s\n", "label", "predicted", "samples");
+  for (int i = 0; i < MOST_CONFUSED && cell >= 0; i++, cell = next_confused(r, cell))
+    printf("  %-16s  %-16s  %7lld\n", flr_class_text(label, session, cell / r->classes),
+           flr_class_text(predicted, session, cell % r->classes), (long long)r->confusion[cell]);
+}
+
+static void print_text(const flr_session *session, const flr_config *config, const flr_eval_result *r) {
+  printf("%s: %lld samples, loss %.6f, error rate %.6f, accuracy %.6f\n", config->split, (long long)r->samples, r->loss,
+         r->error_rate, r->accuracy);
+  print_confused(session, r);
+}
+
 static void show(const flr_session *session, const flr_config *config, const flr_eval_result *r) {
   if (flr_session_rank(session) != 0) return;
   if (config->json)
     print_json(config, r);
   else
-    printf("%s: %lld samples, loss %.6f, error rate %.6f, accuracy %.6f\n", config->split, (long long)r->samples, r->loss,
-           r->error_rate, r->accuracy);
+    print_text(session, config, r);
 }
 
 flr_status flr_cmd_eval(const flr_command_args *args) {

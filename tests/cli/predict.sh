@@ -2,7 +2,7 @@
 # Predictions: every sample of the split in its order, probabilities that give eval's loss and error rate. usage: see common.sh
 . "$(dirname "$0")/common.sh"
 "$tools/test_cli.fixtures" "$work" || exit 1
-(cd run && "$program" --data ../../named.h5 --model cnn --batch 16 --steps 3 --lr 3e-3 --quiet --plot none --out ../../trained) ||
+(cd run && "$program" --data ../../named.h5 --model cnn --batch 16 --steps 2 --lr 1e-3 --quiet --plot none --out ../../trained) ||
   complain 'no checkpoint was made'
 checkpoint=../../trained/final.h5
 settings=(--valid-fraction 0 --split train --threads 1 --batch 10) # the whole file; 9 full batches and one of 6
@@ -43,7 +43,25 @@ same 'predict: names' 'ant bee cat dog' "$(tail -n +2 out | awk '{ print $2 }' |
 same 'predict: wrong ones are marked' "$(tail -n +2 out | awk '$2 != $3' | wc -l)" "$(grep -c ' wrong$' out)"
 words=$(own_words | tail -1)
 fastlr eval $checkpoint
-same 'the last word of predict' "$(sed 's/ loss [^,]*,//; s/, accuracy.*//' out)" "$words"
+same 'the last word of predict' "$(head -1 out | sed 's/ loss [^,]*,//; s/, accuracy.*//')" "$words"
+# eval's most confused pairs are those that predictions come to, by name where the data have names
+pairs() { # NAMES..: of the table in ./out
+  tail -n +2 out | awk -F, -v names="$*" 'BEGIN { split(names, name, " ") } $2 != $3 { n[$2 "," $3]++ }
+    END { for (p in n) { split(p, c, ","); print n[p], c[1], c[2], name[c[1] + 1], name[c[2] + 1], n[p] } }' |
+    sort -k1,1nr -k2,2n -k3,3n | cut -d' ' -f4-
+}
+fastlr predict $checkpoint --csv --split train
+pairs ant bee cat dog | head -5 >"$work/named"
+[ -s "$work/named" ] || complain 'predict: no sample is wrong'
+fastlr eval $checkpoint --split train
+same 'eval: the most confused, by name' "$(cat "$work/named")" "$(tail -n +4 out | xargs -n3)"
+same 'eval: their heading' 'most confused: label predicted samples' "$(sed -n 2,3p out | xargs)"
+(cd run && "$program" --steps 6 --lr 3e-3 --quiet --plot none --out ../../digits) || complain 'no checkpoint of the digits was made'
+fastlr predict ../../digits/final.h5 --csv
+pairs 0 1 2 3 4 5 6 7 8 9 >"$work/digits_pairs"
+[ "$(wc -l <"$work/digits_pairs")" -gt 5 ] || complain "eval: only $(wc -l <"$work/digits_pairs") pairs to choose from"
+fastlr eval ../../digits/final.h5
+same 'eval: the five most confused' "$(head -5 "$work/digits_pairs")" "$(tail -n +4 out | xargs -n3)"
 fastlr predict $checkpoint --quiet
 same 'predict --quiet' '0 0 20' "$code $(own_words | wc -l) $(wc -l <out)"
 
