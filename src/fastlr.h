@@ -45,7 +45,7 @@ typedef struct flr_config {
   int64_t epochs, steps;                   /* 10, or what cycle_len makes them; steps -1: from the epochs */
   char *policy;                            /* "one-cycle" */
   char *lr;                                /* "auto" or the per-group forms */
-  char *pick;                              /* "minimum" */
+  char *pick;                              /* "consensus" */
   double div_factor, pct_start, final_div; /* NAN: the policy's own */
   double annihilate_pct;                   /* NAN: the policy's own */
   int64_t cycles, cycle_len, cycle_mult;   /* -1: the policy's own; cycle_len: epochs, -1: as long as the run makes it */
@@ -125,9 +125,10 @@ typedef struct flr_session_report {
 typedef struct flr_sweep_suggestion {
   const char *name, *status; /* string literals */
   double lr;
+  double spread; /* of consensus: largest over least of its estimates; else NAN */
 } flr_sweep_suggestion;
 
-enum { FLR_SWEEP_SUGGESTIONS = 4 };
+enum { FLR_SWEEP_SUGGESTIONS = 5 };
 
 /* A finished sweep. Arrays are owned by the session and live until its next sweep or its end. Valid on every rank. */
 typedef struct flr_sweep_result {

@@ -46,6 +46,7 @@ static flr_status write_suggestion(hid_t parent, const char *name, const flr_sug
   const hid_t group = H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   if (group < 0) return flr_fail(FLR_ERROR_IO, "cannot write /sweep/suggestions/%s", name);
   flr_status status = flr_h5_write_attribute(group, "lr", H5T_NATIVE_DOUBLE, &suggestion->lr);
+  if (status == FLR_OK) status = flr_h5_write_attribute(group, "spread", H5T_NATIVE_DOUBLE, &suggestion->spread);
   if (status == FLR_OK) status = flr_h5_write_attribute(group, "point", H5T_NATIVE_INT64, &suggestion->point);
   if (status == FLR_OK) status = flr_h5_write_attribute_string(group, "status", flr_suggest_status_text(suggestion->status));
   (void)H5Gclose(group);

@@ -12,7 +12,8 @@ static void print_json(const flr_sweep_result *r) {
   cJSON_AddStringToObject(document, "verdict", r->verdict);
   cJSON *suggestions = cJSON_AddObjectToObject(document, "suggestions");
   for (int i = 0; i < FLR_SWEEP_SUGGESTIONS; i++)
-    flr_json_add_suggestion(suggestions, r->suggestions[i].name, r->suggestions[i].lr, r->suggestions[i].status);
+    flr_json_add_suggestion(suggestions, r->suggestions[i].name, r->suggestions[i].lr, r->suggestions[i].status,
+                            r->suggestions[i].spread);
   flr_json_add_numbers(document, "lr", r->lr, r->points);
   flr_json_add_numbers(document, "loss", r->loss, r->points);
   flr_json_add_numbers(document, "smooth", r->smooth, r->points);

@@ -15,21 +15,22 @@ static void print_json(const flr_curve_csv *curve, const char *verdict, const fl
   cJSON *all = cJSON_AddObjectToObject(document, "suggestions");
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++)
     flr_json_add_suggestion(all, flr_suggest_name((flr_suggest_kind)kind), suggestions[kind].lr,
-                            flr_suggest_status_text(suggestions[kind].status));
+                            flr_suggest_status_text(suggestions[kind].status), suggestions[kind].spread);
   flr_json_print(document);
 }
 
 static void print_table(const flr_suggestion *suggestions, int csv) {
-  char number[32];
+  char number[32], words[FLR_SUGGEST_WORDS];
   puts(csv ? "name,lr,status" : "rule      rate         status");
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
     const char *name = flr_suggest_name((flr_suggest_kind)kind), *status = flr_suggest_status_text(suggestions[kind].status);
+    flr_suggest_words(words, sizeof words, &suggestions[kind]);
     if (csv)
       printf("%s,%s,%s\n", name, flr_format_number(number, suggestions[kind].lr, "nan"), status);
     else if (isfinite(suggestions[kind].lr))
-      printf("%-9s %-12.4g %s\n", name, suggestions[kind].lr, status);
+      printf("%-9s %-12.4g %s%s%s\n", name, suggestions[kind].lr, status, words[0] ? ": " : "", words);
     else
-      printf("%-9s %-12s %s\n", name, "-", status);
+      printf("%-9s %-12s %s%s%s\n", name, "-", status, words[0] ? ": " : "", words);
   }
 }
 
@@ -44,13 +45,14 @@ static flr_status suggest(const flr_config *config, flr_curve_csv *curve, int ra
   flr_suggestion suggestions[FLR_SUGGEST_COUNT];
   flr_suggest_options options = flr_suggest_options_defaults();
   const char *verdict = verdict_of(curve);
-  double *scratch;
+  double *smooth;
   options.trim_start = config->trim_start;
   options.trim_end = config->trim_end;
-  FLR_TRY(flr_alloc(&scratch, 2 * curve->n, sizeof(double)));
-  flr_smooth(curve->loss, curve->loss, curve->n, config->smooth);
-  flr_suggest(suggestions, curve->lr, curve->loss, curve->n, &options, scratch);
-  flr_free(scratch);
+  FLR_TRY(flr_alloc(&smooth, 3 * curve->n, sizeof(double))); /* and what the rules need besides */
+  flr_smooth(smooth, curve->loss, curve->n, config->smooth);
+  const flr_suggest_curve columns = {.n = curve->n, .lr = curve->lr, .loss = curve->loss, .smooth = smooth, .se = curve->se};
+  flr_suggest(suggestions, &columns, &options, smooth + curve->n);
+  flr_free(smooth);
   if (rank != 0) return FLR_OK;
   if (config->json)
     print_json(curve, verdict, suggestions);

@@ -2,6 +2,7 @@
 #include "cli/json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "report/run_log.h"
 
@@ -19,10 +20,11 @@ void flr_json_add_numbers(cJSON *object, const char *name, const double *values,
   for (int64_t i = 0; i < n; i++) cJSON_AddItemToArray(array, make_number(values[i]));
 }
 
-void flr_json_add_suggestion(cJSON *object, const char *name, double lr, const char *status) {
+void flr_json_add_suggestion(cJSON *object, const char *name, double lr, const char *status, double spread) {
   cJSON *suggestion = cJSON_AddObjectToObject(object, name);
   flr_json_add_number(suggestion, "lr", lr);
   cJSON_AddStringToObject(suggestion, "status", status);
+  if (strcmp(name, "consensus") == 0) flr_json_add_number(suggestion, "spread", spread);
 }
 
 void flr_json_print(cJSON *document) {

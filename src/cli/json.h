@@ -9,8 +9,8 @@
 void flr_json_add_number(cJSON *object, const char *name, double value);
 /* Adds an array of n such numbers. */
 void flr_json_add_numbers(cJSON *object, const char *name, const double *values, int64_t n);
-/* Adds {name: {"lr": .., "status": ".."}}. */
-void flr_json_add_suggestion(cJSON *object, const char *name, double lr, const char *status);
+/* Adds {name: {"lr": .., "status": ".."}}; to that of "consensus" its "spread". */
+void flr_json_add_suggestion(cJSON *object, const char *name, double lr, const char *status, double spread);
 /* Prints the document and a newline on standard output, then deletes it. */
 void flr_json_print(cJSON *document);
 

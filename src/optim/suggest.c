@@ -1,10 +1,17 @@
-/* fastai's rules for reading a learning rate off a range test's curve, with a status where they would crash. */
+/* Rules for reading a learning rate off a range test's curve: fastai's, with a status where they would crash, and our own. */
 #include "optim/suggest.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { SLIDE_DISTANCE = 15, DEFAULT_TRIM_END = 5 };
+enum { SLIDE_DISTANCE = 15, DEFAULT_TRIM_END = 5, CONSENSUS_POINTS = 10, ESTIMATES = 3 };
 static const double slide_threshold = 0.005;
+/* Of the consensus: decades, shares and factors. */
+static const double kernel_half_width = 0.35, start_decades = 1.5, least_error = 0.02, below_minimum = 2, below_blow_up = 10,
+                    clear_fall = 1.5, disagreement = 10;
 
 /* The kept stretch of the curve: n points from index `first` of the whole. */
 typedef struct stretch {
@@ -17,10 +24,12 @@ flr_suggest_options flr_suggest_options_defaults(void) {
   return (flr_suggest_options){.trim_start = -1, .trim_end = DEFAULT_TRIM_END, .asked = 0};
 }
 
-static flr_suggestion nothing(flr_suggest_status status) { return (flr_suggestion){.lr = NAN, .point = -1, .status = status}; }
+static flr_suggestion nothing(flr_suggest_status status) {
+  return (flr_suggestion){.lr = NAN, .spread = NAN, .point = -1, .status = status};
+}
 
 static flr_suggestion at_point(const stretch *s, int64_t i) {
-  return (flr_suggestion){.lr = s->lr[i], .point = s->first + i, .status = FLR_SUGGEST_OK};
+  return (flr_suggestion){.lr = s->lr[i], .spread = NAN, .point = s->first + i, .status = FLR_SUGGEST_OK};
 }
 
 static int64_t first_least(const double *values, int64_t n) {
@@ -108,12 +117,12 @@ static stretch keep(const double *lr, const double *loss, int64_t n, const flr_s
       .lr = lr + first, .loss = loss + first, .n = end - first, .first = first, .lengths = scratch, .gradient = scratch + n};
 }
 
-void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const double *lr, const double *loss, int64_t n,
-                 const flr_suggest_options *options, double *scratch) {
+static void suggest_as_fastai(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_suggest_curve *curve,
+                              const flr_suggest_options *options, double *scratch) {
   int cut = 0;
-  const stretch kept = keep(lr, loss, n < 0 ? 0 : n, options, scratch, &cut);
+  const stretch kept = keep(curve->lr, curve->smooth, curve->n < 0 ? 0 : curve->n, options, scratch, &cut);
   if (kept.n == 0 && cut) {
-    for (int kind = 0; kind < FLR_SUGGEST_COUNT; ++kind) out[kind] = nothing(FLR_SUGGEST_NONFINITE);
+    for (int kind = 0; kind < FLR_SUGGEST_CONSENSUS; ++kind) out[kind] = nothing(FLR_SUGGEST_NONFINITE);
     return;
   }
   if (kept.n >= 2) fill_gradient(&kept);
@@ -121,6 +130,151 @@ void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const double *lr, const 
   out[FLR_SUGGEST_STEEPEST] = suggest_steepest(&kept);
   out[FLR_SUGGEST_MINIMUM] = suggest_minimum(&kept);
   out[FLR_SUGGEST_SLIDE] = suggest_slide(&kept);
+}
+
+static int compare_doubles(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* n >= 1 */
+static double median(const double *values, int64_t n, double *scratch) {
+  memcpy(scratch, values, (size_t)n * sizeof *values);
+  qsort(scratch, (size_t)n, sizeof *scratch, compare_doubles);
+  return n % 2 ? scratch[n / 2] : (scratch[n / 2 - 1] + scratch[n / 2]) / 2;
+}
+
+/* The local linear fit of a curve's raw losses and what it starts from. */
+typedef struct local_fit {
+  const flr_suggest_curve *curve;
+  int64_t n, start_points; /* finite losses; those of the first decades */
+  double start, floor;     /* their median; least standard error */
+  double *value, *slope;   /* [n]; slope per decade, NAN where a point stands alone */
+} local_fit;
+
+static double weight_of(const local_fit *f, int64_t i) {
+  const double se = f->curve->se && f->curve->se[i] > f->floor ? f->curve->se[i] : f->floor; /* NAN is not above */
+  return 1 / (se * se);
+}
+
+typedef struct fit_sums {
+  double w, x, xx, y, xy; /* weighted sums; x and y from the point that is fitted at */
+  double low, high;       /* least and largest y */
+} fit_sums;
+
+/* Adds point j to the sums around point i; 0 beyond the kernel. */
+static int add_point(fit_sums *sums, const local_fit *f, int64_t i, int64_t j) {
+  const double x = log10(f->curve->lr[j] / f->curve->lr[i]), y = f->curve->loss[j] - f->curve->loss[i];
+  const double kernel = 1 - fabs(x) / kernel_half_width;
+  if (kernel <= 0) return 0;
+  const double w = kernel * weight_of(f, j);
+  sums->w += w;
+  sums->x += w * x;
+  sums->xx += w * x * x;
+  sums->y += w * y;
+  sums->xy += w * x * y;
+  sums->low = fmin(sums->low, y);
+  sums->high = fmax(sums->high, y);
+  return 1;
+}
+
+/* The value stays among the losses it is made of: behind a blow-up, at the curve's end, a line leads anywhere. */
+static void fit_at(const local_fit *f, int64_t i) {
+  fit_sums sums = {0};
+  add_point(&sums, f, i, i);
+  for (int64_t j = i - 1; j >= 0 && add_point(&sums, f, i, j);) --j;
+  for (int64_t j = i + 1; j < f->n && add_point(&sums, f, i, j);) ++j;
+  const double determinant = sums.w * sums.xx - sums.x * sums.x;
+  const int alone = !(determinant > DBL_EPSILON * sums.w * sums.xx);
+  const double rise = alone ? 0 : (sums.xx * sums.y - sums.x * sums.xy) / determinant;
+  f->value[i] = f->curve->loss[i] + fmin(fmax(rise, sums.low), sums.high);
+  f->slope[i] = alone ? NAN : (sums.w * sums.xy - sums.x * sums.y) / determinant;
+}
+
+/* The scratch serves the medians first. */
+static local_fit fit_curve(const flr_suggest_curve *curve, int64_t n, double *scratch) {
+  local_fit f = {.curve = curve, .n = n, .value = scratch, .slope = scratch + n};
+  while (f.start_points < n && log10(curve->lr[f.start_points] / curve->lr[0]) <= start_decades) ++f.start_points;
+  f.start = median(curve->loss, f.start_points, scratch);
+  f.floor = fmax(least_error * fabs(median(curve->loss, n, scratch)), FLT_MIN);
+  for (int64_t i = 0; i < n; ++i) fit_at(&f, i);
+  return f;
+}
+
+/* Whether the fit's fall to point `least` stands out from the batches' own differences. */
+static int falls_clearly(const local_fit *f, int64_t least) {
+  double squares = 0;
+  for (int64_t i = 0; i < f->start_points; ++i) {
+    const double rest = f->curve->loss[i] - f->value[i];
+    squares += rest * rest;
+  }
+  return least > 0 && f->start - f->value[least] > clear_fall * sqrt(squares / (double)f->start_points);
+}
+
+static int64_t steepest_of_fit(const local_fit *f, int64_t least) {
+  int64_t steepest = -1;
+  for (int64_t i = 0; i <= least; ++i)
+    if (!isnan(f->slope[i]) && (steepest < 0 || f->slope[i] < f->slope[steepest])) steepest = i;
+  return steepest;
+}
+
+static int64_t blow_up(const local_fit *f, int64_t least) {
+  int64_t i = least + 1;
+  while (i < f->n && f->value[i] <= f->start) ++i;
+  return i < f->n ? i : f->n - 1;
+}
+
+static int64_t nearest_point(const local_fit *f, double lr) {
+  int64_t nearest = 0;
+  for (int64_t i = 1; i < f->n; ++i)
+    if (fabs(log(f->curve->lr[i] / lr)) < fabs(log(f->curve->lr[nearest] / lr))) nearest = i;
+  return nearest;
+}
+
+static flr_suggestion combine(const local_fit *f, const double estimates[ESTIMATES]) {
+  double sum = 0, low = estimates[0], high = estimates[0];
+  for (int i = 0; i < ESTIMATES; ++i) {
+    sum += log(estimates[i]);
+    low = fmin(low, estimates[i]);
+    high = fmax(high, estimates[i]);
+  }
+  const double lr = exp(sum / ESTIMATES);
+  return (flr_suggestion){.lr = lr, .spread = high / low, .point = nearest_point(f, lr), .status = FLR_SUGGEST_OK};
+}
+
+static flr_suggestion suggest_consensus(const flr_suggest_curve *curve, double *scratch) {
+  int64_t n = 0;
+  while (n < curve->n && isfinite(curve->loss[n])) ++n;
+  if (n == 0 && curve->n > 0) return nothing(FLR_SUGGEST_NONFINITE);
+  if (n < CONSENSUS_POINTS) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
+  if (never_falls(&(stretch){.loss = curve->loss, .n = n})) return nothing(FLR_SUGGEST_MONOTONE);
+  const local_fit f = fit_curve(curve, n, scratch);
+  const int64_t least = first_least(f.value, n), steepest = steepest_of_fit(&f, least);
+  if (steepest < 0) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
+  if (!falls_clearly(&f, least)) return nothing(FLR_SUGGEST_NO_MINIMUM);
+  const double estimates[ESTIMATES] = {curve->lr[steepest], curve->lr[least] / below_minimum,
+                                       curve->lr[blow_up(&f, least)] / below_blow_up};
+  return combine(&f, estimates);
+}
+
+void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_suggest_curve *curve, const flr_suggest_options *options,
+                 double *scratch) {
+  suggest_as_fastai(out, curve, options, scratch);
+  out[FLR_SUGGEST_CONSENSUS] = suggest_consensus(curve, scratch);
+}
+
+void flr_suggest_words(char *out, size_t size, const flr_suggestion *suggestion) {
+  static const char *const words[] = {[FLR_SUGGEST_OK] = "",
+                                      [FLR_SUGGEST_TOO_FEW_POINTS] = "more points are needed",
+                                      [FLR_SUGGEST_MONOTONE] = "the loss never fell",
+                                      [FLR_SUGGEST_NO_MINIMUM] = "the loss never fell",
+                                      [FLR_SUGGEST_NONFINITE] = "there is no finite loss"};
+  if (!(suggestion->spread >= 1))
+    (void)snprintf(out, size, "%s", words[suggestion->status]);
+  else if (suggestion->spread < disagreement)
+    (void)snprintf(out, size, "estimates within %.2gx", suggestion->spread);
+  else
+    (void)snprintf(out, size, "estimates disagree by %.0fx: look at the plot or use more points", suggestion->spread);
 }
 
 void flr_smooth(double *out, const double *loss, int64_t n, double beta) {
@@ -135,7 +289,8 @@ const char *flr_suggest_name(flr_suggest_kind kind) {
   static const char *const names[] = {[FLR_SUGGEST_VALLEY] = "valley",
                                       [FLR_SUGGEST_STEEPEST] = "steepest",
                                       [FLR_SUGGEST_MINIMUM] = "minimum",
-                                      [FLR_SUGGEST_SLIDE] = "slide"};
+                                      [FLR_SUGGEST_SLIDE] = "slide",
+                                      [FLR_SUGGEST_CONSENSUS] = "consensus"};
   return names[kind];
 }
 

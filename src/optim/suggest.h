@@ -2,6 +2,7 @@
 #ifndef FLR_OPTIM_SUGGEST_H
 #define FLR_OPTIM_SUGGEST_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -14,21 +15,33 @@ typedef enum flr_suggest_status {
   FLR_SUGGEST_NONFINITE
 } flr_suggest_status;
 
-/* The rules, in the order of the tables and documents. FLR_SUGGEST_CONSENSUS (FINDER.md) takes its place before the count when
-   it exists. */
+/* The rules, in the order of the tables and documents: fastai's four, then our own. */
 typedef enum flr_suggest_kind {
   FLR_SUGGEST_VALLEY,
   FLR_SUGGEST_STEEPEST,
   FLR_SUGGEST_MINIMUM,
   FLR_SUGGEST_SLIDE,
+  FLR_SUGGEST_CONSENSUS,
   FLR_SUGGEST_COUNT
 } flr_suggest_kind;
 
 typedef struct flr_suggestion {
-  double lr;     /* NAN unless status is FLR_SUGGEST_OK */
-  int64_t point; /* index into the whole curve of the point the marker sits on (minimum: the minimum itself), -1 for none */
+  double lr; /* NAN unless status is FLR_SUGGEST_OK */
+  double
+      spread; /* largest over least of a consensus' estimates, >= 1: its error bar as a factor; NAN for other rules and none */
+  int64_t point; /* index into the whole curve of the point the marker sits on (minimum: the minimum itself; consensus: the
+                    point nearest to it), -1 for none */
   flr_suggest_status status;
 } flr_suggestion;
+
+/* A sweep's curve, n values each; lr is positive and rising. */
+typedef struct flr_suggest_curve {
+  int64_t n;
+  const double *lr;
+  const double *loss;   /* raw: what consensus reads */
+  const double *smooth; /* what fastai's rules read: smoothed, or raw by choice */
+  const double *se;     /* standard errors of the raw losses; NULL or NAN: unknown */
+} flr_suggest_curve;
 
 typedef struct flr_suggest_options {
   int64_t trim_start; /* points dropped at the start; -1: 10 % of `asked` (integer division), as fastai */
@@ -38,14 +51,28 @@ typedef struct flr_suggest_options {
 
 flr_suggest_options flr_suggest_options_defaults(void);
 
-/* All suggestions from n points, lr[] increasing and loss[] (smoothed, or raw by choice). After trimming, the curve is cut at
+/* All suggestions from a curve. fastai's rules: after trimming, the curve is cut at
    the first loss that is not finite (a finite stretch that is then empty gives NONFINITE). valley: ESRI's longest decreasing
    subsequence; index clamped to 0. steepest: fastai v1's numerical gradient per sample. minimum: rate at the first argmin / 10.
    slide: lr_diff 15, threshold 0.005. Statuses: TOO_FEW_POINTS below what the rule needs (valley 1, steepest 2, minimum 1,
    slide 16); MONOTONE when the curve never falls (valley, steepest); NO_MINIMUM when the least loss is the first kept point.
-   Never fails. No allocation beyond the scratch passed: scratch holds 2 * n doubles. */
-void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const double *lr, const double *loss, int64_t n,
-                 const flr_suggest_options *options, double *scratch);
+
+   consensus reads the raw losses, untrimmed, up to the first that is not finite, through a local linear fit in log10(lr): a
+   triangular kernel of half-width 0.35 decades, weights 1 / se^2, se at least 2 % of the median loss (and that where unknown),
+   each value kept between the least and the largest loss under the kernel. It is the geometric mean of three rates: where the
+   fit falls fastest up to its (first) least point; half the rate of that point; a tenth of the first rate behind it where the
+   fit is back above the median loss of the first 1.5 decades, or of the last. Statuses: NONFINITE when the first loss is;
+   TOO_FEW_POINTS with fewer than 10, or when no two up to the least stand close enough for a slope; MONOTONE when no loss is
+   below the one before; NO_MINIMUM when the fit does not fall below that median by more than 1.5 times the spread of the losses
+   around it there. Never fails. No allocation beyond the scratch passed: scratch holds 2 * n doubles. */
+void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_suggest_curve *curve, const flr_suggest_options *options,
+                 double *scratch);
+
+enum { FLR_SUGGEST_WORDS = 96 }; /* bytes that hold any such words */
+
+/* What people should make of a suggestion: "estimates within 3x", "estimates disagree by 12x: look at the plot or use more
+   points", "the loss never fell", ..; empty where there is nothing to say. */
+void flr_suggest_words(char *out, size_t size, const flr_suggestion *suggestion);
 
 /* Exponential smoothing with bias correction, out[i] = ewma_i / (1 - beta^(i+1)); out may be loss. beta 0 copies. */
 void flr_smooth(double *out, const double *loss, int64_t n, double beta);

@@ -2,6 +2,7 @@
 #include "train/lr_find.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -137,7 +138,9 @@ static flr_status suggest(flr_session *s, flr_suggestion suggestions[FLR_SUGGEST
   options.trim_start = s->config->trim_start;
   options.trim_end = s->config->trim_end;
   options.asked = s->config->sweep_iters;
-  flr_suggest(suggestions, s->curve, s->curve + 2 * n, n, &options, scratch);
+  const flr_suggest_curve curve = {
+      .n = n, .lr = s->curve, .loss = s->curve + n, .smooth = s->curve + 2 * n, .se = s->curve + 3 * n};
+  flr_suggest(suggestions, &curve, &options, scratch);
   flr_free(scratch);
   return FLR_OK;
 }
@@ -175,20 +178,22 @@ flr_status flr_lr_find_pick(const flr_session *s, flr_suggest_kind *out) {
     *out = (flr_suggest_kind)kind;
     if (strcmp(s->config->pick, flr_suggest_name(*out)) == 0) return FLR_OK;
   }
-  return flr_fail(FLR_ERROR_USAGE, "--pick: %s is not allowed: valley, steepest, minimum or slide", s->config->pick);
+  return flr_fail(FLR_ERROR_USAGE, "--pick: %s is not allowed: valley, steepest, minimum, slide or consensus", s->config->pick);
 }
 
 static void tell(const flr_session *s, const flr_suggestion suggestions[FLR_SUGGEST_COUNT], flr_suggest_kind picked) {
   flr_log_write(s->log, FLR_LOG_INFO, "sweep %s after %lld points", flr_sweep_verdict_text(s->sweep.verdict),
                 (long long)s->sweep.count);
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
-    const char *mark = kind == (int)picked ? "  <- picked" : "";
+    const char *name = flr_suggest_name((flr_suggest_kind)kind), *mark = kind == (int)picked ? "  <- picked" : "";
+    char words[FLR_SUGGEST_WORDS], said[FLR_SUGGEST_WORDS + 4] = "";
+    flr_suggest_words(words, sizeof words, &suggestions[kind]);
+    if (words[0]) (void)snprintf(said, sizeof said, "  (%s)", words);
     if (suggestions[kind].status == FLR_SUGGEST_OK)
-      flr_log_write(s->log, FLR_LOG_INFO, "  %-9s %.3g%s", flr_suggest_name((flr_suggest_kind)kind), suggestions[kind].lr,
-                    mark);
+      flr_log_write(s->log, FLR_LOG_INFO, "  %-9s %.3g%s%s", name, suggestions[kind].lr, mark, said);
     else
-      flr_log_write(s->log, FLR_LOG_INFO, "  %-9s none (%s)%s", flr_suggest_name((flr_suggest_kind)kind),
-                    flr_suggest_status_text(suggestions[kind].status), mark);
+      flr_log_write(s->log, FLR_LOG_INFO, "  %-9s none: %s%s%s", name, flr_suggest_status_text(suggestions[kind].status), mark,
+                    said);
   }
 }
 
@@ -221,6 +226,7 @@ flr_status flr_session_find(flr_session *s, flr_sweep_result *out) {
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++)
     out->suggestions[kind] = (flr_sweep_suggestion){.name = flr_suggest_name((flr_suggest_kind)kind),
                                                     .status = flr_suggest_status_text(suggestions[kind].status),
-                                                    .lr = suggestions[kind].lr};
+                                                    .lr = suggestions[kind].lr,
+                                                    .spread = suggestions[kind].spread};
   return flr_metrics_end(s, "done", 0);
 }

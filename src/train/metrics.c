@@ -92,11 +92,13 @@ done:
   return status;
 }
 
-/* {"lr": .., "status": ".."} */
-static void suggestion_json(char *text, size_t size, const flr_suggestion *suggestion) {
-  char lr[32];
-  (void)snprintf(text, size, "{\"lr\":%s,\"status\":\"%s\"}", flr_format_number(lr, suggestion->lr, "null"),
-                 flr_suggest_status_text(suggestion->status));
+/* {"lr": .., "status": ".."}, of consensus "spread" too */
+static void suggestion_json(char *text, size_t size, const flr_suggestion *suggestion, int has_spread) {
+  char lr[32], number[32], spread[48] = "";
+  if (has_spread)
+    (void)snprintf(spread, sizeof spread, ",\"spread\":%s", flr_format_number(number, suggestion->spread, "null"));
+  (void)snprintf(text, size, "{\"lr\":%s,\"status\":\"%s\"%s}", flr_format_number(lr, suggestion->lr, "null"),
+                 flr_suggest_status_text(suggestion->status), spread);
 }
 
 flr_status flr_metrics_sweep(flr_session *s, const flr_suggestion suggestions[FLR_SUGGEST_COUNT], const char *picked,
@@ -108,10 +110,10 @@ flr_status flr_metrics_sweep(flr_session *s, const flr_suggestion suggestions[FL
                                 number("smooth", point->smooth)};
     FLR_TRY(EVENT(s, "sweep", fields));
   }
-  char texts[FLR_SUGGEST_COUNT][96];
+  char texts[FLR_SUGGEST_COUNT][128];
   flr_field fields[FLR_SUGGEST_COUNT + 2];
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
-    suggestion_json(texts[kind], sizeof texts[kind], &suggestions[kind]);
+    suggestion_json(texts[kind], sizeof texts[kind], &suggestions[kind], kind == FLR_SUGGEST_CONSENSUS);
     fields[kind] = raw(flr_suggest_name((flr_suggest_kind)kind), texts[kind]);
   }
   fields[FLR_SUGGEST_COUNT] = string("picked", picked);

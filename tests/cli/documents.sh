@@ -11,7 +11,10 @@ shape() {
   same "$1: one line" 1 "$(wc -l <out)"
   same "$1: fields" "$2" "$found"
 }
-rules() { for rule in valley steepest minimum slide; do printf '%s.%s.lr %s\n%s.%s.status string\n' "$1" $rule "$2" "$1" $rule; done; }
+rules() { # PREFIX KIND: every rule's fields, the rate (and the consensus' spread) of that kind
+  for rule in valley steepest minimum slide consensus; do printf '%s.%s.lr %s\n%s.%s.status string\n' "$1" $rule "$2" "$1" $rule; done
+  printf '%s.consensus.spread %s\n' "$1" "$2"
+}
 suggestions() { printf '.points number\n.verdict string\n%s' "$(rules .suggestions "$1")"; }
 curve=$'.lr[] number\n.loss[] number\n.smooth[] number'
 
@@ -31,7 +34,7 @@ cp run/found/sweep.h5 run/found/sweep.csv "$work/"
 # the curve's file gives what the sweep gave, smoothed the same way and as many points left out
 fastlr suggest ../../sweep.csv --smooth 0.98 --trim-start 10 --csv
 tail -n +2 out | awk -F, '{ printf "%-9s %.3g\n", $1, $2 }' >"$work/again"
-sed -n 's/^  \([a-z]* *[-0-9.e+]*\).*/\1/p' "$work/words" | head -4 >"$work/told"
+sed -n 's/^  \([a-z]* *[-0-9.e+]*\).*/\1/p' "$work/words" | head -5 >"$work/told"
 same 'find and suggest' "$(cat "$work/told")" "$(cat "$work/again")"
 
 # a sweep that ends in what is not finite: null in JSON, nan in tables, exit code 0

@@ -19,7 +19,7 @@ same 'events' 'start sweep suggest step epoch step epoch end' \
 common=$'.event string\n.time number\n'
 same 'start' "$common"$'.version string\n.ranks number\n.shards number\n.backend string\n.comm string\n.model string\n.parameters number\n.train_samples number\n.valid_samples number\n.classes number' "$(event start)"
 same 'sweep' "$common"$'.i number\n.lr number\n.loss number\n.smooth number' "$(event sweep)"
-same 'suggest' "$common$(for rule in valley steepest minimum slide; do printf '.%s.lr number\n.%s.status string\n' $rule $rule; done)"$'\n.picked string\n.lr number' "$(event suggest)"
+same 'suggest' "$common$(for rule in valley steepest minimum slide consensus; do printf '.%s.lr number\n.%s.status string\n' $rule $rule; done)"$'\n.consensus.spread number\n.picked string\n.lr number' "$(event suggest)"
 same 'step' "$common"$'.step number\n.epoch number\n.lr number\n.momentum number\n.loss number\n.samples number\n.grad_norm number' "$(event step)"
 same 'epoch' "$common"$'.epoch number\n.train_loss number\n.valid_loss number\n.error_rate number\n.accuracy number\n.seconds number\n.samples_per_second number' "$(event epoch)"
 same 'checkpoint' "$common"$'.file string\n.step number\n.seconds number\n.waited number' "$(event checkpoint)"
@@ -67,7 +67,7 @@ same 'diverged: final.h5' "$before" "$(cksum run/r/final.h5)"
 same 'diverged: end' '"nonfinite" 3' "$(value reason <run/r/metrics.jsonl) $(value exit <run/r/metrics.jsonl)"
 fastlr --sweep-iters 6 --out none --quiet
 same 'no rate found: exit code' 3 "$code"
-grep -q '^fastlr_dist: the sweep gave no usable rate for --pick minimum (valley: .*): look at the plot, then give --lr$' <<<"$(own_words)" ||
+grep -q '^fastlr_dist: the sweep gave no usable rate for --pick consensus (valley: .*): look at the plot, then give --lr$' <<<"$(own_words)" ||
   complain "no rate found: $(own_words)"
 same 'no rate found: end' '"diverged" 3' "$(value reason <run/none/metrics.jsonl) $(value exit <run/none/metrics.jsonl)"
 find run -name '*.tmp*' | grep . && complain 'temporary files stayed'

@@ -22,12 +22,13 @@ suggests() {
 
 fastlr suggest ../../curve.csv --csv
 suggests 'the curve' 'valley 1.3182567385564074e-4 ok' 'steepest 1e-3 ok' 'minimum 3.311311214825908e-3 ok' \
-  'slide 1.5848931924611132e-6 ok'
+  'slide 1.5848931924611132e-6 ok' 'consensus 0.013792934318339828 ok'
 fastlr suggest ../../curve.csv --csv --smooth 0.98
 suggests 'smoothed' 'valley 4.786300923226385e-4 ok' 'steepest 5.248074602497722e-3 ok' 'minimum 6.30957344480193e-2 ok' \
-  'slide 3.0199517204020187e-3 ok'
+  'slide 3.0199517204020187e-3 ok' 'consensus 0.013792934318339828 ok' # which reads the raw losses
 fastlr suggest ../../curve.csv
-same 'for people' 5 "$(wc -l <out)"
+same 'for people' 6 "$(wc -l <out)"
+grep -q '^consensus 0.01379      ok: estimates disagree by 158x: look at the plot or use more points$' out || complain "words: $(cat out)"
 
 # the same points with another order of columns, quotes, comments, CRLF, a byte order mark and a column of standard errors
 {
@@ -39,19 +40,27 @@ cp out wanted
 fastlr suggest ../../other.csv --csv
 same 'another form of the same curve' "$(cat wanted)" "$(cat out)"
 
+# standard errors weigh the raw losses: a certain outlier moves the consensus, an uncertain one does not
+awk -F, 'NR == 1 { print $0 ",se"; next } { print $1 "," (NR == 40 ? 0.1 : $2) "," (NR == 40 ? 1e6 : 0) }' "$work/curve.csv" >"$work/uncertain.csv"
+cut -d, -f1,2 "$work/uncertain.csv" >"$work/certain.csv"
+fastlr suggest ../../uncertain.csv --csv
+grep -q '^consensus,0.0137929343' out || complain "an uncertain outlier: $(cat out)"
+fastlr suggest ../../certain.csv --csv
+grep -q '^consensus,0.0137929343' out && complain "a certain outlier: $(cat out)"
+
 csv() { printf '%b' "$1" >"$work/c.csv"; }
 csv 'lr,loss\n1e-3,2\n2e-3,1\n3e-3,3\n'
 fastlr suggest ../../c.csv --csv --trim-start 0 --trim-end 0
-suggests 'three points' 'valley 0.001 ok' 'steepest 0.001 ok' 'minimum 0.0002 ok' 'slide nan too-few-points'
+suggests 'three points' 'valley 0.001 ok' 'steepest 0.001 ok' 'minimum 0.0002 ok' 'slide nan too-few-points' 'consensus nan too-few-points'
 fastlr suggest ../../c.csv --csv
 suggests 'nothing left after trimming' 'valley nan too-few-points' 'steepest nan too-few-points' 'minimum nan too-few-points' \
-  'slide nan too-few-points'
+  'slide nan too-few-points' 'consensus nan too-few-points'
 csv 'lr,loss\n1e-3,1\n2e-3,2\n3e-3,3\n'
 fastlr suggest ../../c.csv --csv --trim-start 0 --trim-end 0
-suggests 'only rising' 'valley nan monotone' 'steepest nan monotone' 'minimum nan no-minimum' 'slide nan too-few-points'
+suggests 'only rising' 'valley nan monotone' 'steepest nan monotone' 'minimum nan no-minimum' 'slide nan too-few-points' 'consensus nan too-few-points'
 csv 'lr,loss\n1e-3,nan\n2e-3,2\n3e-3,3\n'
 fastlr suggest ../../c.csv --json --trim-start 0 --trim-end 0
-same 'not finite' '{"points":3,"verdict":"nonfinite","suggestions":{"valley":{"lr":null,"status":"nonfinite"},"steepest":{"lr":null,"status":"nonfinite"},"minimum":{"lr":null,"status":"nonfinite"},"slide":{"lr":null,"status":"nonfinite"}}}' "$(cat out)"
+same 'not finite' '{"points":3,"verdict":"nonfinite","suggestions":{"valley":{"lr":null,"status":"nonfinite"},"steepest":{"lr":null,"status":"nonfinite"},"minimum":{"lr":null,"status":"nonfinite"},"slide":{"lr":null,"status":"nonfinite"},"consensus":{"lr":null,"status":"nonfinite","spread":null}}}' "$(cat out)"
 
 in_line() { # LINE PATTERN TEXT
   local file

@@ -72,15 +72,17 @@ static void check_suggestions(const flr_sweep *sweep, const cJSON *entry, const 
                {FLR_SUGGEST_STEEPEST, "steepest", 1},
                {FLR_SUGGEST_MINIMUM, "minimum", 10},
                {FLR_SUGGEST_SLIDE, "slide", 1}};
-  double lr[MOST_POINTS], smooth[MOST_POINTS], scratch[2 * MOST_POINTS];
+  double lr[MOST_POINTS], loss[MOST_POINTS], smooth[MOST_POINTS], scratch[2 * MOST_POINTS];
   for (int64_t i = 0; i < sweep->count; ++i) {
     lr[i] = sweep->points[i].lr;
+    loss[i] = sweep->points[i].loss;
     smooth[i] = sweep->points[i].smooth;
   }
   flr_suggest_options options = flr_suggest_options_defaults();
   options.asked = sweep->options.iterations;
   flr_suggestion out[FLR_SUGGEST_COUNT];
-  flr_suggest(out, lr, smooth, sweep->count, &options, scratch);
+  const flr_suggest_curve curve = {.n = sweep->count, .lr = lr, .loss = loss, .smooth = smooth};
+  flr_suggest(out, &curve, &options, scratch);
   for (size_t r = 0; r < sizeof rules / sizeof rules[0]; ++r) {
     const flr_suggestion *ours = &out[rules[r].kind];
     const int64_t theirs = fastai_point(entry, rules[r].name, rules[r].factor);

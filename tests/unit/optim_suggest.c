@@ -19,14 +19,19 @@ static void make_golden(curve *c) {
   }
 }
 
+static void suggest_with(curve *c, int64_t n, const double *se, const flr_suggest_options *options) {
+  const flr_suggest_curve columns = {.n = n, .lr = c->lr, .loss = c->loss, .smooth = c->loss, .se = se};
+  flr_suggest(c->out, &columns, options, c->scratch);
+}
+
 static void suggest(curve *c, int64_t n, int64_t trim_start, int64_t trim_end) {
   const flr_suggest_options options = {.trim_start = trim_start, .trim_end = trim_end};
-  flr_suggest(c->out, c->lr, c->loss, n, &options, c->scratch);
+  suggest_with(c, n, NULL, &options);
 }
 
 static void suggest_golden(curve *c) {
   const flr_suggest_options options = flr_suggest_options_defaults();
-  flr_suggest(c->out, c->lr, c->loss, N, &options, c->scratch);
+  suggest_with(c, N, NULL, &options);
 }
 
 /* `kept` counts from the first kept point. */
@@ -159,10 +164,10 @@ static void test_suggest__default_trims_follow_what_was_asked(void **state) {
   c.loss[20] = 2;
   flr_suggest_options options = flr_suggest_options_defaults();
   options.asked = 100;
-  flr_suggest(c.out, c.lr, c.loss, 60, &options, c.scratch);
+  suggest_with(&c, 60, NULL, &options);
   assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 20);
   options.asked = 0; /* 10 % of the 60 given */
-  flr_suggest(c.out, c.lr, c.loss, 60, &options, c.scratch);
+  suggest_with(&c, 60, NULL, &options);
   assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 8);
 }
 
@@ -193,6 +198,170 @@ static void test_suggest__first_of_equal_minima(void **state) {
   assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 7);
 }
 
+enum { VALLEY_POINTS = 66, VALLEY_STEEPEST = 30, VALLEY_LEAST = 40, VALLEY_BLOW_UP = 57 };
+
+/* 2 up to 1e-4, half a cosine down to 1 at 1e-2, back up to 1e-1 and on straight, ten points a decade from 1e-6. Symmetric
+   around where it is steepest (1e-3) and least, a line where it is back above 2 (10^-0.363): the kernel moves none of them. */
+static void make_valley(curve *c) {
+  const double pi = acos(-1);
+  for (int i = 0; i < VALLEY_POINTS; ++i) {
+    const double x = -6 + .1 * i;
+    c->lr[i] = pow(10, x);
+    c->loss[i] = x < -4 ? 2 : x < -1 ? 1.5 + .5 * cos(pi / 2 * (x + 4)) : 1.5 + pi / 4 * (x + 1);
+  }
+}
+
+static void suggest_raw(curve *c, int64_t n, const double *se) {
+  const flr_suggest_options options = flr_suggest_options_defaults();
+  suggest_with(c, n, se, &options);
+}
+
+/* The consensus of these points of the curve. */
+static void check_consensus(const curve *c, int steepest, int least, int blow_up) {
+  const double rates[] = {c->lr[steepest], c->lr[least] / 2, c->lr[blow_up] / 10};
+  const flr_suggestion *s = &c->out[FLR_SUGGEST_CONSENSUS];
+  const double low = fmin(fmin(rates[0], rates[1]), rates[2]), high = fmax(fmax(rates[0], rates[1]), rates[2]);
+  assert_int_equal(s->status, FLR_SUGGEST_OK);
+  CHECK_NEAR(s->lr, cbrt(rates[0] * rates[1] * rates[2]), 1e-12, 0);
+  CHECK_NEAR(s->spread, high / low, 1e-12, 0);
+  for (int i = 0; i < VALLEY_POINTS; ++i) assert_true(fabs(log(c->lr[s->point] / s->lr)) <= fabs(log(c->lr[i] / s->lr)));
+}
+
+static void check_no_consensus(const curve *c, flr_suggest_status status) {
+  check_status(c, FLR_SUGGEST_CONSENSUS, status);
+  assert_true(isnan(c->out[FLR_SUGGEST_CONSENSUS].spread));
+}
+
+static void test_consensus__is_the_mean_of_three_rates(void **state) {
+  (void)state;
+  curve c;
+  make_valley(&c);
+  suggest_raw(&c, VALLEY_POINTS, NULL);
+  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+  for (int kind = 0; kind < FLR_SUGGEST_CONSENSUS; ++kind) assert_true(isnan(c.out[kind].spread));
+}
+
+static void test_consensus__follows_the_units(void **state) {
+  (void)state;
+  curve c;
+  make_valley(&c);
+  for (int i = 0; i < VALLEY_POINTS; ++i) {
+    c.lr[i] *= 37;
+    c.loss[i] *= 5;
+  }
+  suggest_raw(&c, VALLEY_POINTS, NULL);
+  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+}
+
+/* An uncertain loss counts for little; errors that are not known, or below 2 % of the median loss, are all the same. */
+static void test_consensus__weighs_by_standard_errors(void **state) {
+  (void)state;
+  double se[VALLEY_POINTS];
+  curve c;
+  make_valley(&c);
+  for (int i = 0; i < VALLEY_POINTS; ++i) se[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? 0 : 0.01;
+  suggest_raw(&c, VALLEY_POINTS, se);
+  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+  const double undisturbed = c.out[FLR_SUGGEST_CONSENSUS].lr;
+  c.loss[24] = .1;
+  suggest_raw(&c, VALLEY_POINTS, se);
+  assert_true(c.out[FLR_SUGGEST_CONSENSUS].lr < .9 * undisturbed);
+  se[24] = 1e4;
+  suggest_raw(&c, VALLEY_POINTS, se);
+  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+}
+
+static void test_consensus__ends_where_the_losses_do(void **state) {
+  (void)state;
+  curve c;
+  make_valley(&c);
+  suggest_raw(&c, 50, NULL); /* not back above the start: the last point stands for the blow-up */
+  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, 49);
+  c.loss[50] = NAN;
+  c.loss[51] = 0;
+  suggest_raw(&c, VALLEY_POINTS, NULL);
+  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, 49);
+  c.loss[0] = INFINITY;
+  suggest_raw(&c, VALLEY_POINTS, NULL);
+  check_no_consensus(&c, FLR_SUGGEST_NONFINITE);
+}
+
+/* What a line through the last, wildly different losses would promise beyond them is no minimum. */
+static void test_consensus__believes_no_line_beyond_the_losses(void **state) {
+  (void)state;
+  double se[VALLEY_POINTS] = {0};
+  curve c;
+  make_valley(&c);
+  static const double last[] = {40, 114, 41, 8, 3.4, 470}, errors[] = {5, 15, 6, 2.2, .4, 54};
+  for (int i = 0; i < 6; ++i) {
+    c.loss[VALLEY_POINTS - 6 + i] = last[i];
+    se[VALLEY_POINTS - 6 + i] = errors[i];
+  }
+  suggest_raw(&c, VALLEY_POINTS, se);
+  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+}
+
+static void test_consensus__needs_points_that_stand_close(void **state) {
+  (void)state;
+  curve c;
+  make_valley(&c);
+  suggest_raw(&c, 0, NULL);
+  check_no_consensus(&c, FLR_SUGGEST_TOO_FEW_POINTS);
+  suggest_raw(&c, 9, NULL);
+  check_no_consensus(&c, FLR_SUGGEST_TOO_FEW_POINTS);
+  for (int i = 0; i < 16; ++i) { /* every fourth: 0.4 decades apart */
+    c.lr[i] = c.lr[4 * i];
+    c.loss[i] = c.loss[4 * i];
+  }
+  suggest_raw(&c, 16, NULL);
+  check_no_consensus(&c, FLR_SUGGEST_TOO_FEW_POINTS);
+}
+
+static void test_consensus__the_loss_has_to_fall(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 60, 1, .1);
+  suggest_raw(&c, 60, NULL);
+  check_no_consensus(&c, FLR_SUGGEST_MONOTONE);
+  fill(&c, 60, 1, 0);
+  suggest_raw(&c, 60, NULL);
+  check_no_consensus(&c, FLR_SUGGEST_MONOTONE);
+  for (int i = 0; i < 60; i += 2) c.loss[i] = 1.1; /* to and fro */
+  suggest_raw(&c, 60, NULL);
+  check_no_consensus(&c, FLR_SUGGEST_NO_MINIMUM);
+}
+
+/* Two equal dips: the first is the minimum. */
+static void test_consensus__first_of_equal_minima(void **state) {
+  (void)state;
+  curve c;
+  fill(&c, 60, 2, 0);
+  for (int i = 20; i < 30; ++i) c.loss[i] = c.loss[i + 15] = 1;
+  for (int i = 45; i < 60; ++i) c.loss[i] = 3;
+  suggest_raw(&c, 60, NULL);
+  const double lr = c.out[FLR_SUGGEST_CONSENSUS].lr, cube = lr * lr * lr * 20;
+  assert_true(cube > c.lr[18] * c.lr[20] * c.lr[43]);
+  assert_true(cube < c.lr[20] * c.lr[24] * c.lr[46]);
+}
+
+static void check_words(flr_suggest_status status, double spread, const char *wanted) {
+  const flr_suggestion suggestion = {.lr = .1, .spread = spread, .status = status};
+  char words[FLR_SUGGEST_WORDS];
+  flr_suggest_words(words, sizeof words, &suggestion);
+  assert_string_equal(words, wanted);
+}
+
+static void test_words__tell_what_to_make_of_it(void **state) {
+  (void)state;
+  check_words(FLR_SUGGEST_OK, NAN, "");
+  check_words(FLR_SUGGEST_OK, 3.04, "estimates within 3x");
+  check_words(FLR_SUGGEST_OK, 12.3, "estimates disagree by 12x: look at the plot or use more points");
+  check_words(FLR_SUGGEST_TOO_FEW_POINTS, NAN, "more points are needed");
+  check_words(FLR_SUGGEST_MONOTONE, NAN, "the loss never fell");
+  check_words(FLR_SUGGEST_NO_MINIMUM, NAN, "the loss never fell");
+  check_words(FLR_SUGGEST_NONFINITE, NAN, "there is no finite loss");
+}
+
 static void test_smooth__beta_zero_copies(void **state) {
   (void)state;
   const double loss[3] = {1, 5, 2};
@@ -215,6 +384,7 @@ static void test_names__are_those_of_the_documents(void **state) {
   assert_string_equal(flr_suggest_name(FLR_SUGGEST_STEEPEST), "steepest");
   assert_string_equal(flr_suggest_name(FLR_SUGGEST_MINIMUM), "minimum");
   assert_string_equal(flr_suggest_name(FLR_SUGGEST_SLIDE), "slide");
+  assert_string_equal(flr_suggest_name(FLR_SUGGEST_CONSENSUS), "consensus");
   assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_OK), "ok");
   assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_TOO_FEW_POINTS), "too-few-points");
   assert_string_equal(flr_suggest_status_text(FLR_SUGGEST_MONOTONE), "monotone");
@@ -235,6 +405,15 @@ int main(void) {
       cmocka_unit_test(test_suggest__default_trims_follow_what_was_asked),
       cmocka_unit_test(test_suggest__the_curve_ends_where_it_is_not_finite),
       cmocka_unit_test(test_suggest__first_of_equal_minima),
+      cmocka_unit_test(test_consensus__is_the_mean_of_three_rates),
+      cmocka_unit_test(test_consensus__follows_the_units),
+      cmocka_unit_test(test_consensus__weighs_by_standard_errors),
+      cmocka_unit_test(test_consensus__ends_where_the_losses_do),
+      cmocka_unit_test(test_consensus__believes_no_line_beyond_the_losses),
+      cmocka_unit_test(test_consensus__needs_points_that_stand_close),
+      cmocka_unit_test(test_consensus__the_loss_has_to_fall),
+      cmocka_unit_test(test_consensus__first_of_equal_minima),
+      cmocka_unit_test(test_words__tell_what_to_make_of_it),
       cmocka_unit_test(test_smooth__beta_zero_copies),
       cmocka_unit_test(test_smooth__matches_the_golden_values),
       cmocka_unit_test(test_names__are_those_of_the_documents),
