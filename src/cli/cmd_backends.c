@@ -43,6 +43,7 @@ flr_status flr_cmd_backends(const flr_command_args *args) {
   add(array, "comm", "self", "", "one rank, no launcher");
   add(array, "comm", "mpi", "", "under mpirun or srun");
   add(array, "comm", "nccl", cuda, "between GPUs, under mpirun or srun"); /* it is part of the same module */
+  add(array, "convert", "zlib", "", "reads .gz files");
   add(array, "plots", "gnuplot", flr_plot_available() ? "" : "not found in PATH: no plots are drawn", "svg, png, terminal");
   if (json) {
     flr_json_print(array);

@@ -50,6 +50,7 @@ flr_status flr_cmd_predict(const flr_command_args *args);
 flr_status flr_cmd_schedule(const flr_command_args *args);
 flr_status flr_cmd_suggest(const flr_command_args *args);
 flr_status flr_cmd_inspect(const flr_command_args *args);
+flr_status flr_cmd_convert(const flr_command_args *args);
 flr_status flr_cmd_export(const flr_command_args *args);
 flr_status flr_cmd_backends(const flr_command_args *args);
 

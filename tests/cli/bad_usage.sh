@@ -98,7 +98,6 @@ absent() { # what CLI.md has and this version has not: only the value that chang
   done
   later policy fine-tune 'one of'
   later optimizer lamb 'one of'
-  refused 64 'the command convert is not in this version yet' convert idx a b
 }
 
 contradictions() {
