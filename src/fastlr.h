@@ -90,6 +90,7 @@ typedef struct flr_config {
   int64_t groups;                          /* schedule: 1 */
   char *split;                             /* eval, predict: "valid" */
   char *resume;                            /* fit, find: a checkpoint or a folder; "": of `out`; NULL: no */
+  char *label;                             /* convert csv: the column of the classes, "label" */
   int diff;                                /* inspect: two files side by side */
   int reschedule;                          /* with resume: options may differ from the checkpoint's */
   unsigned char given[FLR_CONFIG_OPTIONS]; /* which options were set rather than left at their defaults */

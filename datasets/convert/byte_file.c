@@ -74,6 +74,14 @@ flr_status flr_byte_file_read(flr_byte_file *file, void *out, size_t n) {
   return FLR_OK;
 }
 
+flr_status flr_byte_file_line(flr_byte_file *file, char *line, int size, int *more) {
+  int code;
+  errno = 0;
+  *more = gzgets(file->stream, line, size) != NULL;
+  (void)gzerror(file->stream, &code);
+  return code == Z_OK || code == Z_STREAM_END ? FLR_OK : read_failed(file);
+}
+
 flr_status flr_byte_file_expect_end(flr_byte_file *file) {
   unsigned char byte;
   int code;

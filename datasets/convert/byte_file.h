@@ -26,6 +26,9 @@ int flr_byte_file_exists(const char *folder, const char *name);
 flr_status flr_byte_file_check_size(const flr_byte_file *file, int64_t bytes);
 /* The next n bytes. Errors: FLR_ERROR_DATA (cut off, does not unpack), FLR_ERROR_IO. */
 flr_status flr_byte_file_read(flr_byte_file *file, void *out, size_t n);
+/* The next line with its end, or as much of it as `size` has room for, as a string; *more 0: there is none. Errors as of
+   reading. */
+flr_status flr_byte_file_line(flr_byte_file *file, char *line, int size, int *more);
 /* That nothing follows, and that gzip's checksum is right. Errors as of reading. */
 flr_status flr_byte_file_expect_end(flr_byte_file *file);
 /* Back to the start. */

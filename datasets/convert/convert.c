@@ -9,11 +9,11 @@
 #include "datasets/convert/h5_target.h"
 #include "datasets/convert/moments.h"
 
-static const flr_convert_ops *const kinds[] = {&flr_convert_idx, &flr_convert_cifar};
+static const flr_convert_ops *const kinds[] = {&flr_convert_idx, &flr_convert_cifar, &flr_convert_csv};
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
-const char *flr_convert_kinds(void) { return "idx, cifar"; }
+const char *flr_convert_kinds(void) { return "idx, cifar, csv"; }
 
 static const flr_convert_ops *find_kind(const char *name) {
   for (int i = 0; i < KIND_COUNT; i++)

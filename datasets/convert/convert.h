@@ -8,6 +8,7 @@
 typedef struct flr_convert_options {
   const char *kind;   /* flr_convert_kinds() */
   const char *source; /* folder or file, as the kind has it */
+  const char *label;  /* csv: the column of the classes; NULL: "label" */
   const char *out;    /* the file to write; replaced when it is there */
 } flr_convert_options;
 
@@ -18,7 +19,7 @@ typedef struct flr_convert_result {
   int64_t bytes; /* of the file */
 } flr_convert_result;
 
-/* The kinds there are: "idx, cifar". */
+/* The kinds there are: "idx, cifar, csv". */
 const char *flr_convert_kinds(void);
 /* FLR_ERROR_USAGE with what there is when no kind has this name. Not collective. */
 flr_status flr_convert_check_kind(const char *kind);

@@ -30,7 +30,7 @@ struct flr_convert_source {
   char **class_names; /* [classes]; owned */
 };
 
-extern const flr_convert_ops flr_convert_idx, flr_convert_cifar;
+extern const flr_convert_ops flr_convert_idx, flr_convert_cifar, flr_convert_csv;
 
 /* class_names "0", "1", .. for `classes` of them. */
 flr_status flr_convert_number_classes(flr_convert_source *source);

@@ -22,7 +22,8 @@ static void tell(const char *path, const flr_convert_result *r, double seconds) 
 }
 
 static flr_status convert(const flr_command_args *args, const flr_config *config) {
-  const flr_convert_options options = {.kind = args->operands[0], .source = args->operands[1], .out = args->operands[2]};
+  const flr_convert_options options = {
+      .kind = args->operands[0], .source = args->operands[1], .label = config->label, .out = args->operands[2]};
   const double start = flr_clock_seconds();
   flr_convert_result result;
   FLR_TRY(flr_convert(&options, &result));
@@ -40,11 +41,19 @@ static flr_status convert_together(flr_comm *comm, const flr_command_args *args,
   return status;
 }
 
+static flr_status check_label(const flr_command_args *args) {
+  for (int i = 0; i < args->setting_count; i++)
+    if (strcmp(args->settings[i].name, "label") == 0 && strcmp(args->operands[0], "csv") != 0)
+      return flr_fail(FLR_ERROR_USAGE, "--label: convert %s has no columns: only csv takes it", args->operands[0]);
+  return FLR_OK;
+}
+
 flr_status flr_cmd_convert(const flr_command_args *args) {
   flr_config config;
   flr_comm *comm = NULL;
   flr_status status = flr_command_config(args, NULL, &config);
   if (status == FLR_OK) status = flr_convert_check_kind(args->operands[0]);
+  if (status == FLR_OK) status = check_label(args);
   if (status == FLR_OK) status = flr_launch_start(&comm, config.comm);
   if (status == FLR_OK) status = convert_together(comm, args, &config);
   if (comm) flr_launch_finish(comm);

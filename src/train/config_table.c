@@ -130,6 +130,7 @@ static const flr_option options[] = {
     {"groups", FLR_OPTION_INTEGER, AT(groups), "1", 1, 16, NULL, output, "G", "schedule: layer groups", 0},
     {"split", FLR_OPTION_STRING, AT(split), "valid", 0, 0, "train,valid,test", output, "NAME",
      "eval, predict: train, valid or test", 0},
+    {"label", FLR_OPTION_STRING, AT(label), "label", 0, 0, NULL, output, "NAME", "convert csv: the column of the classes", 0},
     {"diff", FLR_OPTION_FLAG, AT(diff), "off", 0, 0, NULL, output, NULL, "inspect: where two files differ", 0},
     {"smooth", FLR_OPTION_NUMBER, AT(smooth), "0", 0, 0.999999, NULL, output, "BETA", "suggest: smooth the losses first", 0},
 

@@ -50,6 +50,16 @@ done
 accepted convert cifar ../../cifar ../../cifar.h5
 accepted --data ../../cifar.h5 --batch 4 --steps 2 --lr 1e-3 --model mlp --quiet
 
+for ((i = 0; i < 40; i++)); do echo "$((i % 7)),$((i % 3 - 1)).5,$([ $((i % 2)) = 0 ] && echo yes || echo no)"; done |
+  sed '1i a,b,answer' >"$work/table.csv"
+fastlr convert csv ../../table.csv ../../table.h5 --label answer
+grep -q '^../../table.h5: 40 train samples of 1x1x2, 2 classes' err || complain "a table: $(own_words)"
+accepted inspect ../../table.h5
+accepted --data ../../table.h5 --batch 4 --steps 2 --lr 1e-3 --quiet
+bad 65 '\.\./\.\./table\.csv has no column label but a, b, answer: name that of the labels with --label' csv table.csv
+bad 66 '\.\./\.\./good/train\.csv: No such file or directory' csv good
+refused 64 '--label: convert idx has no columns: only csv takes it' convert idx ../../good out.h5 --label a
+refused 64 '--label: fit does not take it: only convert' --label a
 bad 64 'convert: imagefolder is not in this version yet: ' imagefolder good
 bad 64 'convert: tar is no kind of source: ' tar good
 refused 64 'convert: a file.s name is missing: fastlr_dist convert ' convert idx ../../good
