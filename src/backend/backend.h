@@ -157,11 +157,15 @@ typedef struct flr_update_range {
   int64_t grad_shift; /* the gradient of element i is element i + grad_shift of grad; a multiple of 16 */
 } flr_update_range;
 
-typedef enum flr_update_kind { FLR_UPDATE_SGD, FLR_UPDATE_ADAM } flr_update_kind;
+typedef enum flr_update_kind { FLR_UPDATE_SGD, FLR_UPDATE_ADAM, FLR_UPDATE_LAMB } flr_update_kind;
+
+enum { FLR_UPDATE_BLOCK = 4096 }; /* elements of a range whose squares lamb sums up together */
 
 /* One fused optimizer pass (SEMANTICS A5). g is grad / values->loss_scale.
    sgd:  slot0 = mom * slot0 + g; p -= lr * slot0.   adam: m = mom m + (1-mom) g; v = sqr v + (1-sqr) g^2;
    p -= lr / (1 - mom^t) * m / (sqrt(v / (1 - sqr^t)) + eps).
+   lamb (You et al. 2020, as in fastai v2): adam's step s = m / (1 - mom^t) / (sqrt(v / (1 - sqr^t)) + eps) over a whole range,
+   then p -= lr * q * s with q = min(rms(p) / rms(s), 10), 1 when either is 0.
    decoupled decay: p *= 1 - lr * decay first; otherwise (l2) g += decay * p. Everything in f32, corrections in double. */
 typedef struct flr_update {
   flr_update_kind kind;
@@ -173,11 +177,23 @@ typedef struct flr_update {
   int decoupled;
   double sqr_mom, eps;
   const flr_step_values *values;
+  double *sums;           /* lamb: scratch [flr_update_scratch] in the backend's space; NULL for others */
   double *grad_sumsq;     /* NULL, or set to the sum of squares of g over the ranges (backend's space) */
   int skip_when_infinite; /* 1: changes nothing when that sum is not finite (grad_sumsq is then needed) */
   double clip_norm;       /* above 0: g is then multiplied by min(1, clip_norm / (sqrt(that sum) + 1e-6)), as torch's
                              clip_grad_norm_ does (grad_sumsq is then needed, and stays the sum before) */
 } flr_update;
+
+static inline int64_t flr_update_blocks(const flr_update_range *range) {
+  return (range->count + FLR_UPDATE_BLOCK - 1) / FLR_UPDATE_BLOCK;
+}
+
+/* Numbers of lamb's scratch: q of each range, then for each block the sums of squares of parameters and steps. */
+static inline int64_t flr_update_scratch(const flr_update_range *ranges, int count) {
+  int64_t numbers = count;
+  for (int r = 0; r < count; r++) numbers += 2 * flr_update_blocks(&ranges[r]);
+  return numbers;
+}
 
 struct flr_backend_ops {
   const char *name; /* "ref", "cpu", "cuda" */

@@ -1,4 +1,4 @@
-/* Moments and ranges of SGD and Adam; the arithmetic is the backend's update. */
+/* Moments and ranges of SGD, Adam and LAMB; the arithmetic is the backend's update. */
 #include "optim/optimizer.h"
 
 #include <math.h>
@@ -20,6 +20,7 @@ static const optimizer_row optimizers[] = {
     {"sgd", FLR_UPDATE_SGD, 0, 1, {"momentum", NULL}},
     {"adam", FLR_UPDATE_ADAM, 1e-2, 2, {"exp_avg", "exp_avg_sq"}},
     {"adamw", FLR_UPDATE_ADAM, 1e-2, 2, {"exp_avg", "exp_avg_sq"}},
+    {"lamb", FLR_UPDATE_LAMB, 1e-2, 2, {"exp_avg", "exp_avg_sq"}},
 };
 
 struct flr_optimizer {
@@ -29,6 +30,7 @@ struct flr_optimizer {
   flr_buffer slots[MOST_SLOTS];
   flr_update_range *ranges;
   flr_buffer device_ranges; /* the same in the backend's space */
+  flr_buffer sums;          /* lamb's scratch; empty for others */
   flr_buffer sumsq;         /* double, for clipping when nobody else wants it; empty without */
   int64_t updates;
 };
@@ -43,7 +45,7 @@ static flr_status find_row(const optimizer_row **out, const char *name) {
     *out = &optimizers[i];
     return FLR_OK;
   }
-  return flr_fail(FLR_ERROR_USAGE, "--optimizer %s is unknown: choose one of sgd, adam, adamw", name ? name : "(none)");
+  return flr_fail(FLR_ERROR_USAGE, "--optimizer %s is unknown: choose one of sgd, adam, adamw, lamb", name ? name : "(none)");
 }
 
 static flr_status read_mode(int *decoupled, const flr_optimizer_settings *settings) {
@@ -74,14 +76,15 @@ static int is_norm_or_bias(flr_param_kind kind) {
   return kind == FLR_PARAM_BIAS || kind == FLR_PARAM_NORM_SCALE || kind == FLR_PARAM_NORM_SHIFT;
 }
 
-static void list_ranges(flr_update_range *ranges, int *count, const flr_params *params, double wd, int bn_wd) {
+/* alone: each parameter is a range of its own, without padding. */
+static void list_ranges(flr_update_range *ranges, int *count, const flr_params *params, double wd, int bn_wd, int alone) {
   flr_update_range *last = NULL;
   *count = 0;
   for (int i = 0; i < params->param_count; ++i) {
     const flr_param *param = &params->params[i];
     if (param->frozen) continue;
     const double decay = !bn_wd && is_norm_or_bias(param->kind) ? 0 : wd;
-    if (last && last->group == param->group && last->decay == decay && last->grad_shift == param->grad_shift) {
+    if (last && !alone && last->group == param->group && last->decay == decay && last->grad_shift == param->grad_shift) {
       last->count = param->offset + param->count - last->offset;
       continue;
     }
@@ -101,7 +104,13 @@ static flr_status allocate(flr_optimizer *optimizer, const flr_params *params) {
 
 static flr_status set_ranges(flr_optimizer *optimizer, const flr_params *params, double wd, int bn_wd) {
   int *count = &optimizer->update.range_count;
-  list_ranges(optimizer->ranges, count, params, wd, bn_wd);
+  const int lamb = optimizer->row->kind == FLR_UPDATE_LAMB;
+  list_ranges(optimizer->ranges, count, params, wd, bn_wd, lamb);
+  if (lamb) {
+    const size_t numbers = (size_t)flr_update_scratch(optimizer->ranges, *count);
+    FLR_TRY(flr_backend_alloc(optimizer->backend, &optimizer->sums, numbers * sizeof(double)));
+    optimizer->update.sums = optimizer->sums.data;
+  }
   return flr_backend_upload(optimizer->backend, optimizer->device_ranges.data, optimizer->ranges,
                             (size_t)*count * sizeof *optimizer->ranges);
 }
@@ -139,6 +148,7 @@ fail:
 void flr_optimizer_destroy(flr_optimizer *optimizer) {
   if (!optimizer) return;
   for (int i = 0; i < MOST_SLOTS; ++i) flr_buffer_clear(&optimizer->slots[i]);
+  flr_buffer_clear(&optimizer->sums);
   flr_buffer_clear(&optimizer->sumsq);
   flr_buffer_clear(&optimizer->device_ranges);
   flr_free(optimizer->ranges);

@@ -11,12 +11,12 @@
 typedef struct flr_optimizer flr_optimizer;
 
 typedef struct flr_optimizer_settings {
-  const char *name;    /* "sgd", "adam", or "adamw": adam with decoupled decay */
+  const char *name;    /* "sgd", "adam", "lamb", or "adamw": adam with decoupled decay */
   double wd;           /* weight decay, >= 0; NAN: 1e-2, 0 for sgd */
   const char *wd_mode; /* "decoupled": p *= 1 - lr wd before the step; "l2": g += wd p */
   int bn_wd;        /* 0: norm scales and shifts and all biases are not decayed (fastai v2's wd_bn_bias=False); 1: they are */
-  double sqr_mom;   /* adam: 0 <= sqr_mom < 1 */
-  double eps;       /* adam: > 0 */
+  double sqr_mom;   /* all but sgd: 0 <= sqr_mom < 1 */
+  double eps;       /* all but sgd: > 0 */
   double clip_norm; /* the gradient's norm is brought down to this where it is above; 0: never */
 } flr_optimizer_settings;
 
@@ -24,8 +24,9 @@ typedef struct flr_optimizer_settings {
 flr_optimizer_settings flr_optimizer_settings_defaults(void);
 
 /* Allocates the moments, zero, in the backend's space, and lists the ranges: neighbouring parameters of one group and one decay
-   are one range, the padding between them included; frozen ones are in none (padding of values and gradients must be 0, and
-   stays 0). *out is owned by the caller; the backend is borrowed and must outlive it, params is only read here. Errors:
+   are one range, the padding between them included; for lamb, whose steps
+   are measured by parameter, each is a range of its own; frozen ones are in none (padding of values and gradients must be 0,
+   and stays 0). *out is owned by the caller; the backend is borrowed and must outlive it, params is only read here. Errors:
    FLR_ERROR_USAGE naming option, value and what is allowed. Not collective. */
 flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, flr_backend *backend,
                                 const flr_optimizer_settings *settings);
@@ -51,8 +52,8 @@ void flr_optimizer_set_updates(flr_optimizer *optimizer, int64_t updates);
 /* Zeroes the moments and the count. Not collective. */
 flr_status flr_optimizer_reset(flr_optimizer *optimizer);
 
-/* The moments: sgd has "momentum", adam "exp_avg" and "exp_avg_sq". Each is a flat buffer like the parameters, in the backend's
-   space, borrowed. flr_optimizer_slot and _slot_name give NULL past the last. */
+/* The moments: sgd has "momentum", the others "exp_avg" and "exp_avg_sq". Each is a flat buffer like the parameters, in the
+   backend's space, borrowed. flr_optimizer_slot and _slot_name give NULL past the last. */
 int flr_optimizer_slot_count(const flr_optimizer *optimizer);
 const char *flr_optimizer_slot_name(const flr_optimizer *optimizer, int i);
 float *flr_optimizer_slot(const flr_optimizer *optimizer, int i);

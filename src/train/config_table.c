@@ -76,7 +76,7 @@ static const flr_option options[] = {
     INTEGER("start-epoch", start_epoch, "0", 0, 1e9, optimisation, "and begins here"),
     STRING("moms", moms, NULL, NULL, optimisation, "A,B[,C]",
            "momentum (beta1): outside, at the peak, at the end (0.95,0.85; a constant one: 0.9)"),
-    STRING("optimizer", optimizer, "adam", NULL, optimisation, "NAME", "sgd, adam or adamw"),
+    STRING("optimizer", optimizer, "adam", NULL, optimisation, "NAME", "sgd, adam, adamw or lamb"),
     NUMBER("wd", weight_decay, NULL, 0, 1e9, optimisation, "weight decay (0.01, sgd: 0)"),
     STRING("wd-mode", wd_mode, "decoupled", "decoupled,l2", optimisation, "MODE", "decoupled or l2"),
     SWITCH("bn-wd", bn_wd, "on", optimisation, "decay batch norm parameters and biases too"),

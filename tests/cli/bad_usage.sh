@@ -76,7 +76,7 @@ words() {
   refused 64 '--batch: 2 for 2 shards leaves some with one sample' --head fastai --model cnn --batch 2 --shards 2
   not_allowed hidden 'widths such as 256,128' 0 a 1,,2 1,
   not_allowed pick 'one of consensus,minimum,steepest,valley,slide' best
-  not_allowed optimizer 'one of sgd,adam,adamw' rmsprop
+  not_allowed optimizer 'one of sgd,adam,adamw,lamb' rmsprop
   not_allowed wd-mode 'one of decoupled,l2' l1
   not_allowed sweep-mode 'one of exp,linear' log
   not_allowed backend 'one of auto,cpu,ref,cuda' gpu
@@ -97,7 +97,6 @@ absent() { # what CLI.md has and this version has not: only the value that chang
     later "$option" "$value" "$rest"
   done
   later policy fine-tune 'one of'
-  later optimizer lamb 'one of'
 }
 
 contradictions() {

@@ -119,7 +119,9 @@ typedef struct update_case {
 static void run_update(flr_backend *backend, const update_case *c, flat *f) {
   const flr_step_values values = {.lr = {0.01, 0.1}, .momentum = 0.9, .loss_scale = c->loss_scale, .update_count = 3};
   const size_t low_bytes = FLAT * flr_dtype_size(backend->compute);
-  flr_buffer m[7], low = {0};
+  flr_buffer m[7], low = {0}, sums = {0};
+  const size_t scratch = (size_t)flr_update_scratch(c->ranges, c->range_count) * sizeof(double);
+  if (c->kind == FLR_UPDATE_LAMB) CHECK_OK(flr_backend_alloc(backend, &sums, scratch));
   if (backend->compute != FLR_F32) {
     CHECK_OK(flr_backend_alloc(backend, &low, low_bytes));
     CHECK_OK(flr_backend_lower(backend, FLAT, put(backend, &m[6], f->param, sizeof f->param), low.data));
@@ -137,6 +139,7 @@ static void run_update(flr_backend *backend, const update_case *c, flat *f) {
       .decoupled = c->decoupled,
       .sqr_mom = 0.99,
       .eps = 1e-5,
+      .sums = sums.data,
       .values = put(backend, &m[5], &values, sizeof values),
       .grad_sumsq = c->measured ? put(backend, &m[6], &f->squares, sizeof f->squares) : NULL,
       .skip_when_infinite = c->skip,
@@ -151,6 +154,7 @@ static void run_update(flr_backend *backend, const update_case *c, flat *f) {
   if (!low.data) memcpy(f->low, f->param, sizeof f->low);
   for (int i = 0; i < (c->measured ? 7 : 6); i++) flr_buffer_clear(&m[i]);
   flr_buffer_clear(&low);
+  flr_buffer_clear(&sums);
 }
 
 static flat flats[2];
@@ -174,7 +178,7 @@ static const flr_update_range three_ranges[] = {{0, 1000, 0, 0.01, 16}, {1008, 3
 
 static void test_ops__update(void **state) {
   (void)state;
-  for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_ADAM; kind++)
+  for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_LAMB; kind++)
     for (int decoupled = 0; decoupled < 2; decoupled++)
       for (int measured = 0; measured < 2; measured++) {
         const update_case c = {(flr_update_kind)kind, decoupled, 0, measured, measured ? 1024 : 1, three_ranges, 3, 0};
@@ -193,7 +197,7 @@ static void test_ops__update_of_odd_ranges(void **state) {
       {5, 0, 0, 0.1, 0}, {7, 1, 0, 0.1, 0}, {9, 4099, 1, 0.1, 0}, {5001, 3, 0, 0, 32}, {6000, 0, 1, 0, 0}};
   static const flr_update_range none[] = {{16, 0, 0, 0, 0}};
   for (int i = 0; i < MANY; i++) many[i] = (flr_update_range){26 * i, i % 24, i % 2, 0.001 * (double)(i % 7), 0};
-  for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_ADAM; kind++)
+  for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_LAMB; kind++)
     for (int skip = 0; skip < 2; skip++) {
       check_update(&(update_case){(flr_update_kind)kind, 0, skip, 1, 1, odd, 5, 0});
       check_update(&(update_case){(flr_update_kind)kind, 1, skip, 1, 1, many, MANY, 0});
@@ -207,7 +211,7 @@ static void test_ops__update_clips_the_norm(void **state) {
   (void)state;
   static const double clips[] = {1e-3, 1, 100, 1000};
   static flat plain;
-  for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_ADAM; kind++)
+  for (int kind = FLR_UPDATE_SGD; kind <= FLR_UPDATE_LAMB; kind++)
     for (int i = 0; i < 4; i++)
       for (int skip = 0; skip < 2; skip++) {
         update_case c = {(flr_update_kind)kind, i % 2, skip, 1, skip ? 1024 : 1, three_ranges, 3, clips[i] / (skip ? 1024 : 1)};
@@ -229,9 +233,10 @@ static void test_ops__update_clips_the_norm(void **state) {
 static void test_ops__update_skips_what_is_not_finite(void **state) {
   (void)state;
   static flat before, after;
-  const update_case c = {FLR_UPDATE_ADAM, 1, 1, 1, 4, three_ranges, 3, 0};
   flr_backend *backend = open_backend(1);
-  for (int way = 0; way < 3; way++) {
+  for (int i = 0; i < 6; i++) {
+    const update_case c = {i < 3 ? FLR_UPDATE_ADAM : FLR_UPDATE_LAMB, 1, 1, 1, 4, three_ranges, 3, 0};
+    const int way = i % 3;
     fill_flat(&before);
     before.grad[way < 2 ? 20000 : 39020] = way == 0 ? INFINITY : NAN; /* the last one is nobody's gradient */
     after = before;

@@ -90,6 +90,7 @@ static void test_session__fit_after_a_sweep_is_bit_identical(void **state) {
   (void)state;
   check_fit_after_sweep("mlp", "adam");
   check_fit_after_sweep("mlp", "sgd");
+  check_fit_after_sweep("mlp", "lamb");
   check_fit_after_sweep("cnn", "adam"); /* batch norm statistics come back as well */
 }
 

@@ -98,6 +98,86 @@ static void test_sgd__has_no_dampening(void **state) {
   run(&l2, wanted);
 }
 
+/* Four tensors of two groups: one as usual, one of zeros (no scaling at first), one of large values (scaling ends at 10), and
+   one without a gradient. */
+enum { TENSORS = 4, FLAT = 96 };
+static flr_param four[TENSORS] = {{.name = "a.weight", .kind = FLR_PARAM_LINEAR_WEIGHT, .count = 20},
+                                  {.name = "a.bias", .kind = FLR_PARAM_BIAS, .offset = 32, .count = 3},
+                                  {.name = "b.weight", .kind = FLR_PARAM_LINEAR_WEIGHT, .offset = 48, .count = 16, .group = 1},
+                                  {.name = "b.bias", .kind = FLR_PARAM_BIAS, .offset = 64, .count = 17, .group = 1}};
+static const flr_params tensors = {.params = four, .param_count = TENSORS, .elements = FLAT, .groups = 2};
+
+static double lamb_start(int tensor, int64_t i) {
+  static const double scale[TENSORS] = {.5, 0, 300, 1};
+  return scale[tensor] * (1 + .1 * (double)i) * (i % 2 ? -1 : 1);
+}
+
+static double lamb_gradient(int step, int tensor, int64_t i) {
+  return tensor == 3 ? 0 : gradients[step] * (1 + .05 * (double)(i * (tensor + 1) % 7));
+}
+
+/* One step of fastai v2's lamb on p, m, v [count], in double; returns q. */
+static double lamb_by_hand(const flr_param *t, int tensor, int step, const flr_optimizer_settings *s, int decoupled, double *p,
+                           double *m, double *v) {
+  const double lr = rates[step] * (t->group ? 10 : 1), mom = momenta[step];
+  const double decay = t->kind == FLR_PARAM_BIAS && !s->bn_wd ? 0 : s->wd;
+  double adam[32], r1 = 0, r2 = 0;
+  for (int64_t i = 0; i < t->count; i++) {
+    const double g = (double)(float)lamb_gradient(step, tensor, i) + (decoupled ? 0 : decay * p[i]);
+    if (decoupled) p[i] *= 1 - lr * decay;
+    m[i] = mom * m[i] + (1 - mom) * g;
+    v[i] = s->sqr_mom * v[i] + (1 - s->sqr_mom) * g * g;
+    adam[i] = m[i] / (1 - pow(mom, step + 1)) / (sqrt(v[i] / (1 - pow(s->sqr_mom, step + 1))) + s->eps);
+    r1 += p[i] * p[i] / (double)t->count;
+    r2 += adam[i] * adam[i] / (double)t->count;
+  }
+  const double q = r1 == 0 || r2 == 0 ? 1 : fmin(sqrt(r1) / sqrt(r2), 10);
+  for (int64_t i = 0; i < t->count; i++) p[i] -= lr * q * adam[i];
+  return q;
+}
+
+static void run_lamb(const char *name, const char *mode, int bn_wd) {
+  const flr_backend_options options = {.threads = 2, .local_size = 1};
+  flr_optimizer_settings settings = decayed("lamb", mode, 1e-5);
+  flr_backend *backend;
+  flr_optimizer *optimizer;
+  float value[FLAT] = {0}, grad[FLAT] = {0};
+  double p[TENSORS][32], m[TENSORS][32] = {{0}}, v[TENSORS][32] = {{0}};
+  settings.bn_wd = bn_wd;
+  CHECK_OK(flr_backend_create(&backend, name, &options));
+  CHECK_OK(flr_optimizer_create(&optimizer, &tensors, backend, &settings));
+  for (int t = 0; t < TENSORS; t++)
+    for (int64_t i = 0; i < four[t].count; i++) p[t][i] = (double)(value[four[t].offset + i] = (float)lamb_start(t, i));
+  for (int step = 0; step < STEPS; step++) {
+    const flr_step_values values = {.lr = {rates[step], 10 * rates[step]},
+                                    .momentum = momenta[step],
+                                    .loss_scale = 1,
+                                    .update_count = flr_optimizer_updates(optimizer) + 1};
+    for (int t = 0; t < TENSORS; t++)
+      for (int64_t i = 0; i < four[t].count; i++) grad[four[t].offset + i] = (float)lamb_gradient(step, t, i);
+    CHECK_OK(flr_optimizer_step(optimizer, &(flr_optimizer_io){.params = value, .grad = grad, .values = &values}));
+    for (int t = 0; t < TENSORS; t++) {
+      const double q = lamb_by_hand(&four[t], t, step, &settings, strcmp(mode, "decoupled") == 0, p[t], m[t], v[t]);
+      if (t == 1 && step == 0) assert_true(q == 1);
+      if (t == 2) assert_true(q == 10);
+      if (t == 0) assert_true(q > .2 && q < 5 && fabs(q - 1) > .01);
+      for (int64_t i = 0; i < four[t].count; i++) CHECK_NEAR((double)value[four[t].offset + i], p[t][i], 1e-6, 1e-8);
+    }
+  }
+  for (int i = 81; i < FLAT; i++) assert_true(value[i] == 0); /* the padding */
+  flr_optimizer_destroy(optimizer);
+  flr_backend_destroy(backend);
+}
+
+static void test_lamb__matches_fastai(void **state) {
+  (void)state;
+  static const char *const names[] = {"ref", "cpu"};
+  for (int i = 0; i < 4; i++) {
+    run_lamb(names[i % 2], "decoupled", i / 2);
+    run_lamb(names[i % 2], "l2", i / 2);
+  }
+}
+
 static void test_clipping__takes_the_norm_of_all_ranges_with_and_without_a_report(void **state) {
   (void)state;
   static flr_param two[] = {{.name = "fc.weight", .kind = FLR_PARAM_LINEAR_WEIGHT, .count = 1},
@@ -137,6 +217,7 @@ int main(void) {
       cmocka_unit_test(test_adam__matches_torch_eps),
       cmocka_unit_test(test_adam__l2_decay_enters_the_gradient),
       cmocka_unit_test(test_sgd__has_no_dampening),
+      cmocka_unit_test(test_lamb__matches_fastai),
       cmocka_unit_test(test_clipping__takes_the_norm_of_all_ranges_with_and_without_a_report),
   };
   return cmocka_run_group_tests_name("optim.golden", tests, NULL, NULL);

@@ -109,6 +109,24 @@ static void test_ranges__no_decay_needs_no_splitting(void **state) {
   flr_optimizer_destroy(optimizer);
 }
 
+static void test_ranges__lamb_has_one_for_each_parameter(void **state) {
+  (void)state;
+  recorder backend;
+  flr_optimizer_settings settings = flr_optimizer_settings_defaults();
+  settings.name = "lamb";
+  flr_optimizer *optimizer = create(&backend, &settings);
+  int count = 0;
+  const flr_update_range *ranges = flr_optimizer_ranges(optimizer, &count);
+  assert_int_equal(count, params.param_count);
+  for (int i = 0; i < count; i++) check_range(&ranges[i], layout[i].offset, layout[i].count, layout[i].group, 1e-2);
+  float values[112] = {0}, grad[112] = {0};
+  const flr_step_values step = {.momentum = 0.9, .loss_scale = 1};
+  CHECK_OK(flr_optimizer_step(optimizer, &(flr_optimizer_io){.params = values, .grad = grad, .values = &step}));
+  assert_int_equal(backend.last.kind, FLR_UPDATE_LAMB);
+  for (int i = 0; i < 3 * count; i++) assert_true(backend.last.sums[i] == 0); /* q, and one block of two sums each */
+  flr_optimizer_destroy(optimizer);
+}
+
 static void test_step__hands_the_backend_everything(void **state) {
   (void)state;
   recorder backend;
@@ -175,6 +193,7 @@ static void test_slots__are_named_and_start_at_zero(void **state) {
   check_slots("sgd", 1, "momentum", NULL);
   check_slots("adam", 2, "exp_avg", "exp_avg_sq");
   check_slots("adamw", 2, "exp_avg", "exp_avg_sq");
+  check_slots("lamb", 2, "exp_avg", "exp_avg_sq");
 }
 
 static void test_create__refuses_wrong_settings(void **state) {
@@ -210,6 +229,7 @@ int main(void) {
       cmocka_unit_test(test_ranges__neighbours_of_a_group_are_one),
       cmocka_unit_test(test_ranges__norms_and_biases_can_be_spared),
       cmocka_unit_test(test_ranges__no_decay_needs_no_splitting),
+      cmocka_unit_test(test_ranges__lamb_has_one_for_each_parameter),
       cmocka_unit_test(test_step__hands_the_backend_everything),
       cmocka_unit_test(test_step__only_a_done_update_counts),
       cmocka_unit_test(test_slots__are_named_and_start_at_zero),

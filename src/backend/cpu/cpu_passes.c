@@ -25,6 +25,7 @@ typedef struct update_numbers {
   float lr, momentum, keep, decay; /* keep: decoupled factor; decay: l2 */
   float scale;                     /* of the gradient */
   float sqr_mom, step, inverse_root, eps;
+  float correction; /* lamb: 1 / (1 - mom^t), which is in step beside the rate and q */
 } update_numbers;
 
 FLR_TARGET_CLONES static void sgd_block(float *restrict p, float *restrict slot, const float *restrict g, int64_t n,
@@ -50,44 +51,85 @@ FLR_TARGET_CLONES static void adam_block(float *restrict p, float *restrict m, f
   }
 }
 
+/* The moments; out: the sums of squares of the decayed parameters and of adam's steps. */
+FLR_TARGET_CLONES static void lamb_moments(const float *restrict p, float *restrict m, float *restrict v,
+                                           const float *restrict g, int64_t n, const update_numbers *u, double out[2]) {
+  const float momentum = u->momentum, sqr_mom = u->sqr_mom, keep = u->keep, decay = u->decay, scale = u->scale;
+  double params[SUM_LANES] = {0}, steps[SUM_LANES] = {0};
+  for (int64_t start = 0; start < n; start += SUM_LANES) {
+    const int64_t lanes = n - start < SUM_LANES ? n - start : SUM_LANES;
+    for (int64_t k = 0; k < lanes; k++) {
+      const int64_t i = start + k;
+      const float value = p[i] * keep, gradient = scale * g[i] + decay * p[i];
+      const float first = momentum * m[i] + (1.0F - momentum) * gradient;
+      const float second = sqr_mom * v[i] + (1.0F - sqr_mom) * gradient * gradient;
+      const float step = u->correction * first / (sqrtf(second) * u->inverse_root + u->eps);
+      m[i] = first;
+      v[i] = second;
+      params[k] += (double)value * (double)value;
+      steps[k] += (double)step * (double)step;
+    }
+  }
+  out[0] = out[1] = 0.0;
+  for (int k = 0; k < SUM_LANES; k++) {
+    out[0] += params[k];
+    out[1] += steps[k];
+  }
+}
+
+FLR_TARGET_CLONES static void lamb_block(float *restrict p, const float *restrict m, const float *restrict v, int64_t n,
+                                         const update_numbers *u) {
+  const float keep = u->keep, rate = u->step;
+  for (int64_t i = 0; i < n; i++) p[i] = p[i] * keep - rate * m[i] / (sqrtf(v[i]) * u->inverse_root + u->eps);
+}
+
 /* What the gradient is multiplied by. */
 static double scale_of(const flr_update *u) {
   const double clip = u->clip_norm > 0 ? fmin(1, u->clip_norm / (sqrt(*u->grad_sumsq) + 1e-6)) : 1;
   return clip / u->values->loss_scale;
 }
 
-static update_numbers numbers_of(const flr_update *u, const flr_update_range *range) {
+/* Of range r. (Lamb's q is that of the update before while the moments are made, which do not look at it.) */
+static update_numbers numbers_of(const flr_update *u, int r) {
+  const flr_update_range *range = &u->ranges[r];
   const flr_step_values *values = u->values;
   const double lr = values->lr[range->group], t = (double)values->update_count;
+  const double correction = 1.0 / (1.0 - pow(values->momentum, t)), q = u->kind == FLR_UPDATE_LAMB ? u->sums[r] : 1.0;
   return (update_numbers){.lr = (float)lr,
                           .momentum = (float)values->momentum,
                           .keep = u->decoupled ? (float)(1.0 - lr * range->decay) : 1.0F,
                           .decay = u->decoupled ? 0.0F : (float)range->decay,
                           .scale = (float)scale_of(u),
                           .sqr_mom = (float)u->sqr_mom,
-                          .step = (float)(lr / (1.0 - pow(values->momentum, t))),
+                          .step = (float)(lr * q * correction),
+                          .correction = (float)correction,
                           .inverse_root = (float)(1.0 / sqrt(1.0 - pow(u->sqr_mom, t))),
                           .eps = (float)u->eps};
 }
 
+typedef enum update_pass { PASS_SQUARES, PASS_LAMB_MOMENTS, PASS_UPDATE } update_pass;
+
 typedef struct update_work {
   const flr_update *update;
+  update_pass pass;
   int64_t block;
-  double *partial;
+  double *partial; /* a number per block, of lamb two */
 } update_work;
 
-/* One of the two passes over a block: the sum of squares into *sumsq, or, when that is NULL, the update. */
+/* A pass over block `index` of all, which begins at `offset` of the range. */
 static void update_block(const update_work *w, const flr_update_range *range, const update_numbers *numbers, int64_t offset,
-                         double *sumsq) {
+                         int64_t index) {
   const flr_update *u = w->update;
   const int64_t left = range->count - offset, n = left < w->block ? left : w->block, at = range->offset + offset;
   const float *grad = u->grad + at + range->grad_shift;
-  if (sumsq) {
-    *sumsq = block_sum_of_squares(grad, n);
-    return;
-  }
-  if (u->kind == FLR_UPDATE_SGD)
+  if (w->pass == PASS_SQUARES)
+    w->partial[index] = block_sum_of_squares(grad, n);
+  else if (w->pass == PASS_LAMB_MOMENTS)
+    lamb_moments(u->param + at, u->slot0 + at, u->slot1 + at, grad, n, numbers, &w->partial[2 * index]);
+  else if (u->kind == FLR_UPDATE_SGD)
     sgd_block(u->param + at, u->slot0 + at, grad, n, numbers);
+  else if (u->kind == FLR_UPDATE_LAMB)
+    lamb_block(u->param + at, u->slot0 + at, u->slot1 + at, n, numbers);
   else
     adam_block(u->param + at, u->slot0 + at, u->slot1 + at, grad, n, numbers);
 }
@@ -101,9 +143,9 @@ static void update_body(void *context, int64_t begin, int64_t end) {
     const flr_update_range *range = &u->ranges[r];
     const int64_t blocks = (range->count + w->block - 1) / w->block;
     if (first + blocks > begin) {
-      const update_numbers numbers = numbers_of(u, range);
+      const update_numbers numbers = numbers_of(u, r);
       for (int64_t b = begin > first ? begin - first : 0; b < blocks && first + b < end; b++)
-        update_block(w, range, &numbers, b * w->block, w->partial ? &w->partial[first + b] : NULL);
+        update_block(w, range, &numbers, b * w->block, first + b);
     }
     first += blocks;
   }
@@ -121,6 +163,22 @@ static double sum_partial(const flr_cpu *cpu, int64_t blocks) {
   return sum;
 }
 
+/* The first pass of lamb: moments, then q of each range from the sums of its blocks. */
+static void prepare_lamb(const flr_cpu *cpu, const flr_update *u) {
+  update_work work = {u, PASS_LAMB_MOMENTS, FLR_UPDATE_BLOCK, u->sums + u->range_count};
+  flr_cpu_parallel(cpu, count_blocks(u, FLR_UPDATE_BLOCK), 1, update_body, &work);
+  const double *block = work.partial;
+  for (int r = 0; r < u->range_count; r++) {
+    double params = 0.0, steps = 0.0;
+    for (int64_t b = 0; b < flr_update_blocks(&u->ranges[r]); b++, block += 2) {
+      params += block[0];
+      steps += block[1];
+    }
+    const double q = sqrt(params / steps);
+    u->sums[r] = params == 0.0 || steps == 0.0 ? 1.0 : q > 10.0 ? 10.0 : q;
+  }
+}
+
 flr_status flr_cpu_update(flr_backend *backend, const flr_update *update) {
   flr_cpu *cpu = flr_cpu_of(backend);
   if (update->range_count > FLR_CPU_MAX_BLOCKS / 2)
@@ -130,12 +188,13 @@ flr_status flr_cpu_update(flr_backend *backend, const flr_update *update) {
   const int64_t blocks = count_blocks(update, block);
   if (update->grad_sumsq) {
     const double scale = update->values->loss_scale;
-    update_work squares = {update, block, cpu->partial};
+    update_work squares = {update, PASS_SQUARES, block, cpu->partial};
     flr_cpu_parallel(cpu, blocks, 1, update_body, &squares);
     *update->grad_sumsq = sum_partial(cpu, blocks) / (scale * scale);
     if (update->skip_when_infinite && !isfinite(*update->grad_sumsq)) return FLR_OK;
   }
-  update_work work = {update, block, NULL};
+  if (update->kind == FLR_UPDATE_LAMB) prepare_lamb(cpu, update);
+  update_work work = {update, PASS_UPDATE, block, NULL};
   flr_cpu_parallel(cpu, blocks, 1, update_body, &work);
   return FLR_OK;
 }

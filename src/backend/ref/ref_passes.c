@@ -27,6 +27,29 @@ static void adam_one(const flr_update *u, int64_t i, double g, double lr, double
   u->param[i] = (float)(p - lr / (1 - pow(mom, t)) * m / (sqrt(v / (1 - pow(sqr, t))) + u->eps));
 }
 
+/* Adam's step of element i by the moments as they are, without a rate. */
+static double lamb_step(const flr_update *u, int64_t i) {
+  const double t = (double)u->values->update_count, m = (double)u->slot0[i], v = (double)u->slot1[i];
+  return m / (1 - pow(u->values->momentum, t)) / (sqrt(v / (1 - pow(u->sqr_mom, t))) + u->eps);
+}
+
+/* What stands between the moments and the parameters: a range's own factor. */
+static void lamb_range(const flr_update *u, const flr_update_range *range, double clip) {
+  const double lr = u->values->lr[range->group], mom = u->values->momentum, sqr = u->sqr_mom;
+  const double keep = u->decoupled ? 1 - lr * range->decay : 1;
+  const int64_t end = range->offset + range->count;
+  double params = 0, steps = 0;
+  for (int64_t i = range->offset; i < end; i++) {
+    const double p = (double)u->param[i], g = clip * gradient_at(u, range, i) + (u->decoupled ? 0 : range->decay * p);
+    u->slot0[i] = (float)(mom * (double)u->slot0[i] + (1 - mom) * g);
+    u->slot1[i] = (float)(sqr * (double)u->slot1[i] + (1 - sqr) * g * g);
+    params += pow(keep * p, 2);
+    steps += pow(lamb_step(u, i), 2);
+  }
+  const double quotient = sqrt(params / steps), q = params == 0 || steps == 0 ? 1 : quotient > 10 ? 10 : quotient;
+  for (int64_t i = range->offset; i < end; i++) u->param[i] = (float)(keep * (double)u->param[i] - lr * q * lamb_step(u, i));
+}
+
 /* Of the gradient without its scale. */
 static double gradient_squares(const flr_update *u) {
   double sum = 0;
@@ -50,6 +73,10 @@ flr_status ref_update(flr_backend *backend, const flr_update *u) {
   for (int r = 0; r < u->range_count; r++) {
     const flr_update_range *range = &u->ranges[r];
     const double lr = u->values->lr[range->group];
+    if (u->kind == FLR_UPDATE_LAMB) {
+      lamb_range(u, range, clip);
+      continue;
+    }
     for (int64_t i = range->offset; i < range->offset + range->count; i++) {
       const double g = clip * gradient_at(u, range, i);
       if (u->kind == FLR_UPDATE_SGD)
