@@ -265,7 +265,7 @@ void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_suggest_curve 
 
 void flr_suggest_words(char *out, size_t size, const flr_suggestion *suggestion) {
   static const char *const words[] = {[FLR_SUGGEST_OK] = "",
-                                      [FLR_SUGGEST_TOO_FEW_POINTS] = "more points are needed",
+                                      [FLR_SUGGEST_TOO_FEW_POINTS] = "too few points, or too far apart",
                                       [FLR_SUGGEST_MONOTONE] = "the loss never fell",
                                       [FLR_SUGGEST_NO_MINIMUM] = "the loss never fell",
                                       [FLR_SUGGEST_NONFINITE] = "there is no finite loss"};

@@ -31,6 +31,12 @@ own_words >"$work/words"
 same 'what find says at its end' 'run directory: found' "$(tail -1 "$work/words")"
 cp run/found/sweep.h5 run/found/sweep.csv "$work/"
 
+# the error bar in sweep.h5 and in metrics.jsonl
+if command -v h5dump >/dev/null; then
+  same 'spread in sweep.h5' "$(sed -n 's/.*"consensus": {.*"spread":\([^}]*\)}.*/\1/p' run/found/metrics.jsonl)" \
+    "$(h5dump -m %.17g -a /sweep/suggestions/consensus/spread run/found/sweep.h5 | sed -n 's/^ *(0): *//p')"
+fi
+
 # the curve's file gives what the sweep gave, smoothed the same way and as many points left out
 fastlr suggest ../../sweep.csv --smooth 0.98 --trim-start 10 --csv
 tail -n +2 out | awk -F, '{ printf "%-9s %.3g\n", $1, $2 }' >"$work/again"

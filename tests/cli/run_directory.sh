@@ -70,5 +70,16 @@ same 'no rate found: exit code' 3 "$code"
 grep -q '^fastlr_dist: the sweep gave no usable rate for --pick consensus (valley: .*): look at the plot, then give --lr$' <<<"$(own_words)" ||
   complain "no rate found: $(own_words)"
 same 'no rate found: end' '"diverged" 3' "$(value reason <run/none/metrics.jsonl) $(value exit <run/none/metrics.jsonl)"
+[ ! -e run/none/final.h5 ] || complain 'no rate found: trained all the same'
+
+# a net that learns nothing within the sweep: said so, nothing trained
+fastlr --hidden 32,32,32,32,32,32,32,32 --optimizer sgd --out flat --plot none
+same 'the loss never fell: exit code' 3 "$code"
+same 'the loss never fell: words' '  consensus none: no-minimum  <- picked  (the loss never fell)' "$(own_words | grep '^  consensus')"
+grep -q '^fastlr_dist: the sweep gave no usable rate for --pick consensus (valley: .*, consensus: no-minimum): look at the plot' <<<"$(own_words)" ||
+  complain "the loss never fell: $(own_words | tail -1)"
+same 'the loss never fell: events' 'start sweep suggest end' \
+  "$(sed 's/^{"event": "\([a-z]*\)".*/\1/' run/flat/metrics.jsonl | grep -v checkpoint | uniq | tr '\n' ' ' | sed 's/ $//')"
+[ ! -e run/flat/final.h5 ] || complain 'the loss never fell: trained all the same'
 find run -name '*.tmp*' | grep . && complain 'temporary files stayed'
 finish

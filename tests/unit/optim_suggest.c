@@ -356,7 +356,7 @@ static void test_words__tell_what_to_make_of_it(void **state) {
   check_words(FLR_SUGGEST_OK, NAN, "");
   check_words(FLR_SUGGEST_OK, 3.04, "estimates within 3x");
   check_words(FLR_SUGGEST_OK, 12.3, "estimates disagree by 12x: look at the plot or use more points");
-  check_words(FLR_SUGGEST_TOO_FEW_POINTS, NAN, "more points are needed");
+  check_words(FLR_SUGGEST_TOO_FEW_POINTS, NAN, "too few points, or too far apart");
   check_words(FLR_SUGGEST_MONOTONE, NAN, "the loss never fell");
   check_words(FLR_SUGGEST_NO_MINIMUM, NAN, "the loss never fell");
   check_words(FLR_SUGGEST_NONFINITE, NAN, "there is no finite loss");
