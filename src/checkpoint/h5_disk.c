@@ -11,6 +11,8 @@
 #include <H5FDdevelop.h>
 #endif
 
+enum { PIECE_BYTES = 1 << 23 };
+
 static const haddr_t most_bytes = (haddr_t)INT64_MAX;
 static const uint64_t mark = 0x6b7369645f726c66; /* "flr_disk" */
 
@@ -101,6 +103,8 @@ static herr_t read_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t 
   return 0;
 }
 
+/* The disk begins with each large piece while the next one is copied, so that fsync finds little left (a hint: failure is no
+ * harm). */
 static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t at, size_t bytes, const void *data) {
   disk_file *f = (disk_file *)(void *)head;
   const char *from = data;
@@ -108,12 +112,13 @@ static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t
   (void)transfer;
   const haddr_t end = at + bytes;
   while (bytes > 0 && !f->disk->failure) {
-    const ssize_t put = pwrite(f->disk->fd, from, bytes, (off_t)at);
+    const ssize_t put = pwrite(f->disk->fd, from, bytes < PIECE_BYTES ? bytes : PIECE_BYTES, (off_t)at);
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
       note_failure(f);
       break;
     }
+    if (put == PIECE_BYTES) (void)sync_file_range(f->disk->fd, (off_t)at, put, SYNC_FILE_RANGE_WRITE);
     from += put;
     at += (haddr_t)put;
     bytes -= (size_t)put;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 #include "checkpoint/seal.h"
 #include "core/memory.h"
 
-enum { REASON = 256, PATH_BYTES = 4096, NAME = 256, MOST_COMPACT = 65535, WRITEBACK_BYTES = 1 << 22 };
+enum { REASON = 256, PATH_BYTES = 4096, NAME = 256, MOST_COMPACT = 65535, LARGE_BYTES = 1 << 22 };
 
 /* Links and attributes of an object stay in its header, however many they are: its checksum is looked at before any of them. In
  * the heaps and trees of large groups HDF5 1.10 meets damage half way, and then frees what it never set. */
@@ -108,12 +109,32 @@ static int has_failed(hid_t file) {
   return disk && disk->failure;
 }
 
-/* The disk begins with what was written while the rest is made ready, so that fsync finds little left. A hint: failure is no
- * harm. */
-static void begin_writeback(hid_t file) {
-  void *handle;
-  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0)
-    (void)sync_file_range(*(const int *)handle, 0, 0, SYNC_FILE_RANGE_WRITE);
+/* A checksum of large data is computed beside their writing. */
+typedef struct checking {
+  const void *data;
+  size_t bytes;
+  uint64_t checksum;
+  pthread_t thread;
+  int beside;
+} checking;
+
+static void *compute_checksum(void *context) {
+  checking *c = context;
+  c->checksum = flr_h5_checksum(c->data, c->bytes);
+  return NULL;
+}
+
+static void checking_begin(checking *c, const void *data, size_t bytes) {
+  *c = (checking){.data = data, .bytes = bytes};
+  c->beside = bytes >= LARGE_BYTES && pthread_create(&c->thread, NULL, compute_checksum, c) == 0;
+}
+
+static uint64_t checking_wait(checking *c) {
+  if (c->beside)
+    (void)pthread_join(c->thread, NULL);
+  else
+    (void)compute_checksum(c);
+  return c->checksum;
 }
 
 /* One name below `parent`. */
@@ -153,17 +174,18 @@ static hid_t make_set(hid_t file, const char *name, hid_t type, hid_t space) {
 
 static flr_status write_set(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data,
                             size_t bytes) {
-  const uint64_t checksum = flr_h5_checksum(data, bytes);
+  checking check;
+  checking_begin(&check, data, bytes);
   hsize_t extent[H5S_MAX_RANK];
   for (int i = 0; i < rank; i++) extent[i] = (hsize_t)dims[i];
   const hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
   const hid_t set = make_set(file, name, memory_type, space);
   const int good = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0 && !has_failed(file);
   flr_status status = good ? FLR_OK : flr_h5_write_failed(file, name);
+  const uint64_t checksum = checking_wait(&check);
   if (status == FLR_OK) status = flr_h5_write_attribute(set, "checksum", H5T_NATIVE_UINT64, &checksum);
   if (set >= 0) (void)H5Dclose(set);
   (void)H5Sclose(space);
-  if (status == FLR_OK && bytes >= WRITEBACK_BYTES) begin_writeback(file);
   return status;
 }
 

@@ -37,7 +37,7 @@ add_dependencies(
   fake_unresolved)
 
 # The module itself and the program beside it.
-set(module "")
+set(module none)
 if(FLR_CUDA_BUILT)
   set(module "$<TARGET_FILE:fastlr_cuda>")
 endif()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The module shows its table and nothing else, opens wherever it was built, and the program itself needs no CUDA library.
-# usage: symbols.sh MODULE WHY_NOT    MODULE: "" when it was not built, for the reason WHY_NOT
+# usage: symbols.sh MODULE WHY_NOT    MODULE: "none" when it was not built, for the reason WHY_NOT
 set -euo pipefail
 module=$1
 fail() {
@@ -12,7 +12,7 @@ needed=$(ldd "${FLR_PROGRAM:?the program}")
 grep -q libc.so <<<"$needed" || fail "ldd says nothing of the program: $needed"
 if grep -E 'libcuda|libcublas|libcudnn|libnccl|libnv|libfastlr_cuda' <<<"$needed"; then fail "the program links CUDA"; fi
 
-if [ -z "$module" ]; then
+if [ "$module" = none ]; then
   echo "skipped: the CUDA module was not built: $2" >&2
   exit 77
 fi
