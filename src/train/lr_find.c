@@ -167,7 +167,9 @@ flr_status flr_lr_find_run(flr_session *s, flr_suggestion suggestions[FLR_SUGGES
   FLR_TRY_GOTO(status, run_phase(s), done);
   FLR_TRY_GOTO(status, share_sweep(s), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, flr_snapshot_restore(&snapshot, &s->state)), done);
-  status = suggest(s, suggestions);
+  FLR_TRY_GOTO(status, flr_comm_agree(s->comm, suggest(s, suggestions)), done);
+  /* Logarithms differ in the last bit between kinds of machines: rank 0's suggestions are everyone's. */
+  status = flr_comm_broadcast(s->comm, suggestions, FLR_SUGGEST_COUNT * sizeof *suggestions, 0);
 done:
   flr_snapshot_clear(&snapshot);
   return status;
