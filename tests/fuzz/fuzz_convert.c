@@ -1,0 +1,69 @@
+/* The converters. An input is a letter for the kind (i, c, else csv), the length of the first file (2 bytes, little-endian),
+   and the contents of the kind's two files one after the other. What is converted must be a data set that can be opened. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "datasets/convert/convert.h"
+#include "fuzz/fuzz.h"
+
+enum { HEAD = 3, PATH = 128 };
+
+static char folder[] = "/tmp/fuzz_convert_XXXXXX", out[PATH];
+
+/* Of each kind: its name and its two files. */
+static const char *const idx[] = {"idx", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
+                         *const cifar[] = {"cifar", "data_batch_1.bin", "batches.meta.txt"},
+                         *const csv[] = {"csv", "train.csv", "valid.csv"};
+
+static void remove_folder(void) {
+  (void)unlink(out);
+  (void)rmdir(folder);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+  (void)argc;
+  (void)argv;
+  if (!mkdtemp(folder)) {
+    perror(folder);
+    exit(1);
+  }
+  (void)snprintf(out, sizeof out, "%s/out.h5", folder);
+  return atexit(remove_folder);
+}
+
+static void write_file(char path[PATH], const char *name, const uint8_t *data, size_t size) {
+  (void)snprintf(path, PATH, "%s/%s", folder, name);
+  FILE *file = fopen(path, "wb");
+  if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
+    perror(path);
+    exit(1);
+  }
+}
+
+static void open_again(void) {
+  const flr_dataset_options options = {.source = out, .valid_fraction = 0, .seed = 1};
+  flr_dataset *data;
+  if (flr_dataset_open(&data, &options) != FLR_OK) {
+    fprintf(stderr, "%s\n", flr_status_message());
+    abort();
+  }
+  flr_dataset_destroy(data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  char first_path[PATH], second_path[PATH];
+  if (size < HEAD) return 0;
+  const char *const *kind = data[0] == 'i' ? idx : data[0] == 'c' ? cifar : csv;
+  size_t first = (size_t)data[1] | (size_t)data[2] << 8;
+  if (first > size - HEAD) first = size - HEAD;
+  write_file(first_path, kind[1], data + HEAD, first);
+  if (size - HEAD > first) write_file(second_path, kind[2], data + HEAD + first, size - HEAD - first);
+  const flr_convert_options options = {.kind = kind[0], .source = folder, .out = out};
+  flr_convert_result result;
+  if (flr_convert(&options, &result) == FLR_OK) open_again();
+  (void)unlink(first_path);
+  if (size - HEAD > first) (void)unlink(second_path);
+  return 0;
+}
