@@ -102,12 +102,12 @@ static layers *odd_layers(void) {
   assert_non_null(l);
   for (int64_t kernel = 1; kernel <= 7; kernel++)
     for (int64_t stride = 1; stride <= 3; stride++) {
-      const flr_conv2d_settings settings = {7, kernel, kernel, stride, kernel / 2, 0, 1, 1};
+      const flr_conv2d_settings settings = {7, kernel, kernel, stride, kernel / 2, 0, 1, 1, 0};
       add_layer(l, &settings, (flr_shape){3, 9, 10, 5});
     }
-  add_layer(l, &(flr_conv2d_settings){15, 3, 3, 1, 0, 0, 1, 1}, (flr_shape){1, 5, 5, 17});
-  add_layer(l, &(flr_conv2d_settings){8, 1, 5, 1, 0, 0, 1, 1}, (flr_shape){1, 4, 9, 8});
-  add_layer(l, &(flr_conv2d_settings){1, 3, 3, 1, 1, 0, 1, 1}, (flr_shape){2, 8, 8, 1});
+  add_layer(l, &(flr_conv2d_settings){15, 3, 3, 1, 0, 0, 1, 1, 0}, (flr_shape){1, 5, 5, 17});
+  add_layer(l, &(flr_conv2d_settings){8, 1, 5, 1, 0, 0, 1, 1, 0}, (flr_shape){1, 4, 9, 8});
+  add_layer(l, &(flr_conv2d_settings){1, 3, 3, 1, 1, 0, 1, 1, 0}, (flr_shape){2, 8, 8, 1});
   return l;
 }
 
@@ -169,7 +169,7 @@ static void test_plans__odd_shapes(void **state) {
 }
 
 static cuda_conv_problem example(cuda_conv_pass pass, flr_dtype dtype) {
-  const flr_conv2d_settings settings = {128, 3, 3, 1, 1, 0, 1, 1};
+  const flr_conv2d_settings settings = {128, 3, 3, 1, 1, 0, 1, 1, 0};
   return cuda_conv_problem_of(pass, &settings, dtype, (flr_shape){64, 28, 28, 128}, 0);
 }
 
