@@ -49,7 +49,9 @@ int flr_param_file_shape(const flr_param *param, int64_t dims[4]) {
                             (in_memory = (o_ * (param)->dims[1] * (param)->dims[2] + hw_) * (param)->dims[3] + i_, 1); \
            hw_++, in_file++)
 
-int flr_param_is_in_file_order(const flr_param *param) { return param->kind != FLR_PARAM_CONV_WEIGHT; }
+int flr_param_is_in_file_order(const flr_param *param) {
+  return param->kind != FLR_PARAM_CONV_WEIGHT || param->dims[1] * param->dims[2] == 1 || param->dims[3] == 1;
+}
 
 void flr_param_to_file(const flr_param *param, float *file, const float *memory) {
   if (flr_param_is_in_file_order(param)) {
