@@ -31,27 +31,17 @@ static cost run(const char *directory, const char *const *pairs) {
   return out;
 }
 
-/* Whether both runs ended with the same bits in this tensor. */
-static int same(const char *a, const char *b, const char *name) {
-  int64_t n, m;
-  float *x = train_tensor(a, name, &n), *y = train_tensor(b, name, &m);
-  const int equal = n == m && memcmp(x, y, (size_t)n * sizeof *x) == 0;
-  free(x);
-  free(y);
-  return equal;
-}
-
 /* cnn: groups {conv1, bn1, conv2, bn2}, {conv3, bn3, conv4, bn4}, {fc}. `still` stayed at its start. */
 static void check_tensors(const char *still, const char *trained, int train_bn, int held) {
   if (train_rank() != 0) return;
-  assert_true(same(still, trained, "conv1.weight"));
-  assert_true(same(still, trained, "conv4.weight"));
-  assert_int_equal(same(still, trained, "bn1.weight"), !train_bn);
-  assert_int_equal(same(still, trained, "bn4.bias"), !train_bn);
-  assert_int_equal(same(still, trained, "bn1.running_mean"), held);
-  assert_int_equal(same(still, trained, "bn4.running_var"), held);
-  assert_false(same(still, trained, "fc.weight"));
-  assert_false(same(still, trained, "fc.bias"));
+  assert_true(train_same_tensor(still, trained, "conv1.weight"));
+  assert_true(train_same_tensor(still, trained, "conv4.weight"));
+  assert_int_equal(train_same_tensor(still, trained, "bn1.weight"), !train_bn);
+  assert_int_equal(train_same_tensor(still, trained, "bn4.bias"), !train_bn);
+  assert_int_equal(train_same_tensor(still, trained, "bn1.running_mean"), held);
+  assert_int_equal(train_same_tensor(still, trained, "bn4.running_var"), held);
+  assert_false(train_same_tensor(still, trained, "fc.weight"));
+  assert_false(train_same_tensor(still, trained, "fc.bias"));
 }
 
 #define CNN "model", "cnn", "batch", "64"

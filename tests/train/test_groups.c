@@ -1,21 +1,6 @@
 /* Layer groups in whole runs: their own rates, in the sweep too, in what is trained and in what is logged. */
 #include "train/train_harness.h"
 
-static void run_fit(const char *directory, const char *const *pairs) {
-  flr_config config;
-  flr_session *session;
-  flr_fit_result result;
-  train_config(&config, pairs);
-  CHECK_OK(flr_config_set(&config, "plot", "none"));
-  CHECK_OK(flr_config_set(&config, "log-every", "1"));
-  CHECK_OK(flr_config_set(&config, "out", directory));
-  CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
-  const flr_status status = flr_session_fit(session, &result);
-  flr_session_destroy(session);
-  flr_config_clear(&config);
-  CHECK_OK(status);
-}
-
 static double group_rate(const cJSON *steps, int step, int group) {
   return cJSON_GetNumberValue(cJSON_GetArrayItem(cJSON_GetObjectItem(cJSON_GetArrayItem(steps, step), "lr"), group));
 }
@@ -24,7 +9,7 @@ static void test_groups__are_logged_with_their_rates_and_momentum(void **state) 
   (void)state;
   char directory[1200];
   static const char *const pairs[] = {"model", "cnn", "lr", "1e-5:1e-3", "steps", "10", NULL};
-  run_fit(train_directory(directory, sizeof directory, "groups"), pairs);
+  train_fit(train_directory(directory, sizeof directory, "groups"), pairs);
   if (train_rank() == 0) {
     cJSON *steps = train_events(directory, "step");
     assert_int_equal(cJSON_GetArraySize(steps), 10);
@@ -56,8 +41,8 @@ static void test_groups__train_at_their_own_rate(void **state) {
   char still[1200], half[1200];
   static const char *const nothing[] = {"model", "mlp", "lr", "0", "steps", "5", NULL};
   static const char *const last[] = {"model", "mlp", "lr", "0,1e-2", "steps", "5", NULL};
-  run_fit(train_directory(still, sizeof still, "still"), nothing);
-  run_fit(train_directory(half, sizeof half, "half"), last);
+  train_fit(train_directory(still, sizeof still, "still"), nothing);
+  train_fit(train_directory(half, sizeof half, "half"), last);
   if (train_rank() == 0) {
     assert_true(same_tensor(still, half, "fc1.weight"));
     assert_true(same_tensor(still, half, "fc2.bias"));
@@ -74,7 +59,7 @@ static void test_groups__keep_the_ratio_of_their_sweep(void **state) {
   static const char *const pairs[] = {"model", "mlp",  "sweep-start", "1e-9:1e-7", "sweep-end",  "0.1:10",
                                       "lr",    "auto", "optimizer",   "adam",      "sweep-beta", "0.9",
                                       "steps", "4",    "policy",      "constant",  NULL};
-  run_fit(train_directory(directory, sizeof directory, "ratio"), pairs);
+  train_fit(train_directory(directory, sizeof directory, "ratio"), pairs);
   if (train_rank() == 0) {
     cJSON *steps = train_events(directory, "step"), *suggested = train_events(directory, "suggest");
     const double picked = train_number(suggested, 0, "lr");

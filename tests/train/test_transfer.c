@@ -4,30 +4,6 @@
 
 enum { PATH = 1200, IMAGENETS = 3 };
 
-static void run(const char *directory, const char *const *pairs) {
-  flr_config config;
-  flr_session *session;
-  flr_fit_result result;
-  train_config(&config, pairs);
-  CHECK_OK(flr_config_set(&config, "plot", "none"));
-  CHECK_OK(flr_config_set(&config, "out", directory));
-  CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
-  const flr_status status = flr_session_fit(session, &result);
-  flr_session_destroy(session);
-  flr_config_clear(&config);
-  CHECK_OK(status);
-  train_barrier();
-}
-
-static int same(const char *a, const char *b, const char *name) {
-  int64_t n, m;
-  float *x = train_tensor(a, name, &n), *y = train_tensor(b, name, &m);
-  const int equal = n == m && memcmp(x, y, (size_t)n * sizeof *x) == 0;
-  free(x);
-  free(y);
-  return equal;
-}
-
 static flr_weights_info info_of(const char *directory) {
   char path[PATH + 16];
   flr_weights_info info;
@@ -63,15 +39,16 @@ static void test_transfer__to_other_classes_and_on(void **state) {
       "on",    "train-bn", "off",  "init-weights",          from_body, NULL};
   const char *const third[] = {"model", "cnn", "data", "synthetic:200,8,8,3,3", "seed",    "9", "steps",
                                "2",     "lr",  "0",    "init-weights",          from_head, NULL};
-  run(body, first);
-  run(head, second);
-  run(all, third);
+  train_fit(body, first);
+  train_fit(head, second);
+  train_fit(all, third);
   if (train_rank() == 0) {
     check_kept(body, head);
     check_kept(body, all);
-    assert_true(same(body, head, "conv4.weight") && same(body, head, "bn1.bias"));
-    assert_false(same(body, head, "bn1.running_mean"));
-    assert_true(same(head, all, "head.8.weight") && same(head, all, "head.2.bias") && same(head, all, "conv1.weight"));
+    assert_true(train_same_tensor(body, head, "conv4.weight") && train_same_tensor(body, head, "bn1.bias"));
+    assert_false(train_same_tensor(body, head, "bn1.running_mean"));
+    assert_true(train_same_tensor(head, all, "head.8.weight") && train_same_tensor(head, all, "head.2.bias") &&
+                train_same_tensor(head, all, "conv1.weight"));
   }
   train_barrier();
   train_remove(body);
@@ -92,17 +69,17 @@ static void test_transfer__of_torchvisions_weights_takes_imagenets_colours(void 
                                "lr",    "0",        NULL};
   const char *const second[] = {"model", "resnet18", "data", "synthetic:40,8,8,3,3", "batch", "8", "steps", "1", "lr",
                                 "0",     "freeze",   "on",   "init-weights",         weights, NULL};
-  run(body, first);
+  train_fit(body, first);
   if (train_rank() == 0) CHECK_OK(flr_weights_export(from_h5, weights));
   train_barrier();
-  run(head, second);
+  train_fit(head, second);
   if (train_rank() == 0) {
     flr_weights_info info = info_of(head);
     assert_memory_equal(info.mean, mean, sizeof mean);
     assert_memory_equal(info.std, std, sizeof std);
     assert_string_equal(info.head, "fastai");
     flr_weights_info_clear(&info);
-    assert_true(same(body, head, "layer4.1.conv2.weight"));
+    assert_true(train_same_tensor(body, head, "layer4.1.conv2.weight"));
   }
   train_barrier();
   train_remove(body);

@@ -87,6 +87,22 @@ static char *read_file(const char *path) {
   return text;
 }
 
+void train_fit(const char *directory, const char *const *pairs) {
+  flr_config config;
+  flr_session *session;
+  flr_fit_result result;
+  train_config(&config, pairs);
+  CHECK_OK(flr_config_set(&config, "plot", "none"));
+  CHECK_OK(flr_config_set(&config, "log-every", "1"));
+  CHECK_OK(flr_config_set(&config, "out", directory));
+  CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
+  const flr_status status = flr_session_fit(session, &result);
+  flr_session_destroy(session);
+  flr_config_clear(&config);
+  CHECK_OK(status);
+  train_barrier();
+}
+
 cJSON *train_events(const char *directory, const char *event) {
   char path[1200];
   (void)snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
@@ -139,6 +155,15 @@ float *train_tensor(const char *directory, const char *name, int64_t *count) {
   *count = tensor->elements;
   flr_weights_source_close(&source);
   return values;
+}
+
+int train_same_tensor(const char *a, const char *b, const char *name) {
+  int64_t n, m;
+  float *x = train_tensor(a, name, &n), *y = train_tensor(b, name, &m);
+  const int equal = n == m && memcmp(x, y, (size_t)n * sizeof *x) == 0;
+  free(x);
+  free(y);
+  return equal;
 }
 
 cJSON *train_vectors(void) {

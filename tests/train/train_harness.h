@@ -22,6 +22,9 @@ void train_test_arguments(char *command, size_t size);
 const char *train_directory(char *text, size_t size, const char *name);
 void train_remove(const char *directory);
 
+/* A whole run of `fit` with these options into the directory, every step logged, no plots. Collective over MPI. */
+void train_fit(const char *directory, const char *const *pairs);
+
 /* The objects of this event in DIRECTORY/metrics.jsonl as a JSON array; NULL when the file cannot be read. cJSON_Delete it. */
 cJSON *train_events(const char *directory, const char *event);
 /* array[i][name], NAN where there is none. */
@@ -32,6 +35,9 @@ uint64_t train_hash_weights(const char *directory);
 
 /* The values of one tensor of DIRECTORY/final.h5, free them; fails the test where there is none. */
 float *train_tensor(const char *directory, const char *name, int64_t *count);
+
+/* 1: both directories' final.h5 have the same bits in this tensor. */
+int train_same_tensor(const char *a, const char *b, const char *name);
 
 /* tests/vectors/parity.json, whole. cJSON_Delete it. */
 cJSON *train_vectors(void);
