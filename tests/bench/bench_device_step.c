@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "tests/harness/temporary_folder.h"
 #include "train/device_step.h"
 #include "train/session.h"
 #include "train/step.h"
@@ -99,7 +100,7 @@ static flr_status read_options(flr_config *config, const char *directory, int ar
 }
 
 int main(int argc, char **argv) {
-  char directory[64], command[128];
+  char directory[512], command[600];
   flr_config config = {0};
   bench b = {0};
   const int64_t steps = argc > 1 ? strtoll(argv[1], NULL, 10) : 0;
@@ -107,7 +108,10 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: bench_device_step STEPS [--option value]...\n");
     return FLR_ERROR_USAGE;
   }
-  (void)snprintf(directory, sizeof directory, "/tmp/bench_device_step.%d", (int)getpid());
+  if (!temporary_folder(directory, sizeof directory, "flr_bench")) {
+    fprintf(stderr, "bench_device_step: cannot make a folder in %s: set TMPDIR\n", temporary_parent());
+    return FLR_ERROR_IO;
+  }
   flr_status status = read_options(&config, directory, argc, argv);
   if (status == FLR_OK) status = flr_session_create(&b.session, &config, NULL, NULL);
   if (status == FLR_OK) status = measure(&b, steps);
@@ -115,6 +119,6 @@ int main(int argc, char **argv) {
   flr_loader_destroy(b.loader);
   flr_session_destroy(b.session);
   flr_config_clear(&config);
-  (void)snprintf(command, sizeof command, "rm -rf %s", directory); /* the run directory, which rank 0 made */
+  (void)snprintf(command, sizeof command, "rm -rf '%s'", directory); /* the run directory */
   return system(command) == 0 ? (int)status : FLR_ERROR_IO;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "tests/harness/temporary_folder.h"
 #include "train/session.h"
 #include "train/step.h"
 
@@ -26,11 +27,10 @@ typedef struct way {
   double seconds[MAX_ROUNDS];
 } way;
 
-static flr_status open_way(way *w, const char *data, const char *batch, int rounds) {
-  const char *const common[] = {"data",    data,       "batch",    batch,    "model", "resnet34",
-                                "stem",    "imagenet", "head",     "fastai", "comm",  "self",
-                                "lr",      "0",        "steps",    "1000",   "out",   "/tmp/flr-bench-frozen",
-                                "backend", "cpu",      "watchdog", "0",      NULL};
+static flr_status open_way(way *w, const char *folder, const char *data, const char *batch, int rounds) {
+  const char *const common[] = {"data", data,     "batch",   batch,  "model",    "resnet34", "stem",  "imagenet",
+                                "head", "fastai", "comm",    "self", "lr",       "0",        "steps", "1000",
+                                "out",  folder,   "backend", "cpu",  "watchdog", "0",        NULL};
   FLR_TRY(flr_config_init(&w->config));
   for (int i = 0; common[i]; i += 2) FLR_TRY(flr_config_set(&w->config, common[i], common[i + 1]));
   for (int i = 0; w->pairs[i]; i += 2) FLR_TRY(flr_config_set(&w->config, w->pairs[i], w->pairs[i + 1]));
@@ -93,16 +93,23 @@ int main(int argc, char **argv) {
                            {.words = "--freeze --bn-freeze", .pairs = {"freeze", "on", "bn-freeze", "on"}}};
   int rounds = 9;
   const char *size = "128", *batch = "16";
-  char data[128];
+  char data[128], folder[512], command[600];
   for (int i = 1; i + 1 < argc; i += 2) {
     if (strcmp(argv[i], "--rounds") == 0) rounds = atoi(argv[i + 1]);
     if (strcmp(argv[i], "--size") == 0) size = argv[i + 1];
     if (strcmp(argv[i], "--batch") == 0) batch = argv[i + 1];
   }
-  if (argc % 2 == 0 || rounds < 1 || rounds > MAX_ROUNDS) return 64;
+  if (argc % 2 == 0 || rounds < 1 || rounds > MAX_ROUNDS) {
+    fprintf(stderr, "usage: bench_frozen_step [--rounds 1..%d] [--size PIXELS] [--batch B]\n", MAX_ROUNDS);
+    return FLR_ERROR_USAGE;
+  }
+  if (!temporary_folder(folder, sizeof folder, "flr_bench")) {
+    fprintf(stderr, "bench_frozen_step: cannot make a folder in %s: set TMPDIR\n", temporary_parent());
+    return FLR_ERROR_IO;
+  }
   (void)snprintf(data, sizeof data, "synthetic:128,%s,%s,3,37", size, size);
   flr_status status = FLR_OK;
-  for (int k = 0; k < WAYS && status == FLR_OK; k++) status = open_way(&ways[k], data, batch, rounds);
+  for (int k = 0; k < WAYS && status == FLR_OK; k++) status = open_way(&ways[k], folder, data, batch, rounds);
   if (status == FLR_OK) {
     printf("resnet34 %sx%s batch %s, %s\n", size, size, batch, ways[0].session->backend->description);
     status = measure(ways, rounds);
@@ -110,5 +117,7 @@ int main(int argc, char **argv) {
   const double best = status == FLR_OK ? print(ways, rounds) : 0;
   if (status != FLR_OK) fprintf(stderr, "bench_frozen_step: %s\n", flr_status_message());
   for (int k = 0; k < WAYS; k++) close_way(&ways[k]);
+  (void)snprintf(command, sizeof command, "rm -rf '%s'", folder); /* the run directories */
+  if (system(command) != 0) return FLR_ERROR_IO;
   return status != FLR_OK ? (int)status : best < wanted;
 }

@@ -1,10 +1,12 @@
 /* Opening the CUDA module: what is taken, and each refusal. usage: test_cuda.module FOLDER (of the fake modules) */
 #include "harness/harness.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "backend/module_cuda.h"
 #include "mpi/comm_bulk.h"
+#include "tests/harness/temporary_folder.h"
 
 static const char *folder; /* of the fake modules: argv[1] */
 
@@ -66,8 +68,10 @@ static void test_open__no_such_file(void **state) {
 
 static void test_open__a_text_file(void **state) {
   (void)state;
-  char path[] = "/tmp/flr_moduleXXXXXX";
-  const int file = mkstemp(path);
+  char own[256], path[300];
+  assert_non_null(temporary_folder(own, sizeof own, "flr_module"));
+  (void)snprintf(path, sizeof path, "%s/text.so", own);
+  const int file = open(path, O_WRONLY | O_CREAT, 0600);
   assert_true(file >= 0);
   const char text[] = "this is no shared library, however long one looks at it and whatever it is called\n";
   assert_int_equal(write(file, text, sizeof text), sizeof text);
@@ -77,6 +81,7 @@ static void test_open__a_text_file(void **state) {
   CHECK_FAILS(flr_cuda_module_open(&module), FLR_ERROR_UNAVAILABLE, "cannot be loaded");
   CHECK_FAILS(flr_cuda_module_open(&module), FLR_ERROR_UNAVAILABLE, path);
   (void)unlink(path);
+  (void)rmdir(own);
 }
 
 static void test_backend__comes_from_the_module(void **state) {

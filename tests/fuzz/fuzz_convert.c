@@ -7,10 +7,11 @@
 
 #include "datasets/convert/convert.h"
 #include "fuzz/fuzz.h"
+#include "tests/harness/temporary_folder.h"
 
-enum { HEAD = 3, PATH = 128 };
+enum { HEAD = 3, PATH = 512 };
 
-static char folder[] = "/tmp/fuzz_convert_XXXXXX", out[PATH];
+static char folder[PATH / 2], out[PATH];
 
 /* Of each kind: its name and its two files. */
 static const char *const idx[] = {"idx", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
@@ -25,7 +26,7 @@ static void remove_folder(void) {
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc;
   (void)argv;
-  if (!mkdtemp(folder)) {
+  if (!temporary_folder(folder, sizeof folder, "flr_fuzz")) {
     perror(folder);
     exit(1);
   }

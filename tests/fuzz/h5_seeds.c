@@ -19,6 +19,7 @@ static void need(int good, const char *what) {
 }
 
 #include "checkpoint/checkpoint_fixture.h"
+#include "tests/harness/temporary_folder.h"
 
 enum { ROWS = 6, SIDE = 2 };
 
@@ -97,9 +98,7 @@ void seed_write_dataset(const char *path, int kind, int latest) {
 }
 
 static char *make_folder(char *path, size_t size) {
-  const char *parent = getenv("TMPDIR");
-  (void)snprintf(path, size, "%s/flr_fuzz_XXXXXX", parent ? parent : "/tmp");
-  need(mkdtemp(path) != NULL, path);
+  need(temporary_folder(path, size, "flr_fuzz") != NULL, path);
   return path;
 }
 

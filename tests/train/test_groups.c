@@ -26,16 +26,6 @@ static void test_groups__are_logged_with_their_rates_and_momentum(void **state) 
   train_remove(directory);
 }
 
-/* 1: both runs ended with the same bits in this tensor. */
-static int same_tensor(const char *a, const char *b, const char *name) {
-  int64_t n, m;
-  float *x = train_tensor(a, name, &n), *y = train_tensor(b, name, &m);
-  const int same = n == m && memcmp(x, y, (size_t)n * sizeof *x) == 0;
-  free(x);
-  free(y);
-  return same;
-}
-
 static void test_groups__train_at_their_own_rate(void **state) {
   (void)state;
   char still[1200], half[1200];
@@ -44,10 +34,10 @@ static void test_groups__train_at_their_own_rate(void **state) {
   train_fit(train_directory(still, sizeof still, "still"), nothing);
   train_fit(train_directory(half, sizeof half, "half"), last);
   if (train_rank() == 0) {
-    assert_true(same_tensor(still, half, "fc1.weight"));
-    assert_true(same_tensor(still, half, "fc2.bias"));
-    assert_false(same_tensor(still, half, "fc3.weight"));
-    assert_false(same_tensor(still, half, "fc3.bias"));
+    assert_true(train_same_tensor(still, half, "fc1.weight"));
+    assert_true(train_same_tensor(still, half, "fc2.bias"));
+    assert_false(train_same_tensor(still, half, "fc3.weight"));
+    assert_false(train_same_tensor(still, half, "fc3.bias"));
   }
   train_remove(still);
   train_remove(half);

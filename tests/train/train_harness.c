@@ -6,6 +6,7 @@
 
 #include "checkpoint/weights_source.h"
 #include "core/hash.h"
+#include "tests/harness/temporary_folder.h"
 
 const char *train_source_path(char *text, size_t size, const char *name) {
   (void)snprintf(text, size, "%s/%s", FLR_SOURCE_DIR, name);
@@ -61,10 +62,9 @@ void train_barrier(void) { MPI_Barrier(MPI_COMM_WORLD); }
 void train_broadcast(void *data, int bytes) { MPI_Bcast(data, bytes, MPI_BYTE, 0, MPI_COMM_WORLD); }
 
 const char *train_directory(char *text, size_t size, const char *name) {
-  const char *base = getenv("TMPDIR");
   long long pid = getpid();
   MPI_Bcast(&pid, 1, MPI_LONG_LONG, 0, MPI_COMM_WORLD);
-  (void)snprintf(text, size, "%s/flr-%s-%lld", base ? base : "/tmp", name, pid);
+  (void)snprintf(text, size, "%s/flr-%s-%lld", temporary_parent(), name, pid);
   return text;
 }
 

@@ -9,15 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/harness/temporary_folder.h"
+
 enum { SCRATCH_PATH = 512 };
 
 /* cmocka set-up: makes the directory; its name is in *state. */
 static inline int scratch_make(void **state) {
-  const char *parent = getenv("TMPDIR");
   char *directory = calloc(SCRATCH_PATH, 1);
-  (void)snprintf(directory, SCRATCH_PATH, "%s/flr_test_XXXXXX", parent ? parent : "/tmp");
   *state = directory;
-  return mkdtemp(directory) == NULL;
+  return temporary_folder(directory, SCRATCH_PATH, "flr_test") == NULL;
 }
 
 /* Path of a file in it, in the caller's buffer. */
