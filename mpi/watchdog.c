@@ -44,7 +44,8 @@ struct flr_watchdog {
   double floor; /* ages count from here: the start, or the end of a pause of the whole process */
   peer *peers;  /* [size]; a rank other than 0 keeps rank 0's only */
   flr_heartbeat *outgoing;
-  MPI_Request *sends; /* [size] */
+  flr_heartbeat questions[2]; /* the last ones of all: to those who are to be patient, to the one whose stack is wanted */
+  MPI_Request *sends;         /* [size] */
 };
 
 void flr_watchdog_beat(flr_watchdog *w, const char *phase, int64_t step) {
@@ -110,12 +111,12 @@ static void send_heartbeats(flr_watchdog *w, double now) {
 
 /* The rank itself prints it, if it can; the others hear that nobody's silence counts any more. */
 static void ask_for_stack(flr_watchdog *w, int silent) {
-  flr_heartbeat questions[] = {own_state(w, flr_clock_seconds()), own_state(w, flr_clock_seconds())};
-  MPI_Request sent; /* never waited for: the job ends */
-  questions[0].ask = ASK_PATIENCE;
-  questions[1].ask = ASK_STACK;
+  MPI_Request sent; /* never waited for: the job ends, with the watchdog still there */
+  w->questions[0] = w->questions[1] = own_state(w, flr_clock_seconds());
+  w->questions[0].ask = ASK_PATIENCE;
+  w->questions[1].ask = ASK_STACK;
   for (int rank = first_peer(w); rank <= last_peer(w); rank++)
-    (void)MPI_Isend(&questions[rank == silent], sizeof *questions, MPI_BYTE, rank, HEARTBEAT_TAG, w->channel, &sent);
+    (void)MPI_Isend(&w->questions[rank == silent], sizeof *w->questions, MPI_BYTE, rank, HEARTBEAT_TAG, w->channel, &sent);
   if (silent == w->comm->rank) flr_watchdog_show_stack(w->training, silent, w->comm->host);
   const struct timespec pause = {.tv_sec = STACK_SECONDS};
   if (silent != w->comm->rank) (void)nanosleep(&pause, NULL);

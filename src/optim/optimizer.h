@@ -24,10 +24,10 @@ typedef struct flr_optimizer_settings {
 flr_optimizer_settings flr_optimizer_settings_defaults(void);
 
 /* Allocates the moments, zero, in the backend's space, and lists the ranges: neighbouring parameters of one group and one decay
-   are one range, the padding between them included; for lamb, whose steps
-   are measured by parameter, each is a range of its own; frozen ones are in none (padding of values and gradients must be 0,
-   and stays 0). *out is owned by the caller; the backend is borrowed and must outlive it, params is only read here. Errors:
-   FLR_ERROR_USAGE naming option, value and what is allowed. Not collective. */
+   are one range, the padding between them included (padding of values and gradients must be 0, and stays 0); for
+   lamb, whose steps are measured by parameter, each is a range of its own; frozen ones are in none. *out is owned by the
+   caller; the backend is borrowed and must outlive it, params is only read here. Errors: FLR_ERROR_USAGE naming option, value
+   and what is allowed. Not collective. */
 flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, flr_backend *backend,
                                 const flr_optimizer_settings *settings);
 void flr_optimizer_destroy(flr_optimizer *optimizer);
