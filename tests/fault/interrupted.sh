@@ -5,12 +5,14 @@
 . "$(dirname "$0")/common.sh"
 
 # ---- SIGSTOP of a rank, for ever ----
-long=(--steps 5000 --checkpoint-every 500)
+# Long enough that the ranks have told each other of the training (each 0.25 s here) before one is stopped, and far from its end then.
+long=(--steps 20000 --checkpoint-every 1000)
 run "$work/long" "${long[@]}"
 ended_with 0 "the undisturbed long run"
 "${mpirun[@]}" "${job[@]}" "${long[@]}" --out "$work/stopped" >"$work/out" 2>"$work/err" &
 stopped=$!
-for _ in $(seq 400); do compgen -G "$work/stopped/checkpoint-[1-4]?00.h5" >/dev/null && break; sleep 0.02; done
+for _ in $(seq 400); do compgen -G "$work/stopped/checkpoint-*.h5" >/dev/null && break; sleep 0.02; done
+sleep 0.75
 kill -STOP "$(pgrep -f "^$program .*--out $work/stopped" | tail -1)" || fail "there is no rank to stop"
 wait $stopped
 code=$?
