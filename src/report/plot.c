@@ -9,18 +9,14 @@
 
 #include "core/memory.h"
 #include "report/gnuplot.h"
+#include "report/plot_script.h"
 #include "report/replace_file.h"
 #include "report/run_log.h"
 
-enum { COLOURS = 8, LETTERS = 26, LEAST_COLUMNS = 40, MOST_COLUMNS = 400, LEAST_ROWS = 12, MOST_ROWS = 200 };
-enum { TEXT_LEFT = 10, TEXT_RIGHT = 3, TEXT_TOP = 2, TEXT_BOTTOM = 4 }; /* margins of the text plot, in characters */
+enum { SHAPES = 8, LETTERS = 26, HEIGHT = 620 };
 
-/* Okabe and Ito's colours, told apart by everyone, each with its own shape. */
-static const char *const colours[COLOURS] = {"#d55e00", "#009e73", "#cc79a7", "#e69f00",
-                                             "#000000", "#56b4e9", "#8c510a", "#7570b3"};
-static const int shapes[COLOURS] = {7, 5, 9, 13, 11, 7, 5, 9};
-
-typedef enum plot_format { FORMAT_SVG, FORMAT_PNG, FORMAT_TEXT } plot_format;
+/* Each marker has its own shape. */
+static const int shapes[SHAPES] = {7, 5, 9, 13, 11, 7, 5, 9};
 
 /* What part of the plane is shown. */
 typedef struct frame {
@@ -91,16 +87,6 @@ static flr_status find_frame(frame *out, const flr_plot_curve *curve) {
   return FLR_OK;
 }
 
-/* A gnuplot string in single quotes, in which nothing but the quote has a meaning. Control characters become blanks. */
-static void write_quoted(FILE *script, const char *text) {
-  fputc('\'', script);
-  for (const char *c = text ? text : ""; *c; ++c) {
-    if (*c == '\'') fputc('\'', script);
-    fputc((unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c, script);
-  }
-  fputc('\'', script);
-}
-
 static void write_points(FILE *script, const char *name, const flr_plot_curve *curve, const double *y) {
   char a[32], b[32];
   fprintf(script, "$%s << EOD\n", name);
@@ -110,10 +96,10 @@ static void write_points(FILE *script, const char *name, const flr_plot_curve *c
   fputs("EOD\n", script);
 }
 
-static void write_axes(FILE *script, const flr_plot_curve *curve, const frame *f, plot_format format) {
+static void write_axes(FILE *script, const flr_plot_curve *curve, const frame *f, flr_plot_format format) {
   fprintf(script, "set xrange [%.17g:%.17g] noextend\nset yrange [%.17g:%.17g] noextend\n", f->left, f->right, f->low, f->high);
   fputs("set title ", script);
-  write_quoted(script, curve->title);
+  flr_plot_quote(script, curve->title);
   fputs(" noenhanced\nset ylabel 'loss'\n", script);
   if (curve->linear_x) {
     fputs("set xlabel 'learning rate'\nset format x '%g'\n", script);
@@ -124,27 +110,7 @@ static void write_axes(FILE *script, const flr_plot_curve *curve, const frame *f
   if (decades < 1.5)
     fputs("set format x '%g'\n", script);
   else
-    fprintf(script, "set format x '%s'\nset xtics 10\n", format == FORMAT_TEXT ? "1e%L" : "10^{%L}");
-}
-
-static void write_look(FILE *script, plot_format format) {
-  if (format == FORMAT_SVG)
-    fputs(
-        "set terminal svg size 960,620 dynamic enhanced rounded background rgb 'white' font 'DejaVu "
-        "Sans,Helvetica,Arial,sans-serif,15'\n",
-        script);
-  else
-    fputs(
-        "if (strstrt(GPVAL_TERMINALS, 'pngcairo') > 0) {\n"
-        "set terminal pngcairo size 1440,930 enhanced rounded background rgb 'white' font 'DejaVu Sans,15' fontscale 1.3 "
-        "linewidth 1.5\n"
-        "} else {\nset terminal png size 1440,930 enhanced truecolor\n}\n",
-        script);
-  fputs(
-      "set border 3 lc rgb '#808080'\nset tics nomirror out textcolor rgb '#303030'\n"
-      "set grid xtics ytics lt 1 lw 0.8 lc rgb '#e4e4e4'\nset title font ',18'\n"
-      "set key below center horizontal Left reverse samplen 2 width 2 spacing 1.25 title ' ' font ',6'\n",
-      script);
+    fprintf(script, "set format x '%s'\nset xtics 10\n", format == FLR_PLOT_TEXT ? "1e%L" : "10^{%L}");
 }
 
 /* A vertical line through each marker; the points themselves are plotted last, on top. */
@@ -153,7 +119,7 @@ static void write_marker_lines(FILE *script, const flr_plot_curve *curve) {
     const flr_plot_marker *marker = &curve->markers[i];
     if (!shown(curve, marker->x, marker->y)) continue;
     fprintf(script, "set arrow from first %.17g, graph 0 to first %.17g, graph 1 nohead back dt 2 lw 1.4 lc rgb '%s'\n",
-            marker->x, marker->x, colours[i % COLOURS]);
+            marker->x, marker->x, flr_plot_colour(i));
     fprintf(script, "$marker%d << EOD\n%.17g %.17g\nEOD\n", i, marker->x, marker->y);
   }
 }
@@ -166,10 +132,9 @@ static int later_there(const flr_plot_curve *curve, int i) {
   return count;
 }
 
-static void write_picture(FILE *script, const flr_plot_curve *curve, const frame *f, plot_format format) {
-  const double scale = format == FORMAT_SVG ? 0.6 : 1.9; /* the two draw points of one size differently */
-  fputs("set encoding utf8\n", script);
-  write_look(script, format);
+static void write_picture(FILE *script, const flr_plot_curve *curve, const frame *f, flr_plot_format format) {
+  const double scale = format == FLR_PLOT_SVG ? 0.6 : 1.9; /* the two draw points of one size differently */
+  flr_plot_look(script, format, HEIGHT);
   write_axes(script, curve, f, format);
   write_marker_lines(script, curve);
   write_points(script, "smooth", curve, curve->y);
@@ -179,9 +144,9 @@ static void write_picture(FILE *script, const flr_plot_curve *curve, const frame
   fputs("$smooth using 1:2 with lines lw 2.6 lc rgb '#1f4e79' title 'smoothed'", script);
   for (int i = 0; i < curve->marker_count; ++i) {
     if (!shown(curve, curve->markers[i].x, curve->markers[i].y)) continue;
-    fprintf(script, ", $marker%d using 1:2 with points pt %d ps %g lc rgb '%s' title ", i, shapes[i % COLOURS],
-            scale * (1.4 + 0.9 * later_there(curve, i)), colours[i % COLOURS]);
-    write_quoted(script, curve->markers[i].label);
+    fprintf(script, ", $marker%d using 1:2 with points pt %d ps %g lc rgb '%s' title ", i, shapes[i % SHAPES],
+            scale * (1.4 + 0.9 * later_there(curve, i)), flr_plot_colour(i));
+    flr_plot_quote(script, curve->markers[i].label);
     fputs(" noenhanced", script);
   }
   fputs("\n", script);
@@ -190,7 +155,7 @@ static void write_picture(FILE *script, const flr_plot_curve *curve, const frame
 /* The column and row of the text plot on which a marker's letter lands. */
 static void place_letter(int cell[2], const flr_plot_curve *curve, const frame *f, const flr_plot_marker *marker, int columns,
                          int rows) {
-  const double wide = columns - TEXT_LEFT - TEXT_RIGHT, high = rows - TEXT_TOP - TEXT_BOTTOM;
+  const double wide = columns - FLR_PLOT_LEFT - FLR_PLOT_RIGHT, high = rows - FLR_PLOT_TOP - FLR_PLOT_BOTTOM;
   const double p =
       curve->linear_x ? (marker->x - f->left) / (f->right - f->left) : log(marker->x / f->left) / log(f->right / f->left);
   cell[0] = (int)lround(p * wide);
@@ -218,11 +183,8 @@ static void write_letters(FILE *script, const flr_plot_curve *curve, const frame
 }
 
 static void write_text_plot(FILE *script, const flr_plot_curve *curve, const frame *f, int columns, int rows) {
-  fprintf(script, "set encoding utf8\nset terminal dumb size %d,%d noenhanced mono\n", columns, rows);
-  fprintf(script, "set lmargin %d\nset rmargin %d\nset tmargin %d\nset bmargin %d\n", TEXT_LEFT, TEXT_RIGHT, TEXT_TOP,
-          TEXT_BOTTOM);
-  fputs("unset key\nset border 3\nset tics nomirror out\n", script);
-  write_axes(script, curve, f, FORMAT_TEXT);
+  flr_plot_text_look(script, columns, rows);
+  write_axes(script, curve, f, FLR_PLOT_TEXT);
   write_letters(script, curve, f, columns, rows);
   write_points(script, "smooth", curve, curve->y);
   if (curve->raw) write_points(script, "raw", curve, curve->raw);
@@ -230,14 +192,14 @@ static void write_text_plot(FILE *script, const flr_plot_curve *curve, const fra
 }
 
 /* The script for one format; owned by the caller (free). columns and rows are those of a text plot. */
-static flr_status make_script(char **out, size_t *bytes, const flr_plot_curve *curve, plot_format format, int columns,
+static flr_status make_script(char **out, size_t *bytes, const flr_plot_curve *curve, flr_plot_format format, int columns,
                               int rows) {
   frame f;
   FLR_TRY(find_frame(&f, curve));
   *out = NULL;
   FILE *script = open_memstream(out, bytes);
   if (!script) return flr_fail(FLR_ERROR_INTERNAL, "cannot build a plot: %s", strerror(errno));
-  if (format == FORMAT_TEXT)
+  if (format == FLR_PLOT_TEXT)
     write_text_plot(script, curve, &f, columns, rows);
   else
     write_picture(script, curve, &f, format);
@@ -246,7 +208,7 @@ static flr_status make_script(char **out, size_t *bytes, const flr_plot_curve *c
   return flr_fail(FLR_ERROR_INTERNAL, "cannot build a plot: memory is exhausted");
 }
 
-static flr_status draw(char **out, size_t *bytes, const flr_plot_curve *curve, plot_format format, int columns, int rows) {
+static flr_status draw(char **out, size_t *bytes, const flr_plot_curve *curve, flr_plot_format format, int columns, int rows) {
   char *script = NULL;
   size_t script_bytes = 0;
   FLR_TRY(make_script(&script, &script_bytes, curve, format, columns, rows));
@@ -255,58 +217,33 @@ static flr_status draw(char **out, size_t *bytes, const flr_plot_curve *curve, p
   return status;
 }
 
-static int ends_in(const char *text, const char *ending) {
-  const size_t length = strlen(text), tail = strlen(ending);
-  return length >= tail && strcmp(text + length - tail, ending) == 0;
-}
-
 flr_status flr_plot_write(const char *path, const flr_plot_curve *curve) {
-  const int svg = ends_in(path, ".svg");
-  if (!svg && !ends_in(path, ".png"))
-    return flr_fail(FLR_ERROR_USAGE, "cannot plot to %s: the name must end in .svg or .png", path);
+  flr_plot_format format;
   char *picture = NULL;
   size_t bytes = 0;
-  FLR_TRY(draw(&picture, &bytes, curve, svg ? FORMAT_SVG : FORMAT_PNG, 0, 0));
+  FLR_TRY(flr_plot_format_of(&format, path));
+  FLR_TRY(draw(&picture, &bytes, curve, format, 0, 0));
   const flr_status status = flr_replace_file(path, picture, bytes);
   flr_free(picture);
   return status;
 }
 
-/* Copies the plot without the blanks at line ends and the empty lines around it; behind it what the letters mean. */
+/* The plot, and behind it what the letters mean. */
 static void write_page(FILE *page, const char *plot, const flr_plot_curve *curve) {
-  const char *first = plot + strspn(plot, " \f\n");
-  while (first > plot && first[-1] == ' ') --first; /* the blanks before it stay */
-  plot = first;
-  while (*plot) {
-    const size_t length = strcspn(plot, "\n");
-    size_t kept = length;
-    while (kept > 0 && (plot[kept - 1] == ' ' || plot[kept - 1] == '\f')) --kept;
-    fprintf(page, "%.*s\n", (int)kept, plot);
-    plot += length + (plot[length] == '\n');
-    plot += strspn(plot, "\n\f") == strlen(plot) ? strlen(plot) : 0;
-  }
-  if (curve->raw) fprintf(page, "%*c  smoothed loss   .  each batch\n", TEXT_LEFT + 1, '*');
+  flr_plot_copy_text(page, plot);
+  if (curve->raw) fprintf(page, "%*c  smoothed loss   .  each batch\n", FLR_PLOT_LEFT + 1, '*');
   for (int i = 0; i < curve->marker_count && i < LETTERS; ++i)
     if (shown(curve, curve->markers[i].x, curve->markers[i].y))
-      fprintf(page, "%*c  %s\n", TEXT_LEFT + 1, 'A' + i, curve->markers[i].label);
+      fprintf(page, "%*c  %s\n", FLR_PLOT_LEFT + 1, 'A' + i, curve->markers[i].label);
 }
-
-static int limit(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
 
 flr_status flr_plot_text(char **out, const flr_plot_curve *curve, int columns, int rows) {
   const int below = (curve->marker_count < LETTERS ? curve->marker_count : LETTERS) + (curve->raw ? 1 : 0);
-  char *plot = NULL, *page = NULL;
+  char *plot = NULL, *text = NULL;
   size_t bytes = 0;
-  FLR_TRY(draw(&plot, &bytes, curve, FORMAT_TEXT, limit(columns, LEAST_COLUMNS, MOST_COLUMNS),
-               limit(rows - below, LEAST_ROWS, MOST_ROWS)));
-  FILE *stream = open_memstream(&page, &bytes);
-  if (stream) write_page(stream, plot, curve);
+  FLR_TRY(draw(&plot, &bytes, curve, FLR_PLOT_TEXT, flr_plot_limit_columns(columns), flr_plot_limit_rows(rows - below)));
+  FILE *page = open_memstream(&text, &bytes);
+  if (page) write_page(page, plot, curve);
   flr_free(plot);
-  if (!stream || fclose(stream) != 0) {
-    free(page);
-    return flr_fail(FLR_ERROR_INTERNAL, "cannot build a text plot: memory is exhausted");
-  }
-  const flr_status status = flr_strdup(out, page);
-  free(page);
-  return status;
+  return flr_plot_close_page(out, page, &text);
 }
