@@ -112,16 +112,49 @@ static flr_stretch constant(const flr_schedule_options *o, int64_t step) {
   return settle(o, FLR_LEVEL_PEAK, FLR_LEVEL_PEAK, 0);
 }
 
+/* fastai's fine_tune: first only the last group at the full rate, then all groups, at half of it and below. The other options
+   are the same for both. */
+static flr_schedule_options fine_tune_part(const flr_schedule_options *o, int64_t *step) {
+  flr_schedule_options part = *o;
+  const int last = o->groups - 1;
+  const double base = o->max_lr[last];
+  if (*step < o->frozen_steps) {
+    part.total_steps = o->frozen_steps;
+    part.pct_start = 0.99;
+    part.div_factor = 25;
+    for (int g = 0; g < last; g++) part.max_lr[g] = base / 10;
+    return part;
+  }
+  *step -= o->frozen_steps;
+  part.total_steps = o->total_steps - o->frozen_steps;
+  for (int g = 0; g < last; g++) part.max_lr[g] = base / 2 / o->lr_mult * pow(o->lr_mult, (double)g / last);
+  part.max_lr[last] = base / 2;
+  return part;
+}
+
+static flr_status check_fine_tune(const flr_schedule_options *o) {
+  if (o->groups < 2)
+    return flr_fail(FLR_ERROR_USAGE,
+                    "--policy fine-tune freezes all layer groups but the last, and there is only one: give --groups 2 or more");
+  for (int g = 1; g < o->groups; g++)
+    if (o->max_lr[g] < o->max_lr[0] || o->max_lr[g] > o->max_lr[0])
+      return flr_fail(FLR_ERROR_USAGE, "--lr: --policy fine-tune makes the rates of layer groups itself: give one rate");
+  if (o->frozen_steps >= 1 && o->frozen_steps < o->total_steps) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "--freeze-epochs: %lld frozen steps of %lld leave none to one of the two phases",
+                  (long long)o->frozen_steps, (long long)o->total_steps);
+}
+
 /* final_div 0: div_factor * 1e4. */
 static const flr_policy policies[] = {
-    {"one-cycle", 25, 0.3, 0, NAN, 0, 0, {0.95, 0.85}, 2, NULL, one_cycle},
-    {"one-cycle-v2", 25, 0.25, 1e5, NAN, 0, 0, {0.95, 0.85}, 3, NULL, one_cycle_v2},
-    {"one-cycle-torch", 25, 0.3, 1e4, NAN, 0, 0, {0.95, 0.85}, 2, NULL, one_cycle_torch},
-    {"one-cycle-torch3", 25, 0.3, 1e4, NAN, 0, 0, {0.95, 0.85}, 2, check_torch3, one_cycle_torch3},
-    {"annihilate", 10, NAN, NAN, 0.1, 0, 0, {0.95, 0.85}, 2, NULL, annihilate},
-    {"flat-cos", NAN, 0.75, 1e5, NAN, 0, 0, {0.9, 0.9}, 1, NULL, flat_cos},
-    {"sgdr", NAN, NAN, NAN, NAN, 3, 2, {0.9, 0.9}, 1, check_sgdr, sgdr},
-    {"constant", NAN, NAN, NAN, NAN, 0, 0, {0.9, 0.9}, 1, NULL, constant},
+    {"one-cycle", 25, 0.3, 0, NAN, NAN, 0, 0, {0.95, 0.85}, 2, NULL, NULL, one_cycle},
+    {"one-cycle-v2", 25, 0.25, 1e5, NAN, NAN, 0, 0, {0.95, 0.85}, 3, NULL, NULL, one_cycle_v2},
+    {"one-cycle-torch", 25, 0.3, 1e4, NAN, NAN, 0, 0, {0.95, 0.85}, 2, NULL, NULL, one_cycle_torch},
+    {"one-cycle-torch3", 25, 0.3, 1e4, NAN, NAN, 0, 0, {0.95, 0.85}, 2, check_torch3, NULL, one_cycle_torch3},
+    {"annihilate", 10, NAN, NAN, 0.1, NAN, 0, 0, {0.95, 0.85}, 2, NULL, NULL, annihilate},
+    {"flat-cos", NAN, 0.75, 1e5, NAN, NAN, 0, 0, {0.9, 0.9}, 1, NULL, NULL, flat_cos},
+    {"sgdr", NAN, NAN, NAN, NAN, NAN, 3, 2, {0.9, 0.9}, 1, check_sgdr, NULL, sgdr},
+    {"constant", NAN, NAN, NAN, NAN, NAN, 0, 0, {0.9, 0.9}, 1, NULL, NULL, constant},
+    {"fine-tune", 5, 0.3, 1e5, NAN, 100, 0, 0, {0.95, 0.85}, 3, check_fine_tune, fine_tune_part, one_cycle_v2},
 };
 
 const flr_policy *flr_policy_get(int i) {

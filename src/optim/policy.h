@@ -25,12 +25,15 @@ typedef struct flr_stretch {
 /* One policy. A number of NAN (a count of 0) among the defaults: the policy has no such option. */
 typedef struct flr_policy {
   const char *name;
-  double div_factor, pct_start, final_div, annihilate_pct; /* defaults */
-  int64_t cycles, cycle_mult;                              /* defaults */
-  double moms[2];                                          /* defaults: outside (or always) and at the peak */
+  double div_factor, pct_start, final_div, annihilate_pct, lr_mult; /* defaults */
+  int64_t cycles, cycle_mult;                                       /* defaults */
+  double moms[2];                                                   /* defaults: outside (or always) and at the peak */
   int mom_count; /* 1: constant, further values are not looked at; 2: ends where it began; 3: has its own end */
   /* What only this policy asks of its options; NULL: nothing. */
   flr_status (*check)(const flr_schedule_options *options);
+  /* Of a policy that is several schedules one after another: the options of the one that *step lies in, *step becoming its
+     place there; locate then is given these. NULL: it is one. Pure. */
+  flr_schedule_options (*part)(const flr_schedule_options *options, int64_t *step);
   /* The stretch that step >= 0 lies in; p stays 1 past the end. Pure. */
   flr_stretch (*locate)(const flr_schedule_options *options, int64_t step);
 } flr_policy;

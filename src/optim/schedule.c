@@ -40,6 +40,7 @@ flr_schedule_options flr_schedule_options_defaults(void) {
                                   .pct_start = NAN,
                                   .final_div = NAN,
                                   .annihilate_pct = NAN,
+                                  .lr_mult = NAN,
                                   .cycles = -1,
                                   .cycle_mult = -1,
                                   .moms = {NAN, NAN, NAN}};
@@ -108,6 +109,7 @@ static flr_status resolve(flr_schedule_options *o, const flr_policy *policy) {
   FLR_TRY(take_number(&o->pct_start, policy->pct_start, "--pct-start", policy));
   FLR_TRY(take_number(&o->final_div, policy->final_div <= 0 ? o->div_factor * 1e4 : policy->final_div, "--final-div", policy));
   FLR_TRY(take_number(&o->annihilate_pct, policy->annihilate_pct, "--annihilate-pct", policy));
+  FLR_TRY(take_number(&o->lr_mult, policy->lr_mult, "--lr-mult", policy));
   FLR_TRY(take_count(&o->cycles, policy->cycles, "--cycles", policy));
   FLR_TRY(take_count(&o->cycle_mult, policy->cycle_mult, "--cycle-mult", policy));
   return take_moms(o->moms, policy);
@@ -122,6 +124,7 @@ static flr_status check_numbers(const flr_schedule_options *o) {
   static const char positive[] = "a finite number above 0", whole[] = "at least 1";
   FLR_TRY(check_range("--div-factor", o->div_factor, o->div_factor > 0 && isfinite(o->div_factor), positive));
   FLR_TRY(check_range("--final-div", o->final_div, o->final_div > 0 && isfinite(o->final_div), positive));
+  FLR_TRY(check_range("--lr-mult", o->lr_mult, o->lr_mult > 0 && isfinite(o->lr_mult), positive));
   FLR_TRY(check_range("--pct-start", o->pct_start, o->pct_start > 0 && o->pct_start < 1, "above 0 and below 1"));
   FLR_TRY(
       check_range("--annihilate-pct", o->annihilate_pct, o->annihilate_pct >= 0 && o->annihilate_pct < 1, "from 0 to below 1"));
@@ -147,10 +150,12 @@ flr_status flr_schedule_init(flr_schedule *out, const flr_schedule_options *opti
 }
 
 flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step) {
-  const flr_schedule_options *o = &schedule->options;
-  const flr_stretch s = flr_policy_get(schedule->policy)->locate(o, step < 0 ? 0 : step);
+  const flr_policy *policy = flr_policy_get(schedule->policy);
+  if (step < 0) step = 0;
+  const flr_schedule_options o = policy->part ? policy->part(&schedule->options, &step) : schedule->options;
+  const flr_stretch s = policy->locate(&o, step);
   flr_rates rates = {.momentum = anneal(&s, s.mom_from, s.mom_to)};
-  for (int g = 0; g < o->groups; ++g) rates.lr[g] = anneal(&s, level(o, s.from, o->max_lr[g]), level(o, s.to, o->max_lr[g]));
+  for (int g = 0; g < o.groups; ++g) rates.lr[g] = anneal(&s, level(&o, s.from, o.max_lr[g]), level(&o, s.to, o.max_lr[g]));
   return rates;
 }
 

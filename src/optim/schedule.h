@@ -25,7 +25,9 @@ typedef struct flr_schedule_options {
   double pct_start;              /* share of the steps before the rate falls, between 0 and 1 */
   double final_div;              /* max / final_div at the end, > 0 (torch's policies: of the start's rate) */
   double annihilate_pct;         /* share of the steps behind the cycle, 0 <= p < 1 */
+  double lr_mult;                /* fine-tune: by how much the first group's rate is below the last one's when all train, > 0 */
   int64_t cycles, cycle_mult;    /* sgdr: how many, each mult times as long as the one before it; -1: the policy's own */
+  int64_t frozen_steps;          /* fine-tune: steps of its first phase, 1..total_steps - 1; others do not look at it */
   double moms[3];                /* outside, at the peak, at the end, 0 <= m < 1; policies that keep it take the first */
 } flr_schedule_options;
 
@@ -50,7 +52,10 @@ flr_status flr_schedule_init(flr_schedule *out, const flr_schedule_options *opti
    one-cycle-torch3 (its three_phase): back to max/div in as many steps as up, then to max/div/final_div.
    annihilate (Gugger): linear up and down over all but annihilate_pct of the steps, then linear to max/div/100.
    flat-cos: max until pct_start, then to max/final_div. sgdr: `cycles` times max -> 0, from one to the next at once.
-   constant: max. The last three keep the first momentum. */
+   constant: max. These three keep the first momentum.
+   fine-tune (fastai v2's fine_tune), from one base rate b: over frozen_steps one-cycle-v2 with peaks b/10, .., b/10, b, div 25
+   and pct_start 0.99; then over the rest one-cycle-v2 with peaks from b/2/lr_mult in a geometric row to b/2, div 5, pct_start
+   0.3. */
 flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step);
 
 /* Name of the i-th policy, NULL past the last: the table that option help lists. */

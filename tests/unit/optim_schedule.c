@@ -10,6 +10,11 @@ static flr_schedule make(const char *policy, int64_t steps, double max) {
   options.policy = policy;
   options.total_steps = steps;
   options.max_lr[0] = max;
+  if (strcmp(policy, "fine-tune") == 0) {
+    options.groups = 2;
+    options.max_lr[1] = max;
+    options.frozen_steps = steps / 3;
+  }
   flr_schedule schedule;
   CHECK_OK(flr_schedule_init(&schedule, &options));
   return schedule;
@@ -224,6 +229,9 @@ static void test_init__refuses_options_the_policy_has_no_use_for(void **state) {
   check_unused("sgdr", &o.final_div, NULL, &o, "--final-div");
   check_unused("one-cycle-torch", NULL, &o.cycles, &o, "--cycles");
   check_unused("one-cycle-v2", NULL, &o.cycle_mult, &o, "--cycle-mult");
+  check_unused("one-cycle-v2", &o.lr_mult, NULL, &o, "--lr-mult");
+  check_unused("fine-tune", &o.annihilate_pct, NULL, &o, "--annihilate-pct");
+  check_unused("fine-tune", NULL, &o.cycles, &o, "--cycles");
 }
 
 static void test_sgdr__refuses_cycles_without_steps(void **state) {
