@@ -54,7 +54,9 @@ typedef struct flr_op_args {
   void *diff_src2;
   float *diff_weight; /* gradient of weight; NULL: not wanted */
   float *diff_bias;
-  int accumulate;                /* 1: diff_weight and diff_bias are added to, 0: overwritten */
+  int accumulate; /* 1: diff_weight and diff_bias are added to, 0: overwritten */
+  double *shared; /* ops that share: the numbers of one part, or [shared_parts, shared_count] of all */
+  int64_t shared_parts;
   const int32_t *labels;         /* loss: [n], each in 0..c-1 */
   flr_loss_result *result;       /* loss: added to */
   void *saved;                   /* op->saved_bytes that live from forward to backward of the same batch */
@@ -71,6 +73,21 @@ struct flr_op_methods {
   void (*destroy)(flr_op *op);
 };
 
+/* Further steps of an op whose result depends on samples that other calls see: a batch is computed in parts (shards, ranks),
+   and its numbers are added up over the parts in between. measure, the caller's sum, forward; measure_backward, the sum,
+   backward; scratch and diff_dst stay as they are from a measure to the call it belongs to. forward, backward and adopt find
+   the numbers of all parts in args->shared and add them in the order of the parts. */
+typedef struct flr_op_sharing {
+  /* Adds what this part has to args->shared (shared_count numbers of one part). */
+  flr_status (*measure)(flr_op *op, const flr_op_args *args);
+  /* The same of backward. Also does what concerns this part alone: diff_weight, diff_bias, diff_src2. May overwrite diff_dst.
+   */
+  flr_status (*measure_backward)(flr_op *op, const flr_op_args *args);
+  /* Updates running_mean and running_var, which forward leaves alone; also for a part without samples, of any op of the node.
+   */
+  flr_status (*adopt)(flr_op *op, const flr_op_args *args);
+} flr_op_sharing;
+
 /* What backward reads of the forward pass, for the memory plan. */
 enum { FLR_NEEDS_SRC = 1, FLR_NEEDS_DST = 2, FLR_NEEDS_SRC2 = 4 };
 
@@ -81,8 +98,10 @@ struct flr_op {
   flr_tensor_desc dst; /* with the layout the op prefers */
   size_t saved_bytes;
   size_t scratch_bytes;
-  unsigned backward_needs; /* FLR_NEEDS_* */
-  int in_place;            /* 1: dst may be the memory of src (when nobody needs src afterwards) */
+  unsigned backward_needs;       /* FLR_NEEDS_* */
+  int in_place;                  /* 1: dst may be the memory of src (when nobody needs src afterwards) */
+  const flr_op_sharing *sharing; /* NULL: the result depends on nothing but the arguments */
+  int64_t shared_count;          /* numbers of a part */
 };
 
 typedef struct flr_conv2d_settings {
@@ -107,6 +126,7 @@ typedef struct flr_batch_norm_settings {
   int add;                  /* 1: there is a second input, of src's shape */
   int relu;                 /* 1: ReLU fused behind all that */
   int training;             /* 1: batch statistics and backward; 0: running statistics, forward only */
+  int shared;               /* 1, with training: the batch comes in parts, flr_op_sharing: samples and per channel two sums */
 } flr_batch_norm_settings;
 
 typedef enum flr_pool_kind { FLR_POOL_MAX, FLR_POOL_AVERAGE } flr_pool_kind;
@@ -303,6 +323,13 @@ flr_status flr_backend_convert(flr_backend *, const flr_tensor_desc *from, const
 flr_status flr_op_forward(flr_op *op, const flr_op_args *args);
 flr_status flr_op_backward(flr_op *op, const flr_op_args *args);
 void flr_op_destroy(flr_op *op);
+
+/* The i-th of the shared numbers, over all parts; for host backends. */
+static inline double flr_op_shared_sum(const flr_op *op, const flr_op_args *args, int64_t i) {
+  double sum = 0;
+  for (int64_t part = 0; part < args->shared_parts; part++) sum += args->shared[part * op->shared_count + i];
+  return sum;
+}
 
 static inline flr_status flr_backend_alloc(flr_backend *b, flr_buffer *out, size_t bytes) {
   return b->ops->alloc(b, out, bytes);

@@ -16,16 +16,29 @@ typedef struct flr_executor_plan {
   int training;
 } flr_executor_plan;
 
+/* Batch norm over the whole batch: its parts are computed layer by layer in step with each other, the numbers that they share
+   added up in between. */
+typedef struct flr_executor_sync {
+  /* Adds up numbers over all ranks, in place, in the backend's space and in order with its work; the same calls on every rank.
+     Collective. */
+  flr_status (*sum)(void *context, double *numbers, int64_t count);
+  void *context;
+  int64_t lanes;      /* parts that are computed here, each in its own memory */
+  int64_t parts;      /* 1: parts are added as they come; else those of all ranks, kept apart and added in their order */
+  int64_t first_part; /* then the number of the first lane's */
+} flr_executor_sync;
+
 typedef struct flr_executor_options {
   const flr_executor_plan *plans;
   int plan_count;                  /* duplicates and batch 0 are allowed and ignored */
   flr_dtype input_dtype;           /* FLR_U8 or FLR_F32 of the loader's batches */
   const float *mean, *inverse_std; /* [channels], copied; NULL: none */
   double label_smoothing;          /* of training; evaluation measures the plain cross-entropy */
+  const flr_executor_sync *sync;   /* copied; NULL: batch norm sees the shard alone */
 } flr_executor_options;
 
-/* Prepares every op for every plan; all plans share one arena (the largest plan's peak). Graph and backend are borrowed and
-   must outlive it. *out is owned by the caller. Not collective. */
+/* Prepares every op for every plan; all plans share one arena (the largest plan's peak), one a lane with `sync`. Graph and
+   backend are borrowed and must outlive it. *out is owned by the caller. Not collective. */
 flr_status flr_executor_create(flr_executor **out, const flr_graph *graph, flr_backend *backend,
                                const flr_executor_options *options);
 void flr_executor_destroy(flr_executor *executor);
@@ -63,5 +76,12 @@ flr_status flr_executor_train(flr_executor *executor, const flr_executor_io *io,
  * forward. */
 flr_status flr_executor_forward(flr_executor *executor, const flr_executor_io *io);
 flr_status flr_executor_backward(flr_executor *executor, const flr_executor_io *io, flr_range_ready ready, void *context);
+
+/* The same with `sync`, for all lanes: ios [count], count <= sync->lanes, batch 0 where a lane has no samples (states then are
+   updated all the same, what else it says is not looked at). A rank without any samples takes part too, or the others wait for
+   it; its gradients are what they were. Collective. */
+flr_status flr_executor_forward_lanes(flr_executor *executor, const flr_executor_io *ios, int64_t count);
+flr_status flr_executor_backward_lanes(flr_executor *executor, const flr_executor_io *ios, int64_t count, flr_range_ready ready,
+                                       void *context);
 
 #endif

@@ -37,17 +37,19 @@ static void note_scratch(flr_plan *p, const flr_op *op) {
   if (op->scratch_bytes > p->scratch_bytes) p->scratch_bytes = op->scratch_bytes;
 }
 
-static flr_status prepare_nodes(flr_plan *p, const flr_graph *g, flr_backend *backend) {
+static flr_status prepare_nodes(flr_plan *p, const flr_graph *g, flr_backend *backend, int shared) {
   for (int i = 0; i < g->node_count; i++) {
     const flr_node *node = &g->nodes[i];
     const flr_layer_mode in_training = p->needs_gradient[i + 1] ? FLR_MODE_TRAIN : FLR_MODE_FORWARD;
     const flr_layer_use use = {.mode = p->training ? in_training : FLR_MODE_EVALUATE,
                                .need_diff_src = p->needs_gradient[node->src],
-                               .frozen = !node_trains(g, node)};
+                               .frozen = !node_trains(g, node),
+                               .shared = shared};
     FLR_TRY(node->layer->prepare(node, backend, &use, &p->descs[node->src], node->src2 >= 0 ? &p->descs[node->src2] : NULL,
                                  &p->ops[i]));
     p->descs[i + 1] = p->ops[i]->dst;
     note_scratch(p, p->ops[i]);
+    if (p->ops[i]->shared_count > p->most_shared) p->most_shared = p->ops[i]->shared_count;
   }
   return FLR_OK;
 }
@@ -61,7 +63,7 @@ static flr_status prepare_ops(flr_plan *p, const flr_graph *g, flr_backend *back
   FLR_TRY(flr_backend_input(backend, &p->input, &input, &raw));
   p->descs[0] = p->input->dst;
   note_scratch(p, p->input);
-  FLR_TRY(prepare_nodes(p, g, backend));
+  FLR_TRY(prepare_nodes(p, g, backend, options->sync != NULL));
   FLR_TRY(flr_backend_loss(backend, &p->loss, &loss, &p->descs[g->node_count]));
   note_scratch(p, p->loss);
   return FLR_OK;

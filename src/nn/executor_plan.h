@@ -29,6 +29,7 @@ typedef struct flr_plan {
   int scratch_item, loss_saved_item;
   int64_t *params_before; /* [nodes]: where the gradients of the nodes before it end, padding included */
   int *needs_gradient;    /* [nodes + 1]: whether backward reaches the tensor, and the node that makes it */
+  int64_t most_shared;    /* numbers that an op shares */
   size_t peak;
   size_t scratch_bytes;
 } flr_plan;

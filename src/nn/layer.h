@@ -20,6 +20,7 @@ typedef struct flr_layer_use {
   flr_layer_mode mode;
   int need_diff_src; /* backward has to go on to what src comes from */
   int frozen;        /* the node's parameters do not train */
+  int shared;        /* in training, batch norm's statistics span several parts of the batch */
 } flr_layer_use;
 
 /* What a layer kind does when an executor is made; one `const` table per kind, in its file. */

@@ -81,6 +81,8 @@ static void test_grad__batch_norm(void **state) {
   check(op_batch_norm((flr_shape){6, 2, 2, 3}, 0, 0, 1));
   check(op_batch_norm((flr_shape){8, 1, 1, 2}, 0, 0, 1));
   check(op_batch_norm((flr_shape){6, 2, 2, 3}, 1, 0, 1));
+  check(op_shared_batch_norm((flr_shape){6, 2, 2, 3}, 0, 0));
+  check(op_shared_batch_norm((flr_shape){6, 2, 2, 3}, 1, 0));
 }
 
 static void test_grad__relu(void **state) {

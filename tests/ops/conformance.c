@@ -116,6 +116,39 @@ static void test_ops__batch_norm(void **state) {
   check(op_batch_norm((flr_shape){7, 13, 11, 264}, 1, 1, 1));
 }
 
+/* Against ref's plain batch norm: the parts are one, which sees what it sees. */
+static void check_shared(flr_shape shape, int add, int relu) {
+  const op_spec plain = op_batch_norm(shape, add, relu, 1), shared = op_shared_batch_norm(shape, add, relu);
+  flr_backend *ref = op_open("ref"), *backend = open_backend();
+  op_data data = op_data_random(&plain, 3);
+  op_data_round(&data, backend);
+  for (int accumulate = 0; accumulate < 2; accumulate++) {
+    op_result truth = op_run(ref, &plain, &data, (op_run_options){.accumulate = accumulate});
+    for (int way = 0; way < arrangements(backend, &shared) + 1; way++) {
+      const op_run_options options = {.blocked = way == 2, .accumulate = accumulate, .in_place = way == 1};
+      op_result got = op_run(backend, &shared, &data, options);
+      compare_results(&shared, &data, &got, &truth);
+      op_result_clear(&got);
+    }
+    op_result_clear(&truth);
+  }
+  op_data_clear(&data);
+  flr_backend_destroy(backend);
+  flr_backend_destroy(ref);
+}
+
+static void test_ops__shared_batch_norm(void **state) {
+  (void)state;
+  flr_backend *backend = open_backend();
+  const int knows = strcmp(backend->ops->name, "cuda") != 0;
+  flr_backend_destroy(backend);
+  if (!knows) return;
+  static const flr_shape shapes[] = {{5, 1, 1, 3}, {4, 5, 3, 16}, {3, 8, 8, 17}, {8, 4, 4, 64}, {1, 1, 1, 5}, {97, 7, 3, 40}};
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+    for (int way = 0; way < 4; way++) check_shared(shapes[i], way / 2, way % 2);
+  check_shared((flr_shape){7, 13, 11, 264}, 1, 1);
+}
+
 static void test_ops__pool2d(void **state) {
   (void)state;
   for (int kind = 0; kind < 2; kind++) {
@@ -223,6 +256,7 @@ int conformance_run(const conformance_subject *subject) {
       cmocka_unit_test(test_ops__conv2d),
       cmocka_unit_test(test_ops__linear),
       cmocka_unit_test(test_ops__batch_norm),
+      cmocka_unit_test(test_ops__shared_batch_norm),
       cmocka_unit_test(test_ops__pool2d),
       cmocka_unit_test(test_ops__global_average_pool),
       cmocka_unit_test(test_ops__global_concat_pool),

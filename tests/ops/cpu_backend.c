@@ -194,7 +194,7 @@ static void test_layouts__equal_arrangements_have_one_pointer(void **state) {
   flr_backend *backend = open_backend(1);
   const flr_tensor_desc src = flr_tensor_desc_dense(FLR_F32, (flr_shape){2, 8, 8, 32});
   const flr_conv2d_settings conv = {32, 3, 3, 1, 1, 0, 1, 1, 0};
-  const flr_batch_norm_settings norm = {1e-5, 0.1, 0, 1, 1};
+  const flr_batch_norm_settings norm = {.epsilon = 1e-5, .momentum = 0.1, .relu = 1, .training = 1};
   const flr_add_settings add = {1, 1};
   flr_op *first, *second, *normed, *sum;
   CHECK_OK(flr_backend_conv2d(backend, &first, &conv, &src));

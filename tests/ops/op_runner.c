@@ -53,12 +53,18 @@ op_spec op_batch_norm(flr_shape src, int add, int relu, int training) {
   return (op_spec){.name = "batch_norm",
                    .prepare = prepare_batch_norm,
                    .src = src,
-                   .settings.batch_norm = {1e-5, 0.1, add, relu, training},
+                   .settings.batch_norm = {1e-5, 0.1, add, relu, training, 0},
                    .two_inputs = add,
                    .weights = src.c,
                    .biases = src.c,
                    .is_norm = 1,
                    .forward_only = !training};
+}
+
+op_spec op_shared_batch_norm(flr_shape src, int add, int relu) {
+  op_spec spec = op_batch_norm(src, add, relu, 1);
+  spec.settings.batch_norm.shared = 1;
+  return spec;
 }
 
 static flr_status prepare_relu(const op_spec *s, flr_backend *b, flr_op **out, const flr_tensor_desc *src) {
@@ -298,6 +304,16 @@ static flr_op_args make_args(device *d, const op_spec *spec, const flr_op *op, c
   return args;
 }
 
+/* The numbers that an op shares, of the one part there is. */
+static void measure(device *d, flr_op *op, flr_op_args *args, int backward) {
+  const size_t bytes = (size_t)op->shared_count * sizeof(double);
+  if (!op->sharing) return;
+  if (!args->shared) args->shared = device_alloc(d, bytes);
+  args->shared_parts = 1;
+  CHECK_OK(flr_backend_fill(d->backend, args->shared, 0, bytes));
+  CHECK_OK(backward ? op->sharing->measure_backward(op, args) : op->sharing->measure(op, args));
+}
+
 static void run_backward(device *d, const op_spec *spec, flr_op *op, const op_data *data, const flr_tensor_desc *src,
                          flr_op_args *args, op_run_options options, op_result *out) {
   const flr_tensor_desc dense = flr_tensor_desc_dense(d->backend->compute, spec->src);
@@ -307,6 +323,7 @@ static void run_backward(device *d, const op_spec *spec, flr_op *op, const op_da
   if (spec->two_inputs) args->diff_src2 = device_alloc(d, dense.bytes);
   if (data->weights && !spec->frozen) args->diff_weight = device_put_gradient(d, data->weights, args->accumulate);
   if (data->biases && !spec->frozen) args->diff_bias = device_put_gradient(d, data->biases, args->accumulate);
+  measure(d, op, args, 1);
   CHECK_OK(flr_op_backward(op, args));
   out->diff_src = device_get_tensor(d, args->diff_src, src);
   if (spec->two_inputs) out->diff_src2 = device_get_tensor(d, args->diff_src2, &dense);
@@ -327,6 +344,8 @@ op_result op_run(flr_backend *backend, const op_spec *spec, const op_data *data,
   op_result out = {0};
   CHECK_OK(spec->prepare(spec, backend, &op, &src));
   flr_op_args args = make_args(&d, spec, op, data, &src, options);
+  measure(&d, op, &args, 0);
+  if (op->sharing) CHECK_OK(op->sharing->adopt(op, &args));
   CHECK_OK(flr_op_forward(op, &args));
   out.dst = device_get_tensor(&d, args.dst, &op->dst);
   if (spec->is_norm) {

@@ -51,6 +51,8 @@ op_spec op_linear(flr_shape src, int64_t out, int bias, int relu);
 /* A convolution or linear layer whose parameters do not train. */
 op_spec op_frozen(op_spec spec);
 op_spec op_batch_norm(flr_shape src, int add, int relu, int training);
+/* In training, as one of several parts of a batch: this one is all of it. */
+op_spec op_shared_batch_norm(flr_shape src, int add, int relu);
 op_spec op_relu(flr_shape src);
 op_spec op_pool2d(flr_shape src, flr_pool_kind kind, int64_t kernel, int64_t stride, int64_t pad);
 op_spec op_global_average_pool(flr_shape src);

@@ -169,6 +169,7 @@ static flr_status prepare(flr_cpu *cpu, norm_op *b, const flr_batch_norm_setting
 flr_status flr_cpu_batch_norm(flr_backend *backend, flr_op **out, const flr_batch_norm_settings *settings,
                               const flr_tensor_desc *src, const flr_tensor_desc *src2) {
   norm_op *b;
+  if (settings->training && settings->shared) return flr_cpu_shared_norm(backend, out, settings, src, src2);
   FLR_TRY(flr_alloc(&b, 1, sizeof *b));
   b->head = (flr_op){.methods = settings->training ? &training_methods : &inference_methods, .backend = backend, .dst = *src};
   b->channels = src->shape.c;

@@ -5,6 +5,7 @@ static flr_status prepare(const flr_node *node, flr_backend *backend, const flr_
                           const flr_tensor_desc *src2, flr_op **out) {
   flr_batch_norm_settings settings = node->settings.batch_norm;
   settings.training = use->mode != FLR_MODE_EVALUATE && !node->hold;
+  settings.shared = settings.training && use->shared;
   return flr_backend_batch_norm(backend, out, &settings, src, src2);
 }
 
