@@ -90,6 +90,8 @@ typedef struct flr_config {
   int64_t groups;                          /* schedule: 1 */
   char *split;                             /* eval, predict: "valid" */
   char *resume;                            /* fit, find: a checkpoint or a folder; "": of `out`; NULL: no */
+  char *which;                             /* plot: "all", "sweep", "schedule", "loss" */
+  char *format;                            /* plot: "both", "svg", "png" */
   char *label;                             /* convert csv: the column of the classes, "label" */
   int diff;                                /* inspect: two files side by side */
   int reschedule;                          /* with resume: options may differ from the checkpoint's */

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "report/terminal.h"
 
 enum { MOST_CONFUSED = 5 };
 
@@ -63,7 +64,7 @@ flr_status flr_cmd_eval(const flr_command_args *args) {
   flr_config config = {0};
   flr_session *session = NULL;
   flr_eval_result result;
-  const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
+  const flr_session_report report = {.stream = stderr, .terminal = flr_terminal_is_live(STDERR_FILENO)};
   flr_status status = flr_command_checkpoint_config(args, &config);
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, args->operands[0]);
   if (status == FLR_OK) status = flr_session_evaluate(session, config.split, &result);

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/json.h"
 #include "report/run_log.h"
+#include "report/terminal.h"
 
 static void print_json(const flr_sweep_result *r) {
   cJSON *document = cJSON_CreateObject();
@@ -45,7 +46,7 @@ flr_status flr_cmd_find(const flr_command_args *args) {
   flr_config config;
   flr_session *session = NULL;
   flr_sweep_result result;
-  const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
+  const flr_session_report report = {.stream = stderr, .terminal = flr_terminal_is_live(STDERR_FILENO)};
   flr_status status = flr_command_config(args, NULL, &config);
   if (status == FLR_OK) flr_catch_signals();
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "report/terminal.h"
 
 static void summarize(const flr_session *session, const flr_config *config, const flr_fit_result *r) {
   if (flr_session_rank(session) != 0 || config->quiet) return;
@@ -15,7 +16,7 @@ flr_status flr_cmd_fit(const flr_command_args *args) {
   flr_config config;
   flr_session *session = NULL;
   flr_fit_result result;
-  const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
+  const flr_session_report report = {.stream = stderr, .terminal = flr_terminal_is_live(STDERR_FILENO)};
   flr_status status = flr_command_config(args, NULL, &config);
   if (status == FLR_OK) flr_catch_signals();
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);

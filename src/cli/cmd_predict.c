@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "report/run_log.h"
+#include "report/terminal.h"
 
 /* What rank 0 prints from. */
 typedef struct printer {
@@ -52,7 +53,7 @@ static flr_status print_row(void *context, const flr_prediction *row) {
 flr_status flr_cmd_predict(const flr_command_args *args) {
   flr_config config = {0};
   flr_session *session = NULL;
-  const flr_session_report report = {.stream = stderr, .terminal = isatty(STDERR_FILENO)};
+  const flr_session_report report = {.stream = stderr, .terminal = flr_terminal_is_live(STDERR_FILENO)};
   flr_status status = flr_command_checkpoint_config(args, &config);
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, args->operands[0]);
   printer p = {.session = session, .csv = config.csv};

@@ -47,6 +47,7 @@ flr_status flr_cmd_fit(const flr_command_args *args);
 flr_status flr_cmd_find(const flr_command_args *args);
 flr_status flr_cmd_eval(const flr_command_args *args);
 flr_status flr_cmd_predict(const flr_command_args *args);
+flr_status flr_cmd_plot(const flr_command_args *args);
 flr_status flr_cmd_schedule(const flr_command_args *args);
 flr_status flr_cmd_suggest(const flr_command_args *args);
 flr_status flr_cmd_inspect(const flr_command_args *args);

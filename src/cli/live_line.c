@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "report/terminal.h"
 
 static void show(void *context, int64_t done, int64_t total) {
   flr_live_line *line = context;
@@ -19,7 +20,7 @@ static void show(void *context, int64_t done, int64_t total) {
 
 flr_status flr_live_line_init(flr_live_line *line) {
   *line = (flr_live_line){.progress = {.show = show, .context = line}, .start = flr_clock_seconds()};
-  return flr_log_create(&line->log, stderr, FLR_LOG_INFO, isatty(STDERR_FILENO));
+  return flr_log_create(&line->log, stderr, FLR_LOG_INFO, flr_terminal_is_live(STDERR_FILENO));
 }
 
 void flr_live_line_clear(flr_live_line *line) {

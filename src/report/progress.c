@@ -1,19 +1,17 @@
 /* The live line and its plain sibling. */
 #include "report/progress.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "report/terminal.h"
 
-enum { LINE = 250, FIELD = 48, MOST_FIELDS = 9, DEFAULT_COLUMNS = 80, LEAST_COLUMNS = 20 };
+enum { LINE = 250, FIELD = 48, MOST_FIELDS = 9, LEAST_COLUMNS = 20 };
 static const double live_seconds = 0.1, plain_seconds = 10;
 static const double rate_memory = 3; /* seconds over which samples/s is averaged */
 
@@ -79,14 +77,6 @@ static void format_rate(char *text, size_t size, double rate) {
     (void)snprintf(text, size, "%.1fk", rate / 1e3);
   else
     (void)snprintf(text, size, "%.2fM", rate / 1e6);
-}
-
-static int terminal_columns(void) {
-  struct winsize window = {0};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) return window.ws_col;
-  const char *columns = getenv("COLUMNS");
-  const long value = columns ? strtol(columns, NULL, 10) : 0;
-  return value > 0 && value < INT_MAX ? (int)value : DEFAULT_COLUMNS;
 }
 
 static void add_field(field *fields, int *count, int worth, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -174,7 +164,9 @@ static void show(const flr_progress *progress, const flr_progress_state *state) 
     flr_log_write(progress->log, FLR_LOG_INFO, "%s", line);
     return;
   }
-  int columns = terminal_columns() - 1; /* a full last column would wrap */
+  int columns;
+  flr_terminal_size(STDERR_FILENO, &columns, NULL);
+  --columns; /* a full last column would wrap */
   if (columns < LEAST_COLUMNS) columns = LEAST_COLUMNS;
   join_fields(line, fields, count, columns < LINE ? columns : LINE - 1);
   flr_log_status(progress->log, line);

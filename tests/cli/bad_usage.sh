@@ -22,7 +22,6 @@ several() { # what is tried at any rank count
   refused 64 '--batch needs a value' --batch
   refused 64 '--quiet and --verbose contradict each other' --quiet --verbose
   refused 64 'no such thing is no command: --help lists them' 'no such thing'
-  refused 64 'the command plot is not in this version yet' plot a.h5
   not_allowed model 'mlp, cnn, resnet9, resnet18, .*resnet56' resnet19
   not_allowed policy 'one of one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant' none
   not_allowed batch 'a whole number from 1 to 1073741824' 0

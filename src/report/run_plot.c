@@ -1,0 +1,107 @@
+/* One of a run's plots, into a file or as text. */
+#include "report/run_plot.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/plot.h"
+#include "report/run_chart.h"
+
+enum { STRETCHES = 400 }; /* of a long curve in a picture */
+
+const char *flr_run_plot_name(flr_run_plot kind) {
+  static const char *const names[] = {
+      [FLR_RUN_PLOT_SWEEP] = "sweep", [FLR_RUN_PLOT_SCHEDULE] = "schedule", [FLR_RUN_PLOT_LOSS] = "loss"};
+  return names[kind];
+}
+
+static int has_finite(const flr_series *s) {
+  for (int64_t i = 0; i < s->n; ++i)
+    if (isfinite(s->y[i])) return 1;
+  return 0;
+}
+
+int flr_run_plot_has(flr_run_plot kind, const flr_run_history *h) {
+  if (kind == FLR_RUN_PLOT_SWEEP) return has_finite(&h->sweep_smooth);
+  if (kind == FLR_RUN_PLOT_SCHEDULE) return h->loss.n > 0;
+  return has_finite(&h->loss) || has_finite(&h->valid_loss);
+}
+
+/* ---- the sweep ---- */
+
+typedef struct sweep_plot {
+  flr_plot_curve curve;
+  flr_plot_marker markers[FLR_HISTORY_RULES];
+  char labels[FLR_HISTORY_RULES][64];
+  char title[128];
+} sweep_plot;
+
+/* The point of the sweep where a rule's marker stands: minimum's at the minimum, ten times its rate. */
+static int64_t point_of(const flr_run_history *h, const flr_history_rule *rule) {
+  const double lr = strcmp(rule->name, "minimum") == 0 ? 10 * rule->lr : rule->lr;
+  int64_t nearest = -1;
+  double least = INFINITY;
+  for (int64_t i = 0; i < h->sweep_smooth.n; ++i) {
+    const double away = fabs(log(h->sweep_smooth.x[i] / lr));
+    if (!(away < least)) continue;
+    least = away;
+    nearest = i;
+  }
+  return nearest;
+}
+
+static void make_sweep(sweep_plot *p, const flr_run_history *h) {
+  int count = 0;
+  (void)snprintf(p->title, sizeof p->title, "%s, batch %lld: learning rate sweep", h->model, (long long)h->batch);
+  for (int i = 0; i < h->rules; ++i) {
+    const int64_t point = isfinite(h->rule[i].lr) ? point_of(h, &h->rule[i]) : -1;
+    if (point < 0) continue;
+    const char *name = h->rule[i].name;
+    (void)snprintf(p->labels[count], sizeof p->labels[count], "%s: %.3g", strcmp(name, "minimum") == 0 ? "minimum/10" : name,
+                   h->rule[i].lr);
+    p->markers[count] =
+        (flr_plot_marker){.label = p->labels[count], .x = h->sweep_smooth.x[point], .y = h->sweep_smooth.y[point]};
+    ++count;
+  }
+  p->curve = (flr_plot_curve){.title = p->title,
+                              .n = h->sweep_smooth.n,
+                              .x = h->sweep_smooth.x,
+                              .y = h->sweep_smooth.y,
+                              .raw = h->sweep_loss.y,
+                              .linear_x = h->sweep_linear,
+                              .markers = p->markers,
+                              .marker_count = count};
+}
+
+/* ---- all ---- */
+
+static flr_status make_chart(flr_run_chart *out, flr_run_plot kind, const flr_run_history *h, int64_t stretches) {
+  return kind == FLR_RUN_PLOT_SCHEDULE ? flr_run_chart_schedule(out, h, stretches) : flr_run_chart_loss(out, h, stretches);
+}
+
+flr_status flr_run_plot_write(const char *path, flr_run_plot kind, const flr_run_history *h) {
+  if (kind == FLR_RUN_PLOT_SWEEP) {
+    sweep_plot plot;
+    make_sweep(&plot, h);
+    return flr_plot_write(path, &plot.curve);
+  }
+  flr_run_chart chart;
+  flr_status status = make_chart(&chart, kind, h, STRETCHES);
+  if (status == FLR_OK) status = flr_chart_write(path, &chart.chart);
+  flr_run_chart_clear(&chart);
+  return status;
+}
+
+flr_status flr_run_plot_text(char **out, flr_run_plot kind, const flr_run_history *h, int columns, int rows) {
+  if (kind == FLR_RUN_PLOT_SWEEP) {
+    sweep_plot plot;
+    make_sweep(&plot, h);
+    return flr_plot_text(out, &plot.curve, columns, rows);
+  }
+  flr_run_chart chart;
+  flr_status status = make_chart(&chart, kind, h, 2 * (int64_t)columns);
+  if (status == FLR_OK) status = flr_chart_text(out, &chart.chart, columns, rows);
+  flr_run_chart_clear(&chart);
+  return status;
+}
