@@ -47,9 +47,10 @@ typedef struct flr_config {
   char *lr;                                /* "auto" or the per-group forms */
   char *pick;                              /* "consensus" */
   double div_factor, pct_start, final_div; /* NAN: the policy's own */
-  double annihilate_pct;                   /* NAN: the policy's own */
+  double annihilate_pct, lr_mult;          /* NAN: the policy's own */
   int64_t cycles, cycle_len, cycle_mult;   /* -1: the policy's own; cycle_len: epochs, -1: as long as the run makes it */
   int64_t tot_epochs, start_epoch;         /* -1: the run is the whole schedule; 0 */
+  int64_t freeze_epochs;                   /* fine-tune: -1: 1 */
   char *moms;                              /* NULL: the policy's own */
   char *optimizer;                         /* "adam" */
   double weight_decay;                     /* NAN: 1e-2, 0 for sgd */

@@ -7,11 +7,18 @@
 #include "report/run_log.h"
 #include "train/policy_plan.h"
 
-/* Which steps to show: all, or with --start-epoch and --tot-epochs those of a run whose --epochs make --steps. */
+/* Which option wants to know how many steps an epoch has; NULL: none. */
+static const char *wants_epochs(const flr_config *config) {
+  if (config->tot_epochs > 0) return "tot-epochs";
+  if (config->start_epoch > 0) return "start-epoch";
+  return strcmp(config->policy, "fine-tune") == 0 ? "freeze-epochs" : NULL;
+}
+
+/* Which steps to show: all, or where epochs count those of a run whose --epochs make --steps. */
 static flr_status find_span(const flr_config *config, flr_policy_span *out) {
+  const char *option = wants_epochs(config);
   *out = (flr_policy_span){.end = config->steps, .whole = config->steps};
-  if (config->tot_epochs < 1 && config->start_epoch < 1) return FLR_OK;
-  const char *option = config->tot_epochs > 0 ? "tot-epochs" : "start-epoch";
+  if (!option) return FLR_OK;
   if (config->steps % config->epochs != 0)
     return flr_fail(FLR_ERROR_USAGE, "--%s: --steps %lld are no whole number for each of --epochs %lld", option,
                     (long long)config->steps, (long long)config->epochs);
@@ -23,7 +30,7 @@ static flr_status make_schedule(const flr_config *config, flr_schedule *out, flr
   if (config->steps < 1) return flr_fail(FLR_ERROR_USAGE, "--steps: schedule needs the number of steps");
   if (strcmp(config->lr, "auto") == 0) return flr_fail(FLR_ERROR_USAGE, "--lr: schedule needs a rate, it does not sweep");
   FLR_TRY(find_span(config, span));
-  FLR_TRY(flr_policy_plan_options(&options, config, span->whole, (int)config->groups));
+  FLR_TRY(flr_policy_plan_options(&options, config, span, (int)config->groups));
   FLR_TRY(flr_parse_group_rates(options.max_lr, options.groups, config->lr, "--lr"));
   return flr_schedule_init(out, &options);
 }

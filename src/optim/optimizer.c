@@ -32,6 +32,8 @@ struct flr_optimizer {
   flr_buffer device_ranges; /* the same in the backend's space */
   flr_buffer sums;          /* lamb's scratch; empty for others */
   flr_buffer sumsq;         /* double, for clipping when nobody else wants it; empty without */
+  double wd;
+  int bn_wd;
   int64_t updates;
 };
 
@@ -102,10 +104,11 @@ static flr_status allocate(flr_optimizer *optimizer, const flr_params *params) {
                            (size_t)params->param_count * sizeof *optimizer->ranges);
 }
 
-static flr_status set_ranges(flr_optimizer *optimizer, const flr_params *params, double wd, int bn_wd) {
+flr_status flr_optimizer_relist(flr_optimizer *optimizer, const flr_params *params) {
   int *count = &optimizer->update.range_count;
   const int lamb = optimizer->row->kind == FLR_UPDATE_LAMB;
-  list_ranges(optimizer->ranges, count, params, wd, bn_wd, lamb);
+  list_ranges(optimizer->ranges, count, params, optimizer->wd, optimizer->bn_wd, lamb);
+  flr_buffer_clear(&optimizer->sums);
   if (lamb) {
     const size_t numbers = (size_t)flr_update_scratch(optimizer->ranges, *count);
     FLR_TRY(flr_backend_alloc(optimizer->backend, &optimizer->sums, numbers * sizeof(double)));
@@ -126,6 +129,8 @@ flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, f
   FLR_TRY(flr_alloc(&optimizer, 1, sizeof *optimizer));
   optimizer->backend = backend;
   optimizer->row = row;
+  optimizer->wd = isnan(settings->wd) ? row->wd : settings->wd;
+  optimizer->bn_wd = settings->bn_wd;
   flr_status status;
   FLR_TRY_GOTO(status, allocate(optimizer, params), fail);
   if (settings->clip_norm > 0) FLR_TRY_GOTO(status, flr_backend_alloc(backend, &optimizer->sumsq, sizeof(double)), fail);
@@ -137,7 +142,7 @@ flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, f
                                    .sqr_mom = settings->sqr_mom,
                                    .eps = settings->eps,
                                    .clip_norm = settings->clip_norm};
-  FLR_TRY_GOTO(status, set_ranges(optimizer, params, isnan(settings->wd) ? row->wd : settings->wd, settings->bn_wd), fail);
+  FLR_TRY_GOTO(status, flr_optimizer_relist(optimizer, params), fail);
   *out = optimizer;
   return FLR_OK;
 fail:

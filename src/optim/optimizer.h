@@ -32,6 +32,9 @@ flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, f
                                 const flr_optimizer_settings *settings);
 void flr_optimizer_destroy(flr_optimizer *optimizer);
 
+/* Lists the ranges anew after other parameters were frozen. Moments and count stay. Not collective. */
+flr_status flr_optimizer_relist(flr_optimizer *optimizer, const flr_params *params);
+
 /* What one update works on: flat buffers of params->elements, all in the backend's space. */
 typedef struct flr_optimizer_io {
   float *params;

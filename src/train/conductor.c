@@ -34,7 +34,7 @@ static flr_directive direct_end(const flr_conductor *c, int64_t step) {
   flr_stop_reason reason = FLR_REASON_DONE;
   if (c->stopped)
     reason = c->reason;
-  else if (step < c->steps)
+  else if (c->leaving && (c->more || step < c->steps))
     reason = c->leave_reason;
   return (flr_directive){.step = step, .action = FLR_ACTION_STOP, .reason = (int32_t)reason};
 }

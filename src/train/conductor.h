@@ -12,7 +12,8 @@
 typedef struct flr_conductor {
   const flr_schedule *schedule; /* training; NULL in a sweep. Borrowed */
   flr_sweep *sweep;             /* sweep; NULL in training. Borrowed */
-  int64_t steps;                /* of the whole phase */
+  int64_t steps;                /* of the whole phase, counted from the beginning of training */
+  int more;                     /* training: another phase follows this one, so that a wish to leave at its end counts */
   int64_t steps_per_epoch;      /* training: an evaluation follows every epoch and the last step */
   int stopped;                  /* a verdict fell */
   flr_stop_reason reason;

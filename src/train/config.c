@@ -49,7 +49,8 @@ static flr_status check_word(const char *option, const char *value, const char *
 
 static flr_status check_words(const flr_config *c) {
   FLR_TRY(check_word("policy", c->policy,
-                     "one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant", "fine-tune"));
+                     "one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant,fine-tune",
+                     ""));
   FLR_TRY(check_word("pick", c->pick, "consensus,minimum,steepest,valley,slide", ""));
   FLR_TRY(check_word("optimizer", c->optimizer, "sgd,adam,adamw,lamb", ""));
   FLR_TRY(check_word("comm", c->comm, "auto,mpi,self,nccl", ""));

@@ -141,6 +141,13 @@ flr_status flr_metrics_step(flr_session *s, const flr_directive *directive, cons
   return EVENT(s, "step", fields);
 }
 
+flr_status flr_metrics_phase(flr_session *s, const char *phase, int64_t step) {
+  const flr_params *layout = flr_graph_params(s->graph);
+  const flr_field fields[] = {string("phase", phase), integer("step", step), integer("epoch", step / s->plan.steps_per_epoch),
+                              integer("parameters", layout->trained), integer("frozen", layout->trainable - layout->trained)};
+  return EVENT(s, "phase", fields);
+}
+
 flr_status flr_metrics_epoch(flr_session *s, const flr_epoch_summary *e) {
   const double error = e->valid ? e->valid->error_rate : NAN;
   const flr_field fields[] = {integer("epoch", e->epoch),

@@ -12,6 +12,9 @@ flr_status flr_metrics_sweep(flr_session *session, const flr_suggestion suggesti
                              double picked_lr);
 flr_status flr_metrics_step(flr_session *session, const flr_directive *directive, const flr_report *report, double grad_norm);
 
+/* A phase of fine-tune begins with this step: "frozen" or "unfrozen". */
+flr_status flr_metrics_phase(flr_session *session, const char *phase, int64_t step);
+
 /* One epoch's summary. valid: NULL without a validation split. */
 typedef struct flr_epoch_summary {
   int64_t epoch; /* from 0 */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/build.h"
 #include "train/evaluate.h"
 #include "train/resume.h"
 #include "train/resume_config.h"
@@ -34,19 +35,6 @@ flr_status flr_session_check_checkpoint(flr_session *s, const char *checkpoint) 
   if (status == FLR_OK) status = match_checkpoint(s, checkpoint, &info);
   flr_weights_info_clear(&info);
   return status;
-}
-
-/* Freezing by the options; nothing is frozen where nothing trains. */
-static flr_status freeze(flr_session *s) {
-  const flr_config *config = s->config;
-  const flr_params *params = flr_graph_params(s->graph);
-  const flr_freezing freezing = {.groups = config->freeze ? params->groups - 1 : (int)config->freeze_to,
-                                 .train_norms = config->train_bn,
-                                 .hold_norms = config->bn_freeze};
-  if (!s->plan.training) return FLR_OK;
-  if (config->freeze && freezing.groups == 0)
-    return flr_fail(FLR_ERROR_USAGE, "--freeze: the model has one layer group only, so nothing would be left to train");
-  return flr_graph_freeze(s->graph, &freezing);
 }
 
 /* What a file says of its head, and what --init-weights makes of it: a new number of classes gets fastai's. */
@@ -112,7 +100,7 @@ flr_status flr_session_create_model(flr_session *s, const char *checkpoint) {
                                      .dropout = dropout_of(s->config, head),
                                      .seed = s->config->seed};
   FLR_TRY(flr_model_create(&s->graph, &options));
-  return freeze(s);
+  return flr_build_freeze(s);
 }
 
 /* Starting values: by seed, then from a file where one is given. */

@@ -69,12 +69,7 @@ flr_status flr_plan_steps(flr_session *s) {
   FLR_TRY(check_batch(s));
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
   plan->steps_per_epoch = flr_sampler_steps(&sampler);
-  flr_policy_span span;
-  FLR_TRY(flr_policy_plan_span(&span, config, plan->steps_per_epoch));
-  plan->first_step = span.first;
-  plan->total_steps = span.end;
-  plan->schedule_steps = span.whole;
-  return FLR_OK;
+  return flr_policy_plan_span(&plan->span, config, plan->steps_per_epoch);
 }
 
 static flr_status imagenet(const flr_session *s, float *mean, float *std) {

@@ -233,7 +233,7 @@ static flr_status write_weights_local(flr_session *s, const char *name) {
   const flr_final_info info = {.model = s->plan.model,
                                .config = config,
                                .classes = s->dataset->classes,
-                               .steps = s->plan.total_steps,
+                               .steps = s->plan.span.end,
                                .mean = s->plan.mean,
                                .std = s->plan.std,
                                .channels = s->dataset->channels,
@@ -248,7 +248,7 @@ done:
 }
 
 flr_status flr_run_dir_write_weights(flr_session *s, const char *name) {
-  flr_session_beat(s, "write", s->plan.total_steps);
+  flr_session_beat(s, "write", s->plan.span.end);
   FLR_TRY(flr_evaluate_combine_norms(s));
   flr_session_storage(s, "writing", s->directory);
   const flr_status status = s->comm->rank == 0 && s->directory ? write_weights_local(s, name) : FLR_OK;

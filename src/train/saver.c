@@ -153,7 +153,7 @@ static void fill_point(flr_saver *saver, const flr_save_point *point) {
   *p = point->progress;
   p->epoch = training ? p->step / s->plan.steps_per_epoch : 0;
   p->position = training ? p->step % s->plan.steps_per_epoch * s->plan.batch : p->step * s->plan.batch;
-  p->total_steps = s->plan.total_steps;
+  p->total_steps = s->plan.span.end;
   p->steps_per_epoch = s->plan.steps_per_epoch;
   p->batch = s->plan.batch;
   p->shards = s->plan.shards;

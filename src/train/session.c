@@ -10,9 +10,8 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
-#include "mpi/comm_bulk.h"
 #include "mpi/launch.h"
-#include "train/device_step.h"
+#include "train/build.h"
 #include "train/lr_find.h"
 #include "train/model.h"
 #include "train/plan.h"
@@ -21,7 +20,7 @@
 #include "train/saver.h"
 #include "train/trainer.h"
 
-enum { MAX_PLANS = 16, DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
+enum { DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
 
 /* Batch memory that the device copies from fastest. */
 static flr_status pinned(void *context, flr_buffer *out, size_t bytes) { return flr_backend_alloc_host(context, out, bytes); }
@@ -119,17 +118,6 @@ static flr_status create_backend(flr_session *s) {
   return strcmp(s->config->backend, "auto") == 0 ? settle_backend(s) : FLR_OK;
 }
 
-static flr_status create_executor(flr_session *s) {
-  flr_executor_plan plans[MAX_PLANS];
-  const flr_executor_options options = {.plans = plans,
-                                        .plan_count = flr_plan_batches(s, plans, MAX_PLANS),
-                                        .input_dtype = s->dataset->dtype,
-                                        .mean = s->plan.mean,
-                                        .inverse_std = s->plan.inverse_std,
-                                        .label_smoothing = s->config->label_smoothing};
-  return flr_executor_create(&s->executor, s->graph, s->backend, &options);
-}
-
 static flr_optimizer_settings optimizer_settings(const flr_config *config) {
   return (flr_optimizer_settings){.name = config->optimizer,
                                   .wd = config->weight_decay,
@@ -170,41 +158,15 @@ static flr_status create_state(flr_session *s) {
   return FLR_OK;
 }
 
-/* Sums of host memory go through the job's comm, as the ordered ones of --deterministic do. */
-static int wants_bulk(const flr_session *s) {
-  return s->plan.training && s->comm->size > 1 && !s->backend->host_memory && !s->config->deterministic;
-}
-
-static flr_status create_bulk(flr_session *s) {
+/* What sums and what computes have to suit each other. */
+static flr_status check_comm(const flr_session *s) {
   if (strcmp(s->config->comm, "nccl") == 0 && s->backend->host_memory)
     return flr_fail(FLR_ERROR_UNAVAILABLE,
                     "--comm: nccl sums on GPUs, but the %s backend computes: use --backend cuda or --comm mpi",
                     s->backend->ops->name);
   if (strcmp(s->config->comm_dtype, "bf16") == 0 && (s->backend->host_memory || strcmp(s->config->comm, "mpi") == 0))
     return flr_fail(FLR_ERROR_USAGE, "--comm-dtype: bf16 is for --comm nccl between GPUs: use f32");
-  if (!wants_bulk(s)) return FLR_OK;
-  const flr_comm_bulk_options options = {.control = s->comm,
-                                         .backend = s->backend,
-                                         .buffer = s->state.gradients.data,
-                                         .bytes = s->state.gradients.bytes,
-                                         .low_precision = strcmp(s->config->comm_dtype, "bf16") == 0};
-  if (strcmp(s->config->comm, "mpi") == 0) return flr_comm_staged_create(&s->bulk, &options);
-  const flr_status status = flr_comm_nccl_open(&s->bulk, &options);
-  if (status != FLR_ERROR_UNAVAILABLE || strcmp(s->config->comm, "nccl") == 0) return status;
-  flr_log_write(s->log, FLR_LOG_WARNING, "gradients are summed through host memory: %s", flr_status_message());
-  return flr_comm_staged_create(&s->bulk, &options);
-}
-
-static flr_status create_reducer(flr_session *s) {
-  const flr_params *layout = flr_graph_params(s->graph);
-  const flr_reducer_options options = {.elements = layout->grad_elements,
-                                       .deterministic = s->config->deterministic,
-                                       .shards = s->plan.shards,
-                                       .first_shard = s->plan.first_shard,
-                                       .shard_count = s->plan.shard_count,
-                                       .backend = s->backend,
-                                       .bulk = s->bulk};
-  return flr_reducer_create(&s->reducer, s->comm, &options);
+  return FLR_OK;
 }
 
 static void tell_start(const flr_session *s) {
@@ -218,6 +180,9 @@ static void tell_start(const flr_session *s) {
   if (layout->trained < layout->trainable)
     flr_log_write(s->log, FLR_LOG_INFO, "%lld of these train, %lld are frozen", (long long)layout->trained,
                   (long long)(layout->trainable - layout->trained));
+  if (s->plan.span.frozen > 0 && !s->config->init_weights && !(s->resume && s->resume->found))
+    flr_log_write(s->log, FLR_LOG_WARNING,
+                  "--policy fine-tune without --init-weights: it first trains the last layer group alone, on random features");
   flr_log_write(s->log, FLR_LOG_VERBOSE, "activation memory %.1f MiB, ready after %.3f s",
                 (double)flr_executor_arena_bytes(s->executor) / 0x1p20, flr_clock_seconds() - s->start_time);
 }
@@ -258,8 +223,7 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   FLR_TRY(flr_comm_agree(s->comm, flr_session_create_model(s, checkpoint)));
   FLR_TRY(flr_comm_agree(s->comm, create_backend(s)));
   FLR_TRY(flr_comm_agree(s->comm, create_state(s)));
-  FLR_TRY(flr_comm_agree(s->comm, create_bulk(s)));
-  if (s->plan.training) FLR_TRY(flr_comm_agree(s->comm, create_reducer(s)));
+  FLR_TRY(flr_comm_agree(s->comm, check_comm(s)));
   flr_session_beat(s, "load", 0);
   if (s->resume && s->resume->found)
     FLR_TRY_GOTO(status, flr_resume_state(s), done);
@@ -267,10 +231,8 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
     FLR_TRY_GOTO(status, flr_comm_agree(s->comm, flr_session_load_values(s, checkpoint, &info)), done);
   const flr_weights_info kept = flr_resume_normalization(s->resume);
   FLR_TRY_GOTO(status, flr_plan_normalization(s, kept.mean ? &kept : &info), done);
-  FLR_TRY_GOTO(status, flr_comm_agree(s->comm, create_executor(s)), done);
   FLR_TRY_GOTO(status, flr_comm_agree(s->comm, allocate_step(s)), done);
-  if (s->plan.training && s->backend->ops->device)
-    FLR_TRY_GOTO(status, flr_comm_agree(s->comm, flr_device_step_create(&s->device_step, s)), done);
+  FLR_TRY_GOTO(status, flr_build_create(s), done);
   if (s->plan.training) FLR_TRY_GOTO(status, begin_training(s), done);
   tell_start(s);
 done:
@@ -315,10 +277,7 @@ void flr_session_destroy(flr_session *s) {
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
   flr_saver_destroy(s->saver);
   flr_sweep_clear(&s->sweep);
-  flr_device_step_destroy(s->device_step);
-  flr_executor_destroy(s->executor);
-  flr_reducer_destroy(s->reducer);
-  flr_comm_destroy(s->bulk);
+  flr_build_destroy(s);
   flr_train_state_clear(&s->state);
   flr_plan_clear(&s->plan);
   flr_graph_destroy(s->graph);

@@ -18,6 +18,7 @@
 #include "report/progress.h"
 #include "report/run_log.h"
 #include "train/directive.h"
+#include "train/policy_plan.h"
 #include "train/reducer.h"
 #include "train/report_sums.h"
 #include "train/state.h"
@@ -26,8 +27,8 @@
 typedef struct flr_run_plan {
   int64_t shards, first_shard, shard_count; /* of the job; this rank's */
   int64_t batch;                            /* global */
-  int64_t steps_per_epoch, total_steps;     /* total_steps: where the run ends */
-  int64_t first_step, schedule_steps;       /* where it begins; of the whole schedule, of which it may be a part */
+  int64_t steps_per_epoch;
+  flr_policy_span span; /* the steps of training */
   int shuffled, drop_last;
   int training;              /* 0: evaluation only */
   const char *model;         /* resolved name; a literal of the model list */
@@ -61,6 +62,7 @@ struct flr_session {
   char *directory;      /* NULL: none */
   flr_saver *saver;     /* NULL: not training */
   flr_run_plan plan;
+  int frozen_groups; /* layer groups that are frozen now */
   flr_train_state state;
   /* step memory, allocated once */
   flr_buffer samples, labels;    /* device copies of a batch; empty when host pointers do */

@@ -35,6 +35,12 @@ void flr_train_state_clear(flr_train_state *state) {
   *state = (flr_train_state){0};
 }
 
+flr_status flr_train_state_refit(flr_train_state *state) {
+  flr_buffer_clear(&state->gradients);
+  FLR_TRY(flr_backend_alloc(state->backend, &state->gradients, (size_t)state->layout->grad_elements * sizeof(float)));
+  return flr_optimizer_relist(state->optimizer, state->layout);
+}
+
 static flr_status lower(const flr_train_state *state) {
   if (!state->params_low.data) return FLR_OK;
   return flr_backend_lower(state->backend, state->layout->elements, state->params.data, state->params_low.data);

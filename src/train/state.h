@@ -31,6 +31,10 @@ flr_status flr_train_state_init(flr_train_state *out, const flr_params *layout, 
                                 const flr_optimizer_settings *optimizer, int64_t shards);
 void flr_train_state_clear(flr_train_state *state);
 
+/* After the layout was frozen in another way: gradients of its size, the optimizer's ranges anew; all values stay. An error
+   leaves it without gradients. Not collective. */
+flr_status flr_train_state_refit(flr_train_state *state);
+
 /* Uploads initial values (host, [elements] and [state_elements]); every shard starts from the same statistics. */
 flr_status flr_train_state_set(flr_train_state *state, const float *values, const float *norms);
 /* Downloads the parameters into host memory [elements]. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "train/build.h"
 #include "train/evaluate.h"
 #include "train/lr_find.h"
 #include "train/metrics.h"
@@ -36,13 +37,31 @@ typedef struct training {
   flr_fit_result *result;
 } training;
 
+/* What the phase of fine-tune that the step lies in is called; `other` where training has no phases. */
+static const char *phase_name(const flr_session *s, int64_t step, const char *other) {
+  if (s->plan.span.frozen == 0) return other;
+  return step < s->plan.span.frozen ? "frozen" : "unfrozen";
+}
+
+/* 1: a phase of fine-tune begins with the step. */
+static int begins_phase(const flr_session *s, int64_t step) {
+  return s->plan.span.frozen > 0 && (step == 0 || step == s->plan.span.frozen);
+}
+
+/* What the run log says of a step. */
+static flr_status log_step(flr_session *s, const flr_directive *directive, const flr_report *report, double grad_norm) {
+  const int64_t step = directive->step;
+  if (begins_phase(s, step)) FLR_TRY(flr_metrics_phase(s, phase_name(s, step, ""), step));
+  return step % s->config->log_every == 0 ? flr_metrics_step(s, directive, report, grad_norm) : FLR_OK;
+}
+
 static void show_progress(training *t, const flr_directive *directive) {
   const flr_session *s = t->session;
-  const flr_progress_state state = {.phase = "train",
+  const flr_progress_state state = {.phase = phase_name(s, directive->step, "train"),
                                     .step = directive->step,
-                                    .steps = s->plan.total_steps,
+                                    .steps = s->plan.span.end,
                                     .epoch = (double)(directive->step + 1) / (double)s->plan.steps_per_epoch,
-                                    .epochs = (double)s->plan.total_steps / (double)s->plan.steps_per_epoch,
+                                    .epochs = (double)s->plan.span.end / (double)s->plan.steps_per_epoch,
                                     .loss = t->smooth / t->smooth_weight,
                                     .metric = t->result->error_rate,
                                     .lr = directive->rates.lr[s->state.layout->groups - 1],
@@ -65,8 +84,7 @@ static void on_step(void *context, const flr_directive *directive, const flr_rep
     t->smooth_weight = keep * t->smooth_weight + (1 - keep);
   }
   show_progress(t, directive);
-  if (directive->step % t->session->config->log_every != 0) return;
-  const flr_status status = flr_metrics_step(t->session, directive, report, grad_norm);
+  const flr_status status = log_step(t->session, directive, report, grad_norm);
   if (t->log_status == FLR_OK) t->log_status = status;
 }
 
@@ -95,7 +113,7 @@ static flr_status finish_epoch(training *t, const flr_directive *directive, doub
   t->loss_sum = t->samples = 0;
   t->epoch_samples = 0;
   if (s->comm->rank != 0) return FLR_OK;
-  tell_epoch(t, &summary, (s->plan.total_steps + per_epoch - 1) / per_epoch);
+  tell_epoch(t, &summary, (s->plan.span.end + per_epoch - 1) / per_epoch);
   return flr_metrics_epoch(s, &summary);
 }
 
@@ -185,7 +203,7 @@ static flr_status on_evaluate(void *context, const flr_directive *directive) {
 /* given: lr holds the rates, of the sweep or the checkpoint; else it gets those of --lr. */
 static flr_status schedule_init(const flr_session *s, double lr[FLR_MAX_GROUPS], int given, flr_schedule *out) {
   flr_schedule_options options;
-  FLR_TRY(flr_policy_plan_options(&options, s->config, s->plan.schedule_steps, s->state.layout->groups));
+  FLR_TRY(flr_policy_plan_options(&options, s->config, &s->plan.span, s->state.layout->groups));
   if (!given) FLR_TRY(flr_parse_group_rates(lr, options.groups, s->config->lr, "--lr"));
   memcpy(options.max_lr, lr, (size_t)options.groups * sizeof *lr);
   return flr_schedule_init(out, &options);
@@ -202,17 +220,20 @@ flr_status flr_trainer_check(const flr_session *s) {
   return schedule_init(s, lr, is_automatic(s), &schedule);
 }
 
-/* One go at training, from step `first` to its end, to a wish to stop, or to a loss that is not finite. */
+/* One go at training, from step `first` to the end of its phase, to a wish to stop, or to a loss that is not finite. */
 static flr_status train(training *t, int64_t first, flr_phase_end *end) {
   flr_session *s = t->session;
-  const int64_t steps = s->plan.total_steps;
+  const flr_policy_span *span = &s->plan.span;
+  const int64_t steps = first < span->frozen ? span->frozen : span->end;
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
   flr_loader *loader = NULL;
   *end = (flr_phase_end){.reason = FLR_REASON_DONE, .next = first};
   if (first >= steps) return FLR_OK;
+  FLR_TRY(flr_build_enter(s, first));
   FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, first, steps));
   t->conductor = flr_conductor_train(t->schedule, steps, s->plan.steps_per_epoch);
   t->conductor.lr_factor = t->lr_factor;
+  t->conductor.more = steps < span->end;
   const flr_phase phase = {.name = "train",
                            .conductor = &t->conductor,
                            .loader = loader,
@@ -255,6 +276,10 @@ static flr_status train_to_the_end(training *t, int64_t first, flr_phase_end *en
   const int may_roll_back = strcmp(t->session->config->on_nonfinite, "rollback") == 0;
   for (;;) {
     FLR_TRY(train(t, first, end));
+    if (end->reason == FLR_REASON_DONE && end->next < t->session->plan.span.end) {
+      first = end->next;
+      continue;
+    }
     if (end->reason != FLR_REASON_NONFINITE || !may_roll_back || t->rollbacks >= MOST_ROLLBACKS) return FLR_OK;
     const flr_status status = roll_back(t, &first);
     if (status == FLR_ERROR_DIVERGED) return FLR_OK; /* there is nothing to go back to: *end stays */
@@ -293,8 +318,8 @@ static flr_status finish_run(training *t, const flr_phase_end *end, int64_t firs
   if (written != FLR_OK) flr_log_write(s->log, FLR_LOG_WARNING, "no checkpoint was written: %s", flr_status_message());
   FLR_TRY(flr_run_dir_write_weights(s, "final.h5"));
   t->result->seconds = flr_clock_seconds() - t->began;
-  t->result->steps = s->plan.total_steps;
-  t->result->samples_per_second = (double)((s->plan.total_steps - first) * s->plan.batch) / t->result->seconds;
+  t->result->steps = s->plan.span.end;
+  t->result->samples_per_second = (double)((s->plan.span.end - first) * s->plan.batch) / t->result->seconds;
   return flr_comm_agree(s->comm, flr_metrics_end(s, "done", 0));
 }
 
@@ -308,6 +333,7 @@ static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *giv
   double picked;
   FLR_TRY(automatic_rate(s, &picked));
   flr_sweep_rates_at(&s->sweep.options, picked, lr);
+  for (int group = 0; s->plan.span.frozen > 0 && group < groups; group++) lr[group] = picked; /* fine-tune's base rate */
   return FLR_OK;
 }
 
@@ -315,13 +341,13 @@ static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *giv
 static flr_status begin(training *t, int64_t *first, int swept) {
   flr_session *s = t->session;
   FLR_TRY(flr_saver_begin_training(s->saver));
-  *first = s->plan.first_step;
+  *first = s->plan.span.first;
   if (!flr_resume_is_in(s->resume, FLR_CHECKPOINT_TRAIN)) return swept ? save(t, *first, FLR_WRITE_GENERATION) : FLR_OK;
   *first = s->resume->file.progress.step;
   go_on_from(t, &s->resume->file.progress);
   s->resume->found = 0;
   flr_log_write(s->log, FLR_LOG_INFO, "going on from %s: step %lld of %lld", s->resume->name, (long long)*first,
-                (long long)s->plan.total_steps);
+                (long long)s->plan.span.end);
   return FLR_OK;
 }
 

@@ -23,7 +23,7 @@ several() { # what is tried at any rank count
   refused 64 '--quiet and --verbose contradict each other' --quiet --verbose
   refused 64 'no such thing is no command: --help lists them' 'no such thing'
   not_allowed model 'mlp, cnn, resnet9, resnet18, .*resnet56' resnet19
-  not_allowed policy 'one of one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant' none
+  not_allowed policy 'one of one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant,fine-tune' none
   not_allowed batch 'a whole number from 1 to 1073741824' 0
   not_allowed lr 'a finite rate of at least 0' abc
   refused 64 '--lr: 1,2,3 has 3 values, the model 2 layer groups: give one value or one per group' --lr 1,2,3
@@ -39,7 +39,7 @@ several() { # what is tried at any rank count
 
 numbers() {
   local o whole='a whole number from 1 to'
-  for o in cycles cycle-len cycle-mult tot-epochs; do not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x ''; done
+  for o in cycles cycle-len cycle-mult tot-epochs freeze-epochs; do not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x ''; done
   not_allowed start-epoch 'a whole number from 0 to' -1 1.5 x
   for o in accum batch epochs steps threads shards workers prefetch log-every sweep-iters; do
     not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
@@ -55,7 +55,7 @@ numbers() {
   for o in 0 1; do refused 64 "--pct-start $o is out of range: above 0 and below 1" --pct-start $o; done
   refused 64 '--pct-start 0.7 is out of range: one-cycle-torch3' --policy one-cycle-torch3 --pct-start 0.7
   refused 64 '--annihilate-pct 1 is out of range: from 0 to below 1' --policy annihilate --annihilate-pct 1
-  for o in div-factor final-div eps clip-norm; do not_allowed "$o" 'a number from 1e-' 0 -1 nan inf x ''; done
+  for o in div-factor final-div lr-mult eps clip-norm; do not_allowed "$o" 'a number from 1e-' 0 -1 nan inf x ''; done
   for o in wd watchdog sweep-stop; do not_allowed "$o" 'a number from 0 to' -1 nan x ''; done
   refused 64 '--sweep-stop 0.5 is out of range: at least 1, or 0 for never' --sweep-stop 0.5
   not_allowed moms 'numbers from 0 to below 1' 1 -0.1 0.9, 0.9,x '' 0.1,0.2,0.3,0.4
@@ -88,14 +88,11 @@ words() {
 
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
   local o
-  for o in window freeze-epochs lr-mult; do
-    later "$o" 3 'leave the option out'
-  done
+  later window 3 'leave the option out'
   for o in 'augment flip only auto,none' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
   done
-  later policy fine-tune 'one of'
 }
 
 contradictions() {
@@ -117,6 +114,18 @@ contradictions() {
   refused 64 '--tot-epochs: 4 end the schedule before the run.s 5 epochs' --tot-epochs 4 --epochs 5
   refused 64 '--tot-epochs: --steps 21 are no whole number for each of --epochs 2' schedule --steps 21 --epochs 2 --tot-epochs 3 --lr 1
   refused 64 '--start-epoch: 2 leaves nothing' schedule --steps 20 --epochs 2 --start-epoch 2 --lr 1
+  refused 64 '--policy one-cycle takes no --freeze-epochs: leave it out' --freeze-epochs 1
+  refused 64 '--policy one-cycle-v2 takes no --lr-mult: leave it out' --policy one-cycle-v2 --lr-mult 10
+  refused 64 '--policy fine-tune and --freeze contradict each other: it freezes all groups but the last' --policy fine-tune --freeze
+  refused 64 '--policy fine-tune and --freeze-to contradict each other' --policy fine-tune --freeze-to 1
+  refused 64 '--lr: 1e-5:1e-3: --policy fine-tune makes the rates of layer groups itself: give one rate' --policy fine-tune --lr 1e-5:1e-3
+  refused 64 '--lr: 1,2: --policy fine-tune makes the rates' schedule --policy fine-tune --lr 1,2 --groups 2 --steps 10
+  refused 64 '--policy fine-tune takes no --start-epoch: leave it out' --policy fine-tune --start-epoch 1
+  refused 64 '--policy fine-tune takes no --tot-epochs: leave it out' --policy fine-tune --tot-epochs 20
+  refused 64 '--policy fine-tune takes no --cycle-len' --policy fine-tune --cycle-len 2
+  refused 64 '--policy fine-tune: the model has one layer group only, .*: take another --policy or a model' --policy fine-tune --hidden '' --lr 1
+  refused 64 '--policy fine-tune freezes all layer groups but the last, .*: give --groups 2 or more' schedule --policy fine-tune --lr 1 --steps 10
+  refused 64 '--freeze-epochs: --steps 21 are no whole number for each of --epochs 2' schedule --policy fine-tune --steps 21 --epochs 2 --lr 1 --groups 2
   refused 64 '--freeze and --freeze-to 1 contradict each other' --freeze --freeze-to 1
   refused 64 '--freeze-to: 2 would freeze the model.s 2 layer groups and leave nothing to train: at most 1' --freeze-to 2
   refused 64 '--freeze-to: 3 would freeze the model.s 3 layer groups' --freeze-to 3 --model cnn
@@ -156,6 +165,7 @@ good() { # every option with a good value, in two runs
     --deterministic --watchdog 0 --log-every 1 --quiet --plot none
   accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
     --batch 16
+  accepted --policy fine-tune --freeze-epochs 1 --lr-mult 50 --lr 1e-2 --steps 2 --batch 700 --quiet
   accepted --freeze --train-bn off --bn-freeze --lr 1e-2 --steps 2 --quiet
   accepted --help
   accepted --version

@@ -35,6 +35,13 @@ fastlr schedule --steps 100 --lr 1 --policy flat-cos --final-div 10
 rows 'flat, then cosine' '74 1 .9' '75 1 .9' '99 0.10354838440848502 .9'
 fastlr schedule --steps 70 --lr 1 --policy sgdr --moms 0.8
 rows 'restarts' '0 1 .8' '5 .5 .8' '10 1 .8' '20 .5 .8' '30 1 .8'
+fastlr schedule --policy fine-tune --steps 60 --epochs 3 --lr 2e-3 --groups 3
+same 'lines of both phases' 81 "$(wc -l <out)"
+rows 'fine-tune' '0 8e-6 8e-6 8e-5 .95' '19 .00019922766203175636 .00019922766203175636 .0019922766203175637 .85040225935846026' \
+  '20 2e-6 2e-5 2e-4 .95' '38 1e-5 1e-4 1e-3 .85' '44 9.5048492910687014e-06 9.5048492910687e-05 .00095048492910687003 .85495155660487898'
+fastlr schedule --policy fine-tune --steps 100 --epochs 10 --freeze-epochs 3 --lr 1 --groups 2 --lr-mult 4 --div-factor 10 --pct-start 0.5 --final-div 100
+same 'lines after three frozen epochs' 131 "$(wc -l <out)"
+rows 'fine-tune as told' '0 .004 .04 .95' '30 .0125 .05 .95' '80 .125 .5 .85'
 fastlr schedule --steps 100 --epochs 10 --lr 1e-2 --policy one-cycle-v2
 whole=$(tail -n +2 out)
 fastlr schedule --steps 40 --epochs 4 --tot-epochs 10 --lr 1e-2 --policy one-cycle-v2

@@ -55,6 +55,22 @@ equal_to_the_bit() {
   echo "with --deterministic: on 4 ranks, then at step $(parts "$work/parts"): the same bits"
 }
 
+# 28 frozen steps, then 28 free ones: stopped in both phases, and begun again where the second begins.
+fine_tuned() {
+  local options=(--model cnn --policy fine-tune --freeze-epochs 2 --epochs 2 --lr 1e-2 --deterministic --shards 4 --keep 9)
+  run 4 "$work/tuned" "${options[@]}" || fail "fine-tune on 4 ranks: exit code $?"
+  run_until 8 4 "$work/tuned_parts" "${options[@]}"
+  run_until 25 2 "$work/tuned_parts" "${options[@]}"
+  run_until 36 3 "$work/tuned_parts" "${options[@]}"
+  run 1 "$work/tuned_parts" "${options[@]}" || fail "the last part of fine-tune, on 1 rank: exit code $?"
+  [ "$(weights "$work/tuned")" = "$(weights "$work/tuned_parts")" ] || fail "fine-tune: other weights after going on at step $(parts "$work/tuned_parts")"
+  [ "$(losses "$work/tuned")" = "$(losses "$work/tuned_parts")" ] || fail "fine-tune: other losses after going on at step $(parts "$work/tuned_parts")"
+  timeout 100 mpirun --oversubscribe --bind-to none -np 3 "$program" fit --quiet --resume "$work/tuned/checkpoint-28.h5" --out "$work/second" ||
+    fail "the second phase on 3 ranks: exit code $?"
+  [ "$(weights "$work/tuned")" = "$(weights "$work/second")" ] || fail "fine-tune: other weights when 3 ranks do the second phase"
+  echo "fine-tune with --deterministic: on 4 ranks, then at step $(parts "$work/tuned_parts"), 28 on 3: the same bits"
+}
+
 # Sums in another order differ in the last bit, which training magnifies: slowly in a network of linears.
 near() {
   local options=(--model mlp --epochs 8 --lr 3e-4 --shards 4) first most
@@ -70,4 +86,5 @@ near() {
 }
 
 equal_to_the_bit
+fine_tuned
 near

@@ -128,6 +128,25 @@ static void test_parity__resnet20_sgd_onecycle_v2(void **state) {
   if (train_size() == 1) check_fit(&c, 29, 1e-3);
 }
 
+/* One frozen epoch of 29 steps, one free one. Batch norm is per shard: only one shard is fastai's net. */
+static void check_fine_tune(const char *backend, int first_steps, double tolerance) {
+  const run_case c = {"resnet20_adam_finetune",
+                      RESNET_START,
+                      {"model", "resnet20", "batch", "48", "epochs", "1", "lr", "0.012", "policy", "fine-tune", "wd", "0.01",
+                       "bn-wd", "off", "backend", backend, NULL}};
+  if (train_size() == 1) check_fit(&c, first_steps, tolerance);
+}
+
+static void test_parity__resnet20_adam_finetune(void **state) {
+  (void)state;
+  check_fine_tune("cpu", 38, 1e-2);
+}
+
+static void test_parity__resnet20_adam_finetune_in_double(void **state) {
+  (void)state;
+  check_fine_tune("ref", 38, 1e-3);
+}
+
 /* Up to the smoothed minimum, past which a sweep is chaos; or up to `most` points, where rounding grows into chaos earlier. */
 static void check_curve(const flr_sweep_result *result, const cJSON *truth, double tolerance, int most) {
   const cJSON *rates = cJSON_GetObjectItem(truth, "lrs"), *losses = cJSON_GetObjectItem(truth, "loss");
@@ -213,6 +232,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_parity__mlp_adam_frozen),
       cmocka_unit_test(test_parity__resnet20_sgd_frozen_trainbn),
       cmocka_unit_test(test_parity__resnet20_sgd_onecycle_v2),
+      cmocka_unit_test(test_parity__resnet20_adam_finetune),
+      cmocka_unit_test(test_parity__resnet20_adam_finetune_in_double),
       cmocka_unit_test(test_parity__find_mlp_sgd),
       cmocka_unit_test(test_parity__find_mlp_adam),
       cmocka_unit_test(test_parity__find_resnet20_sgd),

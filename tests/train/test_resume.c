@@ -51,11 +51,18 @@ static void check_same(const char *whole, const char *parts) {
   static const char *const step[] = {"step", "epoch", "lr", "momentum", "loss", "samples", NULL};
   static const char *const epoch[] = {"epoch", "train_loss", "valid_loss", "error_rate", NULL};
   static const char *const sweep[] = {"i", "lr", "loss", "smooth", NULL};
+  static const char *const phase[] = {"step", "epoch", "parameters", "frozen", NULL};
   if (train_rank() != 0) return;
   assert_true(train_hash_weights(whole) == train_hash_weights(parts));
   check_events(whole, parts, "step", step);
   check_events(whole, parts, "epoch", epoch);
   check_events(whole, parts, "sweep", sweep);
+  check_events(whole, parts, "phase", phase);
+}
+
+/* For parts whose log has no more than what they did themselves. */
+static void check_same_end(const char *whole, const char *part) {
+  if (train_rank() == 0) assert_true(train_hash_weights(whole) == train_hash_weights(part));
 }
 
 static void stopped_again_and_again(const char *name, const char *const *pairs, int least_parts) {
@@ -92,6 +99,25 @@ static void test_resume__in_the_middle_of_a_sweep(void **state) {
   stopped_again_and_again("resume-sweep", pairs, 8);
 }
 
+/* A run that wrote a checkpoint after every step: the same from each of these files. */
+static void from_single_points(const char *const *pairs, const char *prefix, const int *points, size_t count,
+                               void (*check)(const char *whole, const char *part)) {
+  char whole[PATH], part[PATH], file[PATH + 64];
+  flr_fit_result straight, result;
+  train_directory(whole, sizeof whole, "resume-points-whole");
+  CHECK_OK(run_part(pairs, whole, NULL, 0, &straight));
+  for (size_t i = 0; i < count; i++) {
+    (void)snprintf(file, sizeof file, "%s/%s%d.h5", whole, prefix, points[i]);
+    train_directory(part, sizeof part, "resume-points");
+    CHECK_OK(run_part(pairs, part, file, 0, &result));
+    assert_true(result.valid_loss >= straight.valid_loss && result.valid_loss <= straight.valid_loss);
+    check(whole, part);
+    train_barrier();
+    train_remove(part);
+  }
+  train_remove(whole);
+}
+
 /* From whatever point of a sweep: the same curve, pick and training. */
 static void test_resume__from_single_points_of_a_sweep(void **state) {
   (void)state;
@@ -100,20 +126,23 @@ static void test_resume__from_single_points_of_a_sweep(void **state) {
       "model", "mlp", "dropout",          "0.2", "sweep-end", "0.1", "sweep-stop", "0",  "sweep-iters", "100",
       "steps", "20",  "checkpoint-every", "1",   "keep",      "200", "batch",      "96", "drop-last",   "off",
       NULL};
-  char whole[PATH], part[PATH], file[PATH + 64];
-  flr_fit_result straight, result;
-  train_directory(whole, sizeof whole, "resume-points-whole");
-  CHECK_OK(run_part(pairs, whole, NULL, 0, &straight));
-  for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
-    (void)snprintf(file, sizeof file, "%s/checkpoint-sweep-%d.h5", whole, points[i]);
-    train_directory(part, sizeof part, "resume-points");
-    CHECK_OK(run_part(pairs, part, file, 0, &result));
-    assert_true(result.valid_loss >= straight.valid_loss && result.valid_loss <= straight.valid_loss);
-    check_same(whole, part);
-    train_barrier();
-    train_remove(part);
-  }
-  train_remove(whole);
+  from_single_points(pairs, "checkpoint-sweep-", points, sizeof points / sizeof points[0], check_same);
+}
+
+static void test_resume__in_both_phases_of_fine_tune(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET, "lr", "1e-2", "policy", "fine-tune", "steps", "4", NULL};
+  stopped_again_and_again("resume-fine-tune", pairs, 8);
+}
+
+/* 15 frozen steps: in the first phase, at its last step, where the second begins, after that one's first step. */
+static void test_resume__from_single_points_of_fine_tune(void **state) {
+  (void)state;
+  static const int points[] = {1, 14, 15, 16, 18};
+  const char *const pairs[] = {NET,         "lr",   "1e-2",  "policy", "fine-tune",
+                               "optimizer", "lamb", "steps", "4",      "checkpoint-every",
+                               "1",         "keep", "200",   NULL};
+  from_single_points(pairs, "checkpoint-", points, sizeof points / sizeof points[0], check_same_end);
 }
 
 static void test_resume__deterministic_with_sgd(void **state) {
@@ -245,6 +274,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__in_the_middle_of_epochs),
       cmocka_unit_test(test_resume__in_the_middle_of_a_sweep),
       cmocka_unit_test(test_resume__from_single_points_of_a_sweep),
+      cmocka_unit_test(test_resume__in_both_phases_of_fine_tune),
+      cmocka_unit_test(test_resume__from_single_points_of_fine_tune),
       cmocka_unit_test(test_resume__deterministic_with_sgd),
       cmocka_unit_test(test_resume__with_other_policies),
       cmocka_unit_test(test_resume__frozen_with_rates_per_group),

@@ -143,10 +143,8 @@ uint64_t train_hash_weights(const char *directory) {
   return hash;
 }
 
-float *train_tensor(const char *directory, const char *name, int64_t *count) {
-  char path[1200];
+float *train_tensor(const char *path, const char *name, int64_t *count) {
   flr_weights_source source;
-  (void)snprintf(path, sizeof path, "%s/final.h5", directory);
   CHECK_OK(flr_weights_source_open(&source, path));
   const flr_weights_tensor *tensor = flr_weights_source_find(&source, name);
   if (!tensor) fail_msg("%s has no %s", path, name);
@@ -158,6 +156,13 @@ float *train_tensor(const char *directory, const char *name, int64_t *count) {
 }
 
 int train_same_tensor(const char *a, const char *b, const char *name) {
+  char x[1200], y[1200];
+  (void)snprintf(x, sizeof x, "%s/final.h5", a);
+  (void)snprintf(y, sizeof y, "%s/final.h5", b);
+  return train_same_in_files(x, y, name);
+}
+
+int train_same_in_files(const char *a, const char *b, const char *name) {
   int64_t n, m;
   float *x = train_tensor(a, name, &n), *y = train_tensor(b, name, &m);
   const int equal = n == m && memcmp(x, y, (size_t)n * sizeof *x) == 0;

@@ -33,11 +33,13 @@ double train_number(const cJSON *array, int i, const char *name);
 /* Hash of every tensor of DIRECTORY/final.h5, 0 when there is none. */
 uint64_t train_hash_weights(const char *directory);
 
-/* The values of one tensor of DIRECTORY/final.h5, free them; fails the test where there is none. */
-float *train_tensor(const char *directory, const char *name, int64_t *count);
+/* The values of one tensor of a weights file or checkpoint, free them; fails the test where there is none. */
+float *train_tensor(const char *path, const char *name, int64_t *count);
 
 /* 1: both directories' final.h5 have the same bits in this tensor. */
 int train_same_tensor(const char *a, const char *b, const char *name);
+/* The same for two weights files or checkpoints. */
+int train_same_in_files(const char *a, const char *b, const char *name);
 
 /* tests/vectors/parity.json, whole. cJSON_Delete it. */
 cJSON *train_vectors(void);
