@@ -26,6 +26,11 @@ void flr_log_status(flr_log *log, const char *line);
 /* Writes `text` as it is (several lines allowed, for plots) at `level`, above the live line. Thread-safe. */
 void flr_log_block(flr_log *log, flr_log_level level, const char *text);
 
+/* Shows `text`, whole lines, below all that is written and above the live line; what was shown so before is replaced, ""
+   removes it. It stays where it is when the log is destroyed. Does nothing where the live line is not shown. Thread-safe.
+   Errors: memory. */
+flr_status flr_log_show(flr_log *log, const char *text);
+
 /* Whether lines of this level are written. */
 int flr_log_enabled(const flr_log *log, flr_log_level level);
 

@@ -236,16 +236,19 @@ static flr_status add_text_panel(FILE *page, const flr_chart *chart, int index, 
   return FLR_OK;
 }
 
-/* Lines that the keys take. */
-static int key_lines(const flr_chart *chart) {
-  int count = 0;
+/* Lines of the title, the keys and the gaps. */
+static int lines_beside(const flr_chart *chart) {
+  int count = chart->panel_count;
   for (int i = 0; i < chart->panel_count; ++i)
-    for (int j = 0; j < chart->panels[i].line_count; ++j) count += has_label(&chart->panels[i].lines[j]);
+    for (int j = 0; j < chart->panels[i].line_count; ++j)
+      count += chart->panels[i].lines[j].style != FLR_CHART_RULES && has_label(&chart->panels[i].lines[j]);
   return count;
 }
 
+int flr_chart_least_rows(const flr_chart *chart) { return lines_beside(chart) + chart->panel_count * flr_plot_limit_rows(0); }
+
 flr_status flr_chart_text(char **out, const flr_chart *chart, int columns, int rows) {
-  const int room = rows - key_lines(chart) - 1, wide = flr_plot_limit_columns(columns);
+  const int room = rows - lines_beside(chart), wide = flr_plot_limit_columns(columns);
   const int indent = (wide - (int)strlen(chart->title)) / 2;
   char *text = NULL;
   size_t bytes = 0;

@@ -50,4 +50,7 @@ flr_status flr_chart_write(const char *path, const flr_chart *chart);
    by the caller (flr_free): ASCII alone, no colours. Errors as flr_chart_write. */
 flr_status flr_chart_text(char **out, const flr_chart *chart, int columns, int rows);
 
+/* The fewest rows that a chart as text can take. */
+int flr_chart_least_rows(const flr_chart *chart);
+
 #endif

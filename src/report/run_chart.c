@@ -22,7 +22,7 @@ typedef struct scale {
 } scale;
 
 static scale scale_of(const flr_run_history *h) {
-  scale s = {.per_epoch = NAN, .end = h->planned_steps};
+  scale s = {.per_epoch = NAN, .end = h->planned_steps + (h->fine_tune ? h->unfrozen : 0)};
   const int64_t last = h->epoch.n - 1;
   if (last >= 0 && h->epoch.y[last] > 0) s.per_epoch = (h->epoch.x[last] + 1) / h->epoch.y[last];
   s.in_epochs = isnan(s.per_epoch) || h->epoch.y[last] >= 1;
@@ -80,7 +80,15 @@ static flr_status fill_epochs(flr_run_chart *c, const scale *s, const flr_series
   return FLR_OK;
 }
 
-/* Where the run went on from a checkpoint; nothing when it never did. */
+/* Where the run's second phase began; nothing when it has none. */
+static flr_status add_phase(flr_run_chart *c, const flr_run_history *h, const scale *s) {
+  if (!(h->unfrozen > 0)) return FLR_OK;
+  add_line(c, FLR_CHART_RULES, "#000000", ' ')->dash = 3;
+  (void)snprintf(label_of(c), FLR_RUN_CHART_LABEL, "unfrozen");
+  return flr_series_add(series_of(c), at_steps(s, h->unfrozen), 0);
+}
+
+/* Where it went on from a checkpoint; nothing when it never did. */
 static flr_status add_resumes(flr_run_chart *c, const flr_run_history *h, const scale *s) {
   int64_t rollbacks = 0;
   if (h->resumes.n == 0) return FLR_OK;
@@ -133,6 +141,7 @@ static void name_group(char *label, int group, int groups) {
 }
 
 static flr_status add_rates(flr_run_chart *c, const flr_run_history *h, const scale *s, int64_t stretches) {
+  FLR_TRY(add_phase(c, h, s));
   FLR_TRY(add_resumes(c, h, s));
   for (int group = 0; group < h->groups; ++group) {
     const int alone = h->groups == 1;
@@ -168,8 +177,9 @@ static flr_status add_momentum(flr_run_chart *c, const flr_run_history *h, const
   double least = INFINITY, greatest = -INFINITY;
   extremes(&h->momentum, &least, &greatest);
   if (!isfinite(least)) return FLR_OK;
+  FLR_TRY(add_phase(c, h, s));
   FLR_TRY(add_resumes(c, h, s));
-  if (h->resumes.n > 0) c->labels[c->line_count - 1][0] = '\0'; /* the key has it above */
+  for (int i = first; i < c->line_count; ++i) c->labels[i][0] = '\0'; /* the key has them above */
   add_line(c, FLR_CHART_LINE, dark, '*');
   FLR_TRY(fill(c, NULL, s, &h->momentum, h->momentum.y, stretches, FLR_THIN_LINE));
   const double margin = greatest > least ? 2 * margin_share * (greatest - least) : margin_share;
@@ -277,6 +287,7 @@ static flr_status add_losses(flr_run_chart *c, const flr_run_history *h, const s
   extremes(&h->loss, &least, &greatest);
   extremes(&h->valid_loss, &least, &greatest);
   const double margin = top > least ? margin_share * (top - least) : fmax(margin_share * fabs(top), 1e-3);
+  FLR_TRY(add_phase(c, h, s));
   FLR_TRY(add_resumes(c, h, s));
   FLR_TRY(add_dots(c, h, s, top + margin, stretches));
   add_line(c, FLR_CHART_LINE, dark, '*');
@@ -290,11 +301,16 @@ static flr_status add_losses(flr_run_chart *c, const flr_run_history *h, const s
   return FLR_OK;
 }
 
+static int has_errors(const flr_run_history *h) {
+  double least = INFINITY, greatest = -INFINITY;
+  extremes(&h->error_rate, &least, &greatest);
+  return isfinite(least);
+}
+
 static flr_status add_errors(flr_run_chart *c, const flr_run_history *h, const scale *s, int64_t stretches) {
   const int first = c->line_count;
   double least = INFINITY, greatest = 0;
   extremes(&h->error_rate, &least, &greatest);
-  if (!isfinite(least)) return FLR_OK;
   int64_t best = 0;
   for (int64_t i = 0; i < h->error_rate.n; ++i)
     if (h->error_rate.y[i] <= least) {
@@ -310,15 +326,15 @@ static flr_status add_errors(flr_run_chart *c, const flr_run_history *h, const s
   return FLR_OK;
 }
 
-flr_status flr_run_chart_loss(flr_run_chart *out, const flr_run_history *h, int64_t stretches) {
+flr_status flr_run_chart_loss(flr_run_chart *out, const flr_run_history *h, int64_t stretches, int with_errors) {
   const scale s = scale_of(h);
   flr_series smooth = {0};
   double horizon;
-  begin(out, h, &s, h->error_rate.n > 0 ? "loss and error rate" : "loss");
+  begin(out, h, &s, with_errors && has_errors(h) ? "loss and error rate" : "loss");
   flr_status status = smooth_loss(&smooth, &horizon, h);
   if (status == FLR_OK) status = add_losses(out, h, &s, &smooth, horizon, stretches);
   flr_series_clear(&smooth);
-  if (status == FLR_OK) status = add_errors(out, h, &s, stretches);
+  if (status == FLR_OK && with_errors && has_errors(h)) status = add_errors(out, h, &s, stretches);
   if (status == FLR_OK) connect(out);
   return status;
 }

@@ -27,7 +27,7 @@ flr_status flr_run_chart_schedule(flr_run_chart *out, const flr_run_history *his
    axis ends a fifth above the first and the median loss, so that a diverging end does not squash the rest; the key says how
    many batches lie above, and losses that are not finite are crosses at the top. Errors: FLR_ERROR_NO_INPUT when there is no
    finite loss. The caller clears it, also after an error. */
-flr_status flr_run_chart_loss(flr_run_chart *out, const flr_run_history *history, int64_t stretches);
+flr_status flr_run_chart_loss(flr_run_chart *out, const flr_run_history *history, int64_t stretches, int with_errors);
 
 void flr_run_chart_clear(flr_run_chart *chart);
 

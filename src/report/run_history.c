@@ -58,6 +58,7 @@ static flr_status take_start(flr_run_history *h, const cJSON *line) {
   copy_name(h->optimizer, text(config, "optimizer"));
   h->batch = whole(text_number(text(config, "batch")), 0);
   h->planned_steps = text_number(text(config, "steps"));
+  h->fine_tune = strcmp(text(config, "policy"), "fine-tune") == 0;
   h->sweep_linear = strcmp(text(config, "sweep-mode"), "linear") == 0;
   return FLR_OK;
 }
@@ -127,12 +128,18 @@ static flr_status take_resume(flr_run_history *h, const cJSON *line, int rollbac
   return step > 0 ? flr_series_add(&h->resumes, step, rollback) : FLR_OK;
 }
 
+static flr_status take_phase(flr_run_history *h, const cJSON *line) {
+  if (strcmp(text(line, "phase"), "unfrozen") == 0) h->unfrozen = number(line, "step");
+  return FLR_OK;
+}
+
 static flr_status take_line(flr_run_history *h, const cJSON *line) {
   const char *event = text(line, "event");
   if (strcmp(event, "step") == 0) return take_step(h, line);
   if (strcmp(event, "epoch") == 0) return take_epoch(h, line);
   if (strcmp(event, "sweep") == 0) return take_sweep(h, line);
   if (strcmp(event, "suggest") == 0) return take_suggest(h, line);
+  if (strcmp(event, "phase") == 0) return take_phase(h, line);
   if (strcmp(event, "start") == 0) return take_start(h, line);
   if (strcmp(event, "resume") == 0) return take_resume(h, line, 0);
   if (strcmp(event, "rollback") == 0) return take_resume(h, line, 1);
@@ -176,7 +183,7 @@ flr_status flr_run_history_read(flr_run_history *out, const char *directory) {
   enum { PATH_BYTES = 4096 };
   char path[PATH_BYTES];
   FILE *file = NULL;
-  *out = (flr_run_history){.planned_steps = NAN, .groups = 0};
+  *out = (flr_run_history){.planned_steps = NAN, .unfrozen = NAN};
   FLR_TRY(open_log(&file, directory, path, sizeof path));
   flr_status status = read_lines(out, file);
   if (status == FLR_OK && ferror(file)) status = flr_fail(FLR_ERROR_IO, "cannot read %s to its end", path);

@@ -20,6 +20,8 @@ typedef struct flr_run_history {
   char model[FLR_HISTORY_NAME], optimizer[FLR_HISTORY_NAME];
   int64_t batch;
   double planned_steps; /* what --steps asked for; NAN: it did not */
+  int fine_tune;        /* 1: in two phases; --steps counts those of the second */
+  double unfrozen;      /* the step with which the second began; NAN: none did */
   /* the sweep's points: rate of the last group, raw and smoothed loss; its suggestions */
   flr_series sweep_loss, sweep_smooth;
   int sweep_linear;

@@ -77,7 +77,7 @@ static void make_sweep(sweep_plot *p, const flr_run_history *h) {
 /* ---- all ---- */
 
 static flr_status make_chart(flr_run_chart *out, flr_run_plot kind, const flr_run_history *h, int64_t stretches) {
-  return kind == FLR_RUN_PLOT_SCHEDULE ? flr_run_chart_schedule(out, h, stretches) : flr_run_chart_loss(out, h, stretches);
+  return kind == FLR_RUN_PLOT_SCHEDULE ? flr_run_chart_schedule(out, h, stretches) : flr_run_chart_loss(out, h, stretches, 1);
 }
 
 flr_status flr_run_plot_write(const char *path, flr_run_plot kind, const flr_run_history *h) {
@@ -101,6 +101,16 @@ flr_status flr_run_plot_text(char **out, flr_run_plot kind, const flr_run_histor
   }
   flr_run_chart chart;
   flr_status status = make_chart(&chart, kind, h, 2 * (int64_t)columns);
+  if (status == FLR_OK) status = flr_chart_text(out, &chart.chart, columns, rows);
+  flr_run_chart_clear(&chart);
+  return status;
+}
+
+flr_status flr_run_plot_small(char **out, const flr_run_history *h, int columns, int rows) {
+  flr_run_chart chart;
+  flr_status status = flr_run_chart_loss(&chart, h, 2 * (int64_t)columns, 0);
+  if (status == FLR_OK && rows < flr_chart_least_rows(&chart.chart))
+    status = flr_fail(FLR_ERROR_UNAVAILABLE, "%d lines are too few for a plot", rows);
   if (status == FLR_OK) status = flr_chart_text(out, &chart.chart, columns, rows);
   flr_run_chart_clear(&chart);
   return status;

@@ -24,4 +24,8 @@ flr_status flr_run_plot_write(const char *path, flr_run_plot kind, const flr_run
 /* Draws it as text of at most columns x rows characters into *out, owned by the caller (flr_free). Errors as above. */
 flr_status flr_run_plot_text(char **out, flr_run_plot kind, const flr_run_history *history, int columns, int rows);
 
+/* Draws the losses alone in at most `rows` lines, for a corner of the screen. Errors as above, and FLR_ERROR_UNAVAILABLE when
+   that is too few. */
+flr_status flr_run_plot_small(char **out, const flr_run_history *history, int columns, int rows);
+
 #endif

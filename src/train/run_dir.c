@@ -15,6 +15,7 @@
 #include "report/plot.h"
 #include "report/replace_file.h"
 #include "report/sweep_files.h"
+#include "report/terminal.h"
 #include "train/evaluate.h"
 #include "train/metrics.h"
 #include "train/resume.h"
@@ -159,8 +160,10 @@ static flr_status draw_all(const flr_session *s, const flr_plot_curve *curve) {
     FLR_TRY(flr_plot_write(path, curve));
   }
   if (!wants_terminal_plot(s)) return FLR_OK;
+  int columns;
   char *text;
-  FLR_TRY(flr_plot_text(&text, curve, PLOT_COLUMNS, PLOT_ROWS));
+  flr_terminal_size(STDERR_FILENO, &columns, NULL);
+  FLR_TRY(flr_plot_text(&text, curve, columns - 2, PLOT_ROWS));
   flr_log_block(s->log, FLR_LOG_INFO, text);
   flr_free(text);
   return FLR_OK;

@@ -13,6 +13,7 @@
 #include "train/policy_plan.h"
 #include "train/resume.h"
 #include "train/run_dir.h"
+#include "train/run_plots.h"
 #include "train/saver.h"
 
 enum { MOST_ROLLBACKS = 3 };
@@ -114,7 +115,10 @@ static flr_status finish_epoch(training *t, const flr_directive *directive, doub
   t->epoch_samples = 0;
   if (s->comm->rank != 0) return FLR_OK;
   tell_epoch(t, &summary, (s->plan.span.end + per_epoch - 1) / per_epoch);
-  return flr_metrics_epoch(s, &summary);
+  FLR_TRY(flr_metrics_epoch(s, &summary));
+  flr_run_plots_epoch(s, summary.epoch, directive->step + 1 == s->plan.span.end);
+  t->epoch_began = flr_clock_seconds();
+  return FLR_OK;
 }
 
 /* ---- checkpoints ---- */
@@ -311,6 +315,7 @@ static flr_status finish_run(training *t, const flr_phase_end *end, int64_t firs
   }
   const flr_status written = flr_saver_finish(s->saver);
   if (end->reason != FLR_REASON_DONE) {
+    flr_run_plots_end(s);
     FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "nonfinite", FLR_ERROR_DIVERGED)));
     return flr_fail(FLR_ERROR_DIVERGED, "training diverged: the loss is not finite%s; lower --lr (nothing was overwritten)",
                     t->rollbacks > 0 ? ", also after going back at lower rates" : "");
@@ -320,6 +325,7 @@ static flr_status finish_run(training *t, const flr_phase_end *end, int64_t firs
   t->result->seconds = flr_clock_seconds() - t->began;
   t->result->steps = s->plan.span.end;
   t->result->samples_per_second = (double)((s->plan.span.end - first) * s->plan.batch) / t->result->seconds;
+  flr_run_plots_end(s);
   return flr_comm_agree(s->comm, flr_metrics_end(s, "done", 0));
 }
 

@@ -11,7 +11,7 @@ fastlr --epochs 2 --out r --log-every 5 --comm mpi
 same 'exit code' 0 "$code"
 same 'standard output' '' "$(cat out)"
 files='best.h5 checkpoint-22.h5 checkpoint-44.h5 config.ini final.h5 metrics.jsonl sweep.csv sweep.h5'
-command -v gnuplot >/dev/null && files="$files sweep.png sweep.svg"
+command -v gnuplot >/dev/null && files='best.h5 checkpoint-22.h5 checkpoint-44.h5 config.ini final.h5 loss.png loss.svg metrics.jsonl schedule.png schedule.svg sweep.csv sweep.h5 sweep.png sweep.svg'
 same files "$files" "$(cd run/r && echo *)"
 "$tools/test_cli.json_shape" lines <run/r/metrics.jsonl >/dev/null || complain 'metrics.jsonl is not one document a line'
 same 'events' 'start sweep suggest step epoch step epoch end' \

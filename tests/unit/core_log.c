@@ -94,6 +94,40 @@ static void test_log__destroying_removes_the_live_line(void **state) {
   free(m.text);
 }
 
+static void test_log__what_is_shown_stays_between_the_lines_and_the_live_line(void **state) {
+  (void)state;
+  memory_log m;
+  open_log(&m, FLR_LOG_INFO, 1);
+  CHECK_OK(flr_log_show(m.log, "a\nb\n"));
+  flr_log_status(m.log, "50%");
+  flr_log_write(m.log, FLR_LOG_INFO, "epoch 1");
+  CHECK_OK(flr_log_show(m.log, "c\n"));
+  flr_log_status(m.log, "60%");
+  CHECK_OK(flr_log_show(m.log, ""));
+  close_log(&m);
+  assert_string_equal(m.text,
+                      "a\nb\n50%"
+                      "\r\033[K\033[2A\033[Jepoch 1\na\nb\n50%"
+                      "\r\033[K\033[2A\033[Jc\n50%"
+                      "\r\033[K60%"
+                      "\r\033[K\033[1A\033[J60%"
+                      "\r\033[K");
+  free(m.text);
+}
+
+static void test_log__shows_nothing_where_it_could_not_be_replaced(void **state) {
+  (void)state;
+  for (int terminal = 0; terminal < 2; ++terminal) {
+    memory_log m;
+    open_log(&m, terminal ? FLR_LOG_WARNING : FLR_LOG_INFO, terminal);
+    CHECK_OK(flr_log_show(m.log, "a\n"));
+    close_log(&m);
+    assert_string_equal(m.text, "");
+    free(m.text);
+  }
+  CHECK_OK(flr_log_show(NULL, "a\n"));
+}
+
 enum { THREADS = 4, LINES = 500 };
 
 static void *write_lines(void *argument) {
@@ -130,6 +164,8 @@ int main(void) {
                                      cmocka_unit_test(test_log__the_live_line_stays_below_on_a_terminal),
                                      cmocka_unit_test(test_log__no_live_line_elsewhere_or_when_quiet),
                                      cmocka_unit_test(test_log__destroying_removes_the_live_line),
+                                     cmocka_unit_test(test_log__what_is_shown_stays_between_the_lines_and_the_live_line),
+                                     cmocka_unit_test(test_log__shows_nothing_where_it_could_not_be_replaced),
                                      cmocka_unit_test(test_log__lines_of_several_threads_stay_whole)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

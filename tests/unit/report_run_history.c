@@ -143,12 +143,35 @@ static void test_chart__the_last_epoch_may_be_cut_short(void **state) {
   for (int step = 0; step < 25; ++step) add_step(lines, step, "1", "2");
   for (int epoch = 0; epoch < 3; ++epoch) add_epoch(lines, epoch, "1.25");
   CHECK_OK(read_lines(&h, state, lines));
-  CHECK_OK(flr_run_chart_loss(&c, &h, 100));
+  CHECK_OK(flr_run_chart_loss(&c, &h, 100, 1));
   assert_string_equal(c.chart.x_label, "epoch");
   assert_true(c.chart.right == 2.5);
   const flr_chart_line *valid = &c.panels[1].lines[0]; /* ten steps an epoch, 25 in all */
   assert_int_equal(valid->n, 3);
   assert_true(valid->x[0] == 1 && valid->x[1] == 2 && valid->x[2] == 2.5 && valid->y[2] == 12.5);
+  flr_run_chart_clear(&c);
+  flr_run_history_clear(&h);
+}
+
+static void test_chart__steps_of_fine_tune_count_from_its_second_phase(void **state) {
+  flr_run_history h;
+  flr_run_chart c;
+  char lines[8192] =
+      "{\"event\": \"start\", \"config\": {\"policy\":\"fine-tune\",\"steps\":\"15\"}, \"model\": \"cnn\"}\n"
+      "{\"event\": \"phase\", \"phase\": \"frozen\", \"step\": 0}\n";
+  for (int step = 0; step < 10; ++step) add_step(lines, step, "1", "2");
+  add_epoch(lines, 0, "1");
+  strcat(lines, "{\"event\": \"phase\", \"phase\": \"unfrozen\", \"step\": 10}\n");
+  for (int step = 10; step < 25; ++step) add_step(lines, step, "1", "2");
+  add_epoch(lines, 1, "1");
+  add_epoch(lines, 2, "1");
+  CHECK_OK(read_lines(&h, state, lines));
+  assert_true(h.fine_tune && h.unfrozen == 10);
+  CHECK_OK(flr_run_chart_loss(&c, &h, 100, 1));
+  const flr_chart_line *valid = &c.panels[1].lines[0];
+  assert_true(valid->n == 3 && valid->x[2] == 2.5);
+  assert_string_equal(c.labels[0], "unfrozen");
+  assert_true(c.lines[0].n == 1 && c.lines[0].x[0] == 1);
   flr_run_chart_clear(&c);
   flr_run_history_clear(&h);
 }
@@ -181,7 +204,7 @@ static void test_chart__a_diverging_end_does_not_squash_the_rest(void **state) {
     add_step(lines, step, "1", step < 38 ? loss : "null");
   }
   CHECK_OK(read_lines(&h, state, lines));
-  CHECK_OK(flr_run_chart_loss(&c, &h, 1000));
+  CHECK_OK(flr_run_chart_loss(&c, &h, 1000, 1));
   assert_true(c.panels[0].high > 2 && c.panels[0].high < 3);
   int told = 0;
   for (int i = 0; i < c.line_count; ++i)
@@ -201,7 +224,7 @@ static void test_chart__nothing_to_draw_is_said(void **state) {
   flr_run_history_clear(&h);
   add_step(lines, 0, "1", "null");
   CHECK_OK(read_lines(&h, state, lines));
-  CHECK_FAILS(flr_run_chart_loss(&c, &h, 100), FLR_ERROR_NO_INPUT, "none that was logged is finite");
+  CHECK_FAILS(flr_run_chart_loss(&c, &h, 100, 1), FLR_ERROR_NO_INPUT, "none that was logged is finite");
   flr_run_chart_clear(&c);
   flr_run_history_clear(&h);
 }
@@ -215,6 +238,7 @@ int main(void) {
       cmocka_unit_test(test_history__equal_rates_are_those_of_all_groups),
       cmocka_unit_test(test_history__what_is_no_run_is_refused),
       cmocka_unit_test(test_chart__the_last_epoch_may_be_cut_short),
+      cmocka_unit_test(test_chart__steps_of_fine_tune_count_from_its_second_phase),
       cmocka_unit_test(test_chart__far_apart_rates_have_a_logarithmic_axis),
       cmocka_unit_test(test_chart__a_diverging_end_does_not_squash_the_rest),
       cmocka_unit_test(test_chart__nothing_to_draw_is_said),
