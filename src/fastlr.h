@@ -66,6 +66,7 @@ typedef struct flr_config {
   double sweep_beta, sweep_stop, sweep_mom; /* 0.98, 4, 0.9 */
   char *sweep_mode;                         /* "exp" */
   int sweep_inclusive;                      /* 0 */
+  int64_t sweep_repeats;                    /* 1 */
   int64_t trim_start, trim_end;             /* -1: 10 % of the points; 5 */
   double smooth;                            /* suggest: 0 */
   /* run */
@@ -129,12 +130,15 @@ typedef struct flr_session_report {
 typedef struct flr_sweep_suggestion {
   const char *name, *status; /* string literals */
   double lr;
-  double spread; /* of consensus: largest over least of its estimates; else NAN */
+  double spread;    /* its error bar, largest over least: of consensus' estimates, of other rules over repeats; NAN unknown */
+  double low, high; /* least and largest of the rates that repeats give by themselves; NAN without */
+  int64_t repeats;  /* how many of them give one; 0 for a single sweep */
 } flr_sweep_suggestion;
 
 enum { FLR_SWEEP_SUGGESTIONS = 5 };
 
-/* A finished sweep. Arrays are owned by the session and live until its next sweep or its end. Valid on every rank. */
+/* A finished sweep: with repeats the medians over them (optim/sweep_curve.h). Arrays are owned by the session and live until
+ * its next sweep or its end. Valid on every rank. */
 typedef struct flr_sweep_result {
   int64_t points;
   const double *lr, *loss, *smooth;
@@ -142,7 +146,17 @@ typedef struct flr_sweep_result {
   flr_sweep_suggestion suggestions[FLR_SWEEP_SUGGESTIONS];
   const char *picked; /* the name that --pick asked for */
   double picked_lr;   /* NAN when it could not be made */
+  int other;          /* then the place among suggestions of a rule to take instead; -1: none gave a rate either */
+  int repeats;        /* sweeps behind it */
+  const double *low, *high, *smooth_low, *smooth_high; /* bands around loss and smooth; NULL for a single sweep */
 } flr_sweep_result;
+
+/* One of the repeats of a sweep. */
+typedef struct flr_sweep_repeat {
+  int64_t points;
+  const char *verdict;
+  flr_sweep_suggestion suggestions[FLR_SWEEP_SUGGESTIONS]; /* read off its own curve */
+} flr_sweep_repeat;
 
 typedef struct flr_fit_result {
   int64_t steps;
@@ -171,6 +185,10 @@ const char *flr_session_directory(const flr_session *session);
 
 /* The learning-rate range test; the model is as before afterwards (checked by hash). Collective. */
 flr_status flr_session_find(flr_session *session, flr_sweep_result *out);
+/* A repeat (from 0) of the sweep that flr_session_find did last. Errors: FLR_ERROR_USAGE. Not collective. */
+flr_status flr_session_sweep_repeat(const flr_session *session, int repeat, flr_sweep_repeat *out);
+/* The raw loss of a repeat at a point; NAN where it had ended. Not collective. */
+double flr_session_sweep_loss(const flr_session *session, int repeat, int64_t point);
 /* Training by the configured policy; --lr auto sweeps first. Collective. */
 flr_status flr_session_fit(flr_session *session, flr_fit_result *out);
 /* Loss and error on a split ("train", "valid", "test"). Collective. */

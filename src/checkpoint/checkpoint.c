@@ -40,10 +40,10 @@ const flr_state_paths flr_sweep_paths = {.params = "/sweep/state/params",
                                          .norms = "/sweep/state/norms",
                                          .numbers = "/sweep/state/optimizer"};
 
-const flr_curve_column flr_curve_columns[FLR_CURVE_COLUMNS] = {{"/sweep/lr", offsetof(flr_sweep_point, lr)},
-                                                               {"/sweep/loss", offsetof(flr_sweep_point, loss)},
-                                                               {"/sweep/smooth", offsetof(flr_sweep_point, smooth)},
-                                                               {"/sweep/se", offsetof(flr_sweep_point, se)}};
+const flr_curve_column flr_curve_columns[FLR_CURVE_COLUMNS] = {{"lr", offsetof(flr_sweep_point, lr)},
+                                                               {"loss", offsetof(flr_sweep_point, loss)},
+                                                               {"smooth", offsetof(flr_sweep_point, smooth)},
+                                                               {"se", offsetof(flr_sweep_point, se)}};
 
 /* ---- memory ---- */
 
@@ -82,11 +82,38 @@ flr_status flr_checkpoint_init(flr_checkpoint *out, const flr_params *layout, in
   return status;
 }
 
+static void clear_earlier(flr_checkpoint *c) {
+  for (int64_t i = 0; i < c->earlier_count; i++) flr_free(c->earlier[i].points);
+  flr_free(c->earlier);
+  c->earlier = NULL;
+  c->earlier_count = 0;
+}
+
+flr_status flr_checkpoint_allocate_earlier(flr_checkpoint *c, int64_t count) {
+  clear_earlier(c);
+  FLR_TRY(flr_alloc(&c->earlier, count, sizeof *c->earlier));
+  c->earlier_count = count;
+  return FLR_OK;
+}
+
+flr_status flr_checkpoint_keep_sweeps(flr_checkpoint *c, const flr_sweep *sweeps, int64_t count) {
+  FLR_TRY(flr_checkpoint_allocate_earlier(c, count));
+  for (int64_t i = 0; i < count; i++) {
+    flr_sweep *to = &c->earlier[i];
+    *to = sweeps[i];
+    to->points = NULL;
+    FLR_TRY(flr_alloc(&to->points, to->count, sizeof *to->points));
+    memcpy(to->points, sweeps[i].points, (size_t)to->count * sizeof *to->points);
+  }
+  return FLR_OK;
+}
+
 void flr_checkpoint_clear(flr_checkpoint *c) {
   void *const owned[] = {c->model, c->config, c->dataset, c->mean, c->std, c->buffers};
   for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) flr_free(owned[i]);
   clear_state(&c->train);
   clear_state(&c->sweep);
   flr_free(c->curve.points);
+  clear_earlier(c);
   *c = (flr_checkpoint){0};
 }

@@ -76,6 +76,9 @@ typedef struct flr_checkpoint {
   /* the sweep under way (phase sweep only) */
   flr_checkpoint_state sweep; /* what the sweep's steps change */
   flr_sweep curve;            /* its points so far, average, best; options.iterations long */
+  int64_t sweeps;             /* how many there are to be, 0 or 1: this one alone */
+  int64_t earlier_count;      /* those that are over */
+  flr_sweep *earlier;         /* [earlier_count], owned */
 } flr_checkpoint;
 
 /* Allocates the buffers of a run with this layout and these shards; points: room for so many of a sweep, with the sweep's own
@@ -83,6 +86,9 @@ typedef struct flr_checkpoint {
 flr_status flr_checkpoint_init(flr_checkpoint *out, const flr_params *layout, int slot_count, const char *const *slot_names,
                                int64_t shards, int64_t points);
 void flr_checkpoint_clear(flr_checkpoint *checkpoint);
+
+/* Copies sweeps that are over into the checkpoint of the next one, in place of any it has. */
+flr_status flr_checkpoint_keep_sweeps(flr_checkpoint *checkpoint, const flr_sweep *sweeps, int64_t count);
 
 /* Writes the file: room on the disk is looked for first, then a temporary name, fsync, rename, fsync of the folder. Every data
  * set carries a checksum of its values. Errors: FLR_ERROR_IO; an older file of that name is untouched then. */

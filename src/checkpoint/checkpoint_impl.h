@@ -17,6 +17,9 @@ typedef struct flr_progress_row {
 /* Buffers for the tensors of a checkpoint whose slots are known. */
 flr_status flr_checkpoint_allocate(flr_checkpoint *checkpoint, const flr_params *layout, int64_t shards, int with_sweep);
 
+/* Room for so many sweeps that are over, without points yet. */
+flr_status flr_checkpoint_allocate_earlier(flr_checkpoint *checkpoint, int64_t count);
+
 /* Reads all but tensors from a file that was verified. The caller clears the checkpoint, also after an error. Errors:
  * FLR_ERROR_DATA naming what is missing or cannot be. */
 flr_status flr_checkpoint_read_facts(hid_t file, flr_checkpoint *out);
@@ -32,7 +35,11 @@ typedef struct flr_state_paths {
 
 extern const flr_state_paths flr_train_paths, flr_sweep_paths;
 
-/* The curve's columns: name, offset in flr_sweep_point. */
+/* Groups of a sweep that is over, "%lld": from 0. */
+#define FLR_SWEEP_PATH "/sweep"
+#define FLR_EARLIER_PATH "/sweep/earlier/%lld"
+
+/* A curve's columns: name in its group, offset in flr_sweep_point. */
 typedef struct flr_curve_column {
   const char *name;
   size_t offset;

@@ -9,7 +9,7 @@
 #include "core/hdf5_lock.h"
 #include "core/memory.h"
 
-enum { NAME = 256, MOST_SHARDS = 1 << 20, MOST_POINTS = 1 << 20 };
+enum { NAME = 256, MOST_SHARDS = 1 << 20, MOST_POINTS = 1 << 20, MOST_SWEEPS = 1 << 16 };
 
 /* Appends the path in front of what a deeper function said. */
 static flr_status with_path(flr_status status, const char *path) {
@@ -221,42 +221,73 @@ static flr_status read_state(hid_t file, const flr_checkpoint *c, flr_checkpoint
   return read_state_numbers(file, paths->numbers, state);
 }
 
-static flr_status read_curve_numbers(hid_t file, flr_sweep *curve) {
+static flr_status read_curve_numbers(hid_t file, const char *path, flr_sweep *curve) {
   int64_t verdict = 0;
   hid_t group;
-  FLR_TRY(open_group(&group, file, "/sweep"));
+  FLR_TRY(open_group(&group, file, path));
   flr_status status = read_attribute(group, "ewma", H5T_NATIVE_DOUBLE, &curve->ewma);
   if (status == FLR_OK) status = read_attribute(group, "best", H5T_NATIVE_DOUBLE, &curve->best);
   if (status == FLR_OK) status = read_attribute(group, "verdict", H5T_NATIVE_INT64, &verdict);
   (void)H5Gclose(group);
   if (status == FLR_OK && (verdict < FLR_SWEEP_CONTINUE || verdict > FLR_SWEEP_INTERRUPTED))
-    status = flr_fail(FLR_ERROR_DATA, "/sweep has the verdict %lld, which is none", (long long)verdict);
+    status = flr_fail(FLR_ERROR_DATA, "%s has the verdict %lld, which is none", path, (long long)verdict);
   curve->verdict = (flr_sweep_verdict)verdict;
   return status;
 }
 
-static flr_status read_columns(hid_t file, flr_sweep *curve, double *column) {
+static flr_status read_columns(hid_t file, const char *path, flr_sweep *curve, double *column) {
   int64_t *samples = (int64_t *)(void *)column;
+  char name[NAME];
   for (int i = 0; i < FLR_CURVE_COLUMNS; i++) {
-    FLR_TRY(read_numbers(file, flr_curve_columns[i].name, H5T_NATIVE_DOUBLE, 1, &curve->count, column));
+    (void)snprintf(name, sizeof name, "%s/%s", path, flr_curve_columns[i].name);
+    FLR_TRY(read_numbers(file, name, H5T_NATIVE_DOUBLE, 1, &curve->count, column));
     for (int64_t n = 0; n < curve->count; n++)
       memcpy((char *)&curve->points[n] + flr_curve_columns[i].offset, &column[n], sizeof *column);
   }
-  FLR_TRY(read_numbers(file, "/sweep/samples", H5T_NATIVE_INT64, 1, &curve->count, samples));
+  (void)snprintf(name, sizeof name, "%s/samples", path);
+  FLR_TRY(read_numbers(file, name, H5T_NATIVE_INT64, 1, &curve->count, samples));
   for (int64_t n = 0; n < curve->count; n++) curve->points[n].samples = samples[n];
   return FLR_OK;
 }
 
-static flr_status read_curve(hid_t file, flr_sweep *curve) {
+static flr_status read_curve(hid_t file, const char *path, flr_sweep *curve) {
+  char name[NAME];
   double *column;
-  curve->count = length_of(file, "/sweep/loss");
-  if (curve->count < 0 || curve->count > MOST_POINTS) return flr_fail(FLR_ERROR_DATA, "/sweep/loss is missing");
-  FLR_TRY(read_curve_numbers(file, curve));
+  (void)snprintf(name, sizeof name, "%s/loss", path);
+  curve->count = length_of(file, name);
+  if (curve->count < 0 || curve->count > MOST_POINTS) return flr_fail(FLR_ERROR_DATA, "%s is missing", name);
+  FLR_TRY(read_curve_numbers(file, path, curve));
   FLR_TRY(flr_alloc(&curve->points, curve->count, sizeof *curve->points));
   FLR_TRY(flr_alloc(&column, curve->count, sizeof *column));
-  const flr_status status = read_columns(file, curve, column);
+  const flr_status status = read_columns(file, path, curve, column);
   flr_free(column);
   return status;
+}
+
+/* How many sweeps there are; files from before there could be several do not say. */
+static flr_status read_counts(hid_t file, int64_t *sweeps, int64_t *earlier) {
+  hid_t group;
+  FLR_TRY(open_group(&group, file, FLR_SWEEP_PATH));
+  *sweeps = flr_h5_read_attribute_integer(group, "sweeps", 1);
+  *earlier = flr_h5_read_attribute_integer(group, "earlier", 0);
+  (void)H5Gclose(group);
+  if (*earlier < 0 || *earlier >= *sweeps || *sweeps > MOST_SWEEPS)
+    return flr_fail(FLR_ERROR_DATA, FLR_SWEEP_PATH " says what cannot be (%lld sweeps, %lld are over)", (long long)*sweeps,
+                    (long long)*earlier);
+  return FLR_OK;
+}
+
+static flr_status read_sweeps(hid_t file, flr_checkpoint *c) {
+  int64_t earlier;
+  char path[NAME];
+  FLR_TRY(read_curve(file, FLR_SWEEP_PATH, &c->curve));
+  FLR_TRY(read_counts(file, &c->sweeps, &earlier));
+  FLR_TRY(flr_checkpoint_allocate_earlier(c, earlier));
+  for (int64_t i = 0; i < earlier; i++) {
+    (void)snprintf(path, sizeof path, FLR_EARLIER_PATH, (long long)i);
+    FLR_TRY(read_curve(file, path, &c->earlier[i]));
+  }
+  return FLR_OK;
 }
 
 static flr_status read_tensors(hid_t file, flr_checkpoint *c) {
@@ -264,7 +295,7 @@ static flr_status read_tensors(hid_t file, flr_checkpoint *c) {
   FLR_TRY(read_state(file, c, &c->train, &flr_train_paths));
   if (!sweeps) return FLR_OK;
   FLR_TRY(read_state(file, c, &c->sweep, &flr_sweep_paths));
-  return read_curve(file, &c->curve);
+  return read_sweeps(file, c);
 }
 
 /* The comparison of names and shapes, with its list of what does not fit, is that of all weights files. */

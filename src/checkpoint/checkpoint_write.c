@@ -79,26 +79,46 @@ static flr_status write_curve_numbers(hid_t group, const flr_sweep *curve) {
   return flr_h5_write_attribute(group, "verdict", H5T_NATIVE_INT64, &verdict);
 }
 
-static flr_status write_columns(hid_t file, const flr_sweep *curve, double *column) {
+static flr_status write_columns(hid_t file, const char *group, const flr_sweep *curve, double *column) {
   int64_t *samples = (int64_t *)(void *)column;
+  char name[NAME];
   for (int i = 0; i < FLR_CURVE_COLUMNS; i++) {
     for (int64_t n = 0; n < curve->count; n++)
       memcpy(&column[n], (const char *)&curve->points[n] + flr_curve_columns[i].offset, sizeof *column);
-    FLR_TRY(flr_h5_write(file, flr_curve_columns[i].name, H5T_NATIVE_DOUBLE, 1, &curve->count, column));
+    (void)snprintf(name, sizeof name, "%s/%s", group, flr_curve_columns[i].name);
+    FLR_TRY(flr_h5_write(file, name, H5T_NATIVE_DOUBLE, 1, &curve->count, column));
   }
   for (int64_t n = 0; n < curve->count; n++) samples[n] = curve->points[n].samples;
-  return flr_h5_write(file, "/sweep/samples", H5T_NATIVE_INT64, 1, &curve->count, samples);
+  (void)snprintf(name, sizeof name, "%s/samples", group);
+  return flr_h5_write(file, name, H5T_NATIVE_INT64, 1, &curve->count, samples);
 }
 
-static flr_status write_curve(hid_t file, const flr_sweep *curve) {
+static flr_status write_curve(hid_t file, const char *path, const flr_sweep *curve) {
   double *column;
   hid_t group;
   FLR_TRY(flr_alloc(&column, curve->count, sizeof *column));
-  flr_status status = write_columns(file, curve, column);
+  flr_status status = write_columns(file, path, curve, column);
   flr_free(column);
   FLR_TRY(status);
-  FLR_TRY(flr_h5_make_group(&group, file, "/sweep"));
+  FLR_TRY(flr_h5_make_group(&group, file, path));
   status = write_curve_numbers(group, curve);
+  (void)H5Gclose(group);
+  return status;
+}
+
+/* The one under way, then those that are over. */
+static flr_status write_sweeps(hid_t file, const flr_checkpoint *c) {
+  const int64_t counts[] = {c->sweeps > 0 ? c->sweeps : 1, c->earlier_count};
+  char path[NAME];
+  hid_t group;
+  FLR_TRY(write_curve(file, FLR_SWEEP_PATH, &c->curve));
+  for (int64_t i = 0; i < c->earlier_count; i++) {
+    (void)snprintf(path, sizeof path, FLR_EARLIER_PATH, (long long)i);
+    FLR_TRY(write_curve(file, path, &c->earlier[i]));
+  }
+  FLR_TRY(flr_h5_make_group(&group, file, FLR_SWEEP_PATH));
+  flr_status status = flr_h5_write_attribute(group, "sweeps", H5T_NATIVE_INT64, &counts[0]);
+  if (status == FLR_OK) status = flr_h5_write_attribute(group, "earlier", H5T_NATIVE_INT64, &counts[1]);
   (void)H5Gclose(group);
   return status;
 }
@@ -122,7 +142,7 @@ static flr_status write_content(hid_t file, const flr_checkpoint *c) {
   FLR_TRY(flr_weights_write_buffers(file, c->layout, c->buffers));
   if (c->progress.phase == FLR_CHECKPOINT_SWEEP) {
     FLR_TRY(write_state(file, c, &c->sweep, &flr_sweep_paths));
-    FLR_TRY(write_curve(file, &c->curve));
+    FLR_TRY(write_sweeps(file, c));
   }
   return flr_h5_seal(file);
 }

@@ -6,7 +6,7 @@
 
 #include "core/status.h"
 #include "optim/lr_range.h"
-#include "optim/suggest.h"
+#include "optim/sweep_curve.h"
 
 typedef struct flr_sweep_file_info {
   const char *config; /* INI text of the run */
@@ -16,9 +16,10 @@ typedef struct flr_sweep_file_info {
   double picked_lr;   /* NAN when it gave none */
 } flr_sweep_file_info;
 
-/* Writes group /sweep: lr [points, groups], loss, smooth, se, samples, verdict, suggestions with status, config. Temporary
-   name, fsync, rename. Errors: FLR_ERROR_IO. Not collective; rank 0. */
-flr_status flr_sweep_file_write(const char *path, const flr_sweep *sweep, const flr_suggestion suggestions[FLR_SUGGEST_COUNT],
+/* Writes group /sweep: lr [points, groups], loss, smooth, se, samples, verdict, suggestions with status, config; of several
+   sweeps the bands, and each sweep under /sweep/repeats. sweeps: those that the findings are of. Temporary name, fsync, rename.
+   Errors: FLR_ERROR_IO. Not collective; rank 0. */
+flr_status flr_sweep_file_write(const char *path, const flr_sweep *sweeps, const flr_sweep_findings *findings,
                                 const flr_sweep_file_info *info);
 
 #endif

@@ -7,36 +7,69 @@
 #include "report/run_log.h"
 #include "report/terminal.h"
 
-static void print_json(const flr_sweep_result *r) {
+static void add_suggestions(cJSON *object, const flr_sweep_suggestion *suggestions, int repeats) {
+  cJSON *all = cJSON_AddObjectToObject(object, "suggestions");
+  for (int i = 0; i < FLR_SWEEP_SUGGESTIONS; i++) flr_json_add_suggestion(all, &suggestions[i], repeats);
+}
+
+static void add_repeats(cJSON *document, const flr_session *session, int repeats) {
+  cJSON *all = cJSON_AddArrayToObject(document, "repeats");
+  for (int i = 0; i < repeats; i++) {
+    flr_sweep_repeat repeat;
+    if (flr_session_sweep_repeat(session, i, &repeat) != FLR_OK) return;
+    cJSON *object = cJSON_CreateObject(), *losses;
+    cJSON_AddNumberToObject(object, "points", (double)repeat.points);
+    cJSON_AddStringToObject(object, "verdict", repeat.verdict);
+    add_suggestions(object, repeat.suggestions, 1);
+    losses = cJSON_AddArrayToObject(object, "loss");
+    for (int64_t p = 0; p < repeat.points; p++) flr_json_append_number(losses, flr_session_sweep_loss(session, i, p));
+    cJSON_AddItemToArray(all, object);
+  }
+}
+
+static void print_json(const flr_session *session, const flr_sweep_result *r) {
   cJSON *document = cJSON_CreateObject();
   cJSON_AddNumberToObject(document, "points", (double)r->points);
   cJSON_AddStringToObject(document, "verdict", r->verdict);
-  cJSON *suggestions = cJSON_AddObjectToObject(document, "suggestions");
-  for (int i = 0; i < FLR_SWEEP_SUGGESTIONS; i++)
-    flr_json_add_suggestion(suggestions, r->suggestions[i].name, r->suggestions[i].lr, r->suggestions[i].status,
-                            r->suggestions[i].spread);
+  add_suggestions(document, r->suggestions, r->repeats);
   flr_json_add_numbers(document, "lr", r->lr, r->points);
   flr_json_add_numbers(document, "loss", r->loss, r->points);
   flr_json_add_numbers(document, "smooth", r->smooth, r->points);
+  if (r->repeats > 1) {
+    flr_json_add_numbers(document, "low", r->low, r->points);
+    flr_json_add_numbers(document, "high", r->high, r->points);
+    flr_json_add_numbers(document, "smooth_low", r->smooth_low, r->points);
+    flr_json_add_numbers(document, "smooth_high", r->smooth_high, r->points);
+    add_repeats(document, session, r->repeats);
+  }
   flr_json_print(document);
 }
 
-static void print_csv(const flr_sweep_result *r) {
-  char lr[32], loss[32], smooth[32];
-  puts("lr,loss,smooth");
-  for (int64_t i = 0; i < r->points; i++)
-    printf("%s,%s,%s\n", flr_format_number(lr, r->lr[i], "nan"), flr_format_number(loss, r->loss[i], "nan"),
-           flr_format_number(smooth, r->smooth[i], "nan"));
+static void print_csv(const flr_session *session, const flr_sweep_result *r) {
+  const double *const columns[] = {r->lr, r->loss, r->smooth, r->low, r->high, r->smooth_low, r->smooth_high};
+  const int several = r->repeats > 1, count = several ? 7 : 3;
+  char text[32];
+  fputs(several ? "lr,loss,smooth,low,high,smooth_low,smooth_high" : "lr,loss,smooth", stdout);
+  for (int k = 1; several && k <= r->repeats; k++) printf(",loss%d", k);
+  puts("");
+  for (int64_t i = 0; i < r->points; i++) {
+    for (int c = 0; c < count; c++) printf("%s%s", c ? "," : "", flr_format_number(text, columns[c][i], "nan"));
+    for (int k = 0; several && k < r->repeats; k++)
+      printf(",%s", flr_format_number(text, flr_session_sweep_loss(session, k, i), "nan"));
+    puts("");
+  }
 }
 
 static void show(const flr_session *session, const flr_config *config, const flr_sweep_result *r) {
   if (flr_session_rank(session) != 0) return;
-  if (config->json) print_json(r);
-  if (config->csv) print_csv(r);
+  if (config->json) print_json(session, r);
+  if (config->csv) print_csv(session, r);
   if (config->quiet) return;
   fprintf(stderr, "picked %s: ", r->picked);
   if (isfinite(r->picked_lr))
     fprintf(stderr, "%.3g\n", r->picked_lr);
+  else if (r->other >= 0)
+    fprintf(stderr, "none (--pick %s would give %.3g)\n", r->suggestions[r->other].name, r->suggestions[r->other].lr);
   else
     fprintf(stderr, "none\n");
   fprintf(stderr, "run directory: %s\n", flr_session_directory(session));

@@ -14,8 +14,12 @@ static void print_json(const flr_curve_csv *curve, const char *verdict, const fl
   cJSON_AddStringToObject(document, "verdict", verdict);
   cJSON *all = cJSON_AddObjectToObject(document, "suggestions");
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++)
-    flr_json_add_suggestion(all, flr_suggest_name((flr_suggest_kind)kind), suggestions[kind].lr,
-                            flr_suggest_status_text(suggestions[kind].status), suggestions[kind].spread);
+    flr_json_add_suggestion(all,
+                            &(flr_sweep_suggestion){.name = flr_suggest_name((flr_suggest_kind)kind),
+                                                    .lr = suggestions[kind].lr,
+                                                    .status = flr_suggest_status_text(suggestions[kind].status),
+                                                    .spread = suggestions[kind].spread},
+                            1);
   flr_json_print(document);
 }
 
@@ -24,7 +28,7 @@ static void print_table(const flr_suggestion *suggestions, int csv) {
   puts(csv ? "name,lr,status" : "rule      rate         status");
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
     const char *name = flr_suggest_name((flr_suggest_kind)kind), *status = flr_suggest_status_text(suggestions[kind].status);
-    flr_suggest_words(words, sizeof words, &suggestions[kind]);
+    flr_suggest_words(words, sizeof words, &suggestions[kind], 1);
     if (csv)
       printf("%s,%s,%s\n", name, flr_format_number(number, suggestions[kind].lr, "nan"), status);
     else if (isfinite(suggestions[kind].lr))

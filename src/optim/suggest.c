@@ -3,7 +3,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +10,7 @@ enum { SLIDE_DISTANCE = 15, DEFAULT_TRIM_END = 5, CONSENSUS_POINTS = 10, ESTIMAT
 static const double slide_threshold = 0.005;
 /* Of the consensus: decades, shares and factors. */
 static const double kernel_half_width = 0.35, start_decades = 1.5, least_error = 0.02, below_minimum = 2, below_blow_up = 10,
-                    clear_fall = 1.5, disagreement = 10;
+                    clear_fall = 1.5;
 
 /* The kept stretch of the curve: n points from index `first` of the whole. */
 typedef struct stretch {
@@ -25,11 +24,12 @@ flr_suggest_options flr_suggest_options_defaults(void) {
 }
 
 static flr_suggestion nothing(flr_suggest_status status) {
-  return (flr_suggestion){.lr = NAN, .spread = NAN, .point = -1, .status = status};
+  return (flr_suggestion){.lr = NAN, .spread = NAN, .low = NAN, .high = NAN, .point = -1, .status = status};
 }
 
 static flr_suggestion at_point(const stretch *s, int64_t i) {
-  return (flr_suggestion){.lr = s->lr[i], .spread = NAN, .point = s->first + i, .status = FLR_SUGGEST_OK};
+  return (flr_suggestion){
+      .lr = s->lr[i], .spread = NAN, .low = NAN, .high = NAN, .point = s->first + i, .status = FLR_SUGGEST_OK};
 }
 
 static int64_t first_least(const double *values, int64_t n) {
@@ -239,7 +239,8 @@ static flr_suggestion combine(const local_fit *f, const double estimates[ESTIMAT
     high = fmax(high, estimates[i]);
   }
   const double lr = exp(sum / ESTIMATES);
-  return (flr_suggestion){.lr = lr, .spread = high / low, .point = nearest_point(f, lr), .status = FLR_SUGGEST_OK};
+  return (flr_suggestion){
+      .lr = lr, .spread = high / low, .low = NAN, .high = NAN, .point = nearest_point(f, lr), .status = FLR_SUGGEST_OK};
 }
 
 static flr_suggestion suggest_consensus(const flr_suggest_curve *curve, double *scratch) {
@@ -261,20 +262,6 @@ void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_suggest_curve 
                  double *scratch) {
   suggest_as_fastai(out, curve, options, scratch);
   out[FLR_SUGGEST_CONSENSUS] = suggest_consensus(curve, scratch);
-}
-
-void flr_suggest_words(char *out, size_t size, const flr_suggestion *suggestion) {
-  static const char *const words[] = {[FLR_SUGGEST_OK] = "",
-                                      [FLR_SUGGEST_TOO_FEW_POINTS] = "too few points, or too far apart",
-                                      [FLR_SUGGEST_MONOTONE] = "the loss never fell",
-                                      [FLR_SUGGEST_NO_MINIMUM] = "the loss never fell",
-                                      [FLR_SUGGEST_NONFINITE] = "there is no finite loss"};
-  if (!(suggestion->spread >= 1))
-    (void)snprintf(out, size, "%s", words[suggestion->status]);
-  else if (suggestion->spread < disagreement)
-    (void)snprintf(out, size, "estimates within %.2gx", suggestion->spread);
-  else
-    (void)snprintf(out, size, "estimates disagree by %.0fx: look at the plot or use more points", suggestion->spread);
 }
 
 void flr_smooth(double *out, const double *loss, int64_t n, double beta) {

@@ -26,11 +26,12 @@ typedef enum flr_suggest_kind {
 } flr_suggest_kind;
 
 typedef struct flr_suggestion {
-  double lr; /* NAN unless status is FLR_SUGGEST_OK */
-  double
-      spread; /* largest over least of a consensus' estimates, >= 1: its error bar as a factor; NAN for other rules and none */
-  int64_t point; /* index into the whole curve of the point the marker sits on (minimum: the minimum itself; consensus: the
-                    point nearest to it), -1 for none */
+  double lr;        /* NAN unless status is FLR_SUGGEST_OK */
+  double spread;    /* largest over least of a consensus' estimates, >= 1: its error bar as a factor; NAN for others and none */
+  double low, high; /* least and largest of the rates that the repeats of a sweep give by themselves; NAN without */
+  int64_t repeats;  /* how many of them give one; 0 for a single sweep */
+  int64_t point;    /* index into the whole curve of the point the marker sits on (minimum: the minimum itself; consensus: the
+                       point nearest to it), -1 for none */
   flr_suggest_status status;
 } flr_suggestion;
 
@@ -68,11 +69,21 @@ flr_suggest_options flr_suggest_options_defaults(void);
 void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_suggest_curve *curve, const flr_suggest_options *options,
                  double *scratch);
 
-enum { FLR_SUGGEST_WORDS = 96 }; /* bytes that hold any such words */
+enum { FLR_SUGGEST_WORDS = 160 }; /* bytes that hold any such words */
 
-/* What people should make of a suggestion: "estimates within 3x", "estimates disagree by 12x: look at the plot or use more
-   points", "the loss never fell", ..; empty where there is nothing to say. */
-void flr_suggest_words(char *out, size_t size, const flr_suggestion *suggestion);
+/* What people should make of a suggestion that `repeats` sweeps gave: "estimates within 3x", "estimates disagree by 12x: look
+   at the plot or use --sweep-repeats 3", "the loss never fell", "repeats 0.001 to 0.003", ..; empty where there is nothing to
+   say. */
+void flr_suggest_words(char *out, size_t size, const flr_suggestion *suggestion, int repeats);
+
+/* The error bar as a factor, >= 1: a consensus' spread; of another rule the largest over the least rate of the repeats. NAN
+   when it is unknown. */
+double flr_suggest_error_bar(const flr_suggestion *suggestion);
+
+/* The rule to take where `kind` had too few points: the first of consensus, minimum, steepest, valley and slide (by how near
+   they come to the best rate) that gave a rate. FLR_SUGGEST_COUNT when none did, and when `kind` has another status: from a
+   curve that does not fall no rule gives a rate worth the name. */
+flr_suggest_kind flr_suggest_other(const flr_suggestion suggestions[FLR_SUGGEST_COUNT], flr_suggest_kind kind);
 
 /* Exponential smoothing with bias correction, out[i] = ewma_i / (1 - beta^(i+1)); out may be loss. beta 0 copies. */
 void flr_smooth(double *out, const double *loss, int64_t n, double beta);

@@ -29,6 +29,8 @@ static int shown(const flr_plot_curve *curve, double x, double y) {
   return isfinite(x) && isfinite(y) && (curve->linear_x || x > 0);
 }
 
+static int64_t raw_values(const flr_plot_curve *curve) { return curve->n * (curve->raw_count > 1 ? curve->raw_count : 1); }
+
 static int compare_doubles(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
@@ -47,8 +49,10 @@ static int64_t sort_losses(double *values, double *first, const flr_plot_curve *
 }
 
 static void widen_to_raw_and_markers(frame *f, const flr_plot_curve *curve) {
-  for (int64_t i = 0; curve->raw && i < curve->n; ++i)
-    if (shown(curve, curve->x[i], curve->raw[i])) f->low = fmin(f->low, curve->raw[i]);
+  for (int64_t i = 0; curve->low && i < curve->n; ++i)
+    if (shown(curve, curve->x[i], curve->low[i])) f->low = fmin(f->low, curve->low[i]);
+  for (int64_t i = 0; curve->raw && i < raw_values(curve); ++i)
+    if (shown(curve, curve->x[i % curve->n], curve->raw[i])) f->low = fmin(f->low, curve->raw[i]);
   for (int i = 0; i < curve->marker_count; ++i) {
     const flr_plot_marker *marker = &curve->markers[i];
     if (!shown(curve, marker->x, marker->y)) continue;
@@ -87,12 +91,26 @@ static flr_status find_frame(frame *out, const flr_plot_curve *curve) {
   return FLR_OK;
 }
 
-static void write_points(FILE *script, const char *name, const flr_plot_curve *curve, const double *y) {
+/* count values over the curve's rates, again and again. */
+static void write_points(FILE *script, const char *name, const flr_plot_curve *curve, const double *y, int64_t count) {
   char a[32], b[32];
   fprintf(script, "$%s << EOD\n", name);
-  for (int64_t i = 0; i < curve->n; ++i)
-    if (shown(curve, curve->x[i], y[i]))
-      fprintf(script, "%s %s\n", flr_format_number(a, curve->x[i], "NaN"), flr_format_number(b, y[i], "NaN"));
+  for (int64_t i = 0; i < count; ++i)
+    if (shown(curve, curve->x[i % curve->n], y[i]))
+      fprintf(script, "%s %s\n", flr_format_number(a, curve->x[i % curve->n], "NaN"), flr_format_number(b, y[i], "NaN"));
+  fputs("EOD\n", script);
+}
+
+/* Rate, low end, high end, both within the frame: what lies beyond would be filled beyond its border. */
+static void write_band(FILE *script, const flr_plot_curve *curve, const frame *f) {
+  char a[32], b[32], c[32];
+  fputs("$band << EOD\n", script);
+  for (int64_t i = 0; i < curve->n; ++i) {
+    if (!shown(curve, curve->x[i], curve->low[i])) continue;
+    const double high = isfinite(curve->high[i]) ? fmin(curve->high[i], f->high) : f->high;
+    fprintf(script, "%s %s %s\n", flr_format_number(a, curve->x[i], "NaN"),
+            flr_format_number(b, fmin(fmax(curve->low[i], f->low), f->high), "NaN"), flr_format_number(c, high, "NaN"));
+  }
   fputs("EOD\n", script);
 }
 
@@ -135,11 +153,15 @@ static int later_there(const flr_plot_curve *curve, int i) {
 static void write_picture(FILE *script, const flr_plot_curve *curve, const frame *f, flr_plot_format format) {
   const double scale = format == FLR_PLOT_SVG ? 0.6 : 1.9; /* the two draw points of one size differently */
   flr_plot_look(script, format, HEIGHT);
+  if (curve->low) fputs("set key vertical maxrows 4 width -4\n", script); /* labels with ranges are wide */
   write_axes(script, curve, f, format);
   write_marker_lines(script, curve);
-  write_points(script, "smooth", curve, curve->y);
-  if (curve->raw) write_points(script, "raw", curve, curve->raw);
+  write_points(script, "smooth", curve, curve->y, curve->n);
+  if (curve->raw) write_points(script, "raw", curve, curve->raw, raw_values(curve));
+  if (curve->low) write_band(script, curve, f);
   fputs("plot ", script);
+  if (curve->low)
+    fputs("$band using 1:2:3 with filledcurves fs solid 1 noborder lc rgb '#d3deeb' title 'band of the repeats', ", script);
   if (curve->raw) fprintf(script, "$raw using 1:2 with points pt 7 ps %g lc rgb '#8fadcf' title 'each batch', ", 0.55 * scale);
   fputs("$smooth using 1:2 with lines lw 2.6 lc rgb '#1f4e79' title 'smoothed'", script);
   for (int i = 0; i < curve->marker_count; ++i) {
@@ -186,8 +208,8 @@ static void write_text_plot(FILE *script, const flr_plot_curve *curve, const fra
   flr_plot_text_look(script, columns, rows);
   write_axes(script, curve, f, FLR_PLOT_TEXT);
   write_letters(script, curve, f, columns, rows);
-  write_points(script, "smooth", curve, curve->y);
-  if (curve->raw) write_points(script, "raw", curve, curve->raw);
+  write_points(script, "smooth", curve, curve->y, curve->n);
+  if (curve->raw) write_points(script, "raw", curve, curve->raw, raw_values(curve));
   fprintf(script, "plot %s$smooth using 1:2 with lines lt 1\n", curve->raw ? "$raw using 1:2 with points pt '.', " : "");
 }
 

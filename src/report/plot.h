@@ -20,7 +20,10 @@ typedef struct flr_plot_curve {
   int64_t n;
   const double *x;   /* learning rates */
   const double *y;   /* smoothed losses: the line */
-  const double *raw; /* raw losses: light dots; NULL for none */
+  const double *raw; /* [raw_count, n] raw losses: light dots; NULL for none */
+  int raw_count;     /* sweeps that they are of; 0: 1 */
+  const double *low,
+      *high; /* a band around y, drawn behind it; NULL: none. High ends that are not finite reach beyond the top */
   int linear_x;
   const flr_plot_marker *markers;
   int marker_count;

@@ -11,7 +11,7 @@
 #include "core/memory.h"
 #include "report/terminal.h"
 
-enum { LINE = 250, FIELD = 48, MOST_FIELDS = 9, LEAST_COLUMNS = 20 };
+enum { LINE = 250, FIELD = 48, MOST_FIELDS = 10, LEAST_COLUMNS = 20 };
 static const double live_seconds = 0.1, plain_seconds = 10;
 static const double rate_memory = 3; /* seconds over which samples/s is averaged */
 
@@ -95,7 +95,7 @@ static void add_speed(field *fields, int *count, const flr_progress *progress, c
     add_field(fields, count, 2, "%s samples/s", text);
   }
   if (progress->steps_per_second > 0 && state->steps > 0) {
-    const int64_t left = state->steps - state->step - 1;
+    const int64_t left = state->later + state->steps - state->step - 1;
     add_field(fields, count, 6, "left %s",
               flr_format_duration(text, (double)(left > 0 ? left : 0) / progress->steps_per_second));
   }
@@ -104,6 +104,7 @@ static void add_speed(field *fields, int *count, const flr_progress *progress, c
 static int list_fields(field fields[MOST_FIELDS], const flr_progress *progress, const flr_progress_state *state) {
   int count = 0;
   add_field(fields, &count, 9, "%s", state->phase);
+  if (state->part && state->part[0]) add_field(fields, &count, 8, "%s", state->part);
   if (state->epochs > 0)
     add_field(fields, &count, 3, state->epochs < 100 ? "epoch %.2f/%.3g" : "epoch %.2f/%.0f", state->epoch, state->epochs);
   add_field(fields, &count, 5, "step %lld/%lld", (long long)state->step + 1, (long long)state->steps);

@@ -11,7 +11,9 @@ typedef struct flr_progress flr_progress;
 
 typedef struct flr_progress_state {
   const char *phase;    /* "sweep", "train", "valid" */
-  int64_t step, steps;  /* 0-based step just done, steps in all of this phase */
+  const char *part;     /* which part of the phase, "repeat 2 of 3"; NULL or "": it has none */
+  int64_t step, steps;  /* 0-based step just done, steps in all of this part of the phase */
+  int64_t later;        /* steps of the parts to come */
   double epoch, epochs; /* fraction of epochs done; epochs 0 where it means nothing (sweep) */
   double loss;          /* smoothed for people */
   double metric;        /* last error rate, NAN before the first evaluation */

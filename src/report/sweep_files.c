@@ -10,11 +10,33 @@
 #include "report/replace_file.h"
 #include "report/run_log.h"
 
-static void write_row(FILE *stream, const flr_sweep_columns *columns, int64_t i) {
-  const double values[] = {columns->lr[i], columns->loss[i], columns->smooth[i], columns->se ? columns->se[i] : NAN};
+static void write_number(FILE *stream, double value) {
   char text[32];
-  for (int c = 0; c < 4; ++c) fprintf(stream, "%s,", flr_format_number(text, values[c], "nan"));
-  fprintf(stream, "%lld\n", columns->samples ? (long long)columns->samples[i] : 0LL);
+  fprintf(stream, ",%s", flr_format_number(text, value, "nan"));
+}
+
+static void write_header(FILE *stream, const flr_sweep_columns *columns) {
+  fputs("lr,loss,smooth,se,samples", stream);
+  if (columns->losses) {
+    fputs(",low,high,smooth_low,smooth_high", stream);
+    for (int r = 1; r <= columns->repeats; ++r) fprintf(stream, ",loss%d", r);
+  }
+  fputc('\n', stream);
+}
+
+static void write_row(FILE *stream, const flr_sweep_columns *columns, int64_t i) {
+  char text[32];
+  fputs(flr_format_number(text, columns->lr[i], "nan"), stream);
+  write_number(stream, columns->loss[i]);
+  write_number(stream, columns->smooth[i]);
+  write_number(stream, columns->se ? columns->se[i] : NAN);
+  fprintf(stream, ",%lld", columns->samples ? (long long)columns->samples[i] : 0LL);
+  if (columns->losses) {
+    const double *const bands[] = {columns->low, columns->high, columns->smooth_low, columns->smooth_high};
+    for (int b = 0; b < 4; ++b) write_number(stream, bands[b][i]);
+    for (int r = 0; r < columns->repeats; ++r) write_number(stream, columns->losses[r * columns->n + i]);
+  }
+  fputc('\n', stream);
 }
 
 flr_status flr_sweep_write_csv(const char *path, const flr_sweep_columns *columns) {
@@ -22,7 +44,7 @@ flr_status flr_sweep_write_csv(const char *path, const flr_sweep_columns *column
   size_t bytes = 0;
   FILE *stream = open_memstream(&text, &bytes);
   if (!stream) return flr_fail(FLR_ERROR_INTERNAL, "cannot build %s: %s", path, strerror(errno));
-  fputs("lr,loss,smooth,se,samples\n", stream);
+  write_header(stream, columns);
   for (int64_t i = 0; i < columns->n; ++i) write_row(stream, columns, i);
   const int whole = fclose(stream) == 0;
   const flr_status status =

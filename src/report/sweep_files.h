@@ -12,9 +12,14 @@ typedef struct flr_sweep_columns {
   const double *lr, *loss, *smooth;
   const double *se;       /* standard error of the loss; NULL: unknown everywhere */
   const int64_t *samples; /* NULL: 0 everywhere */
+  /* of several sweeps, whose medians loss and smooth are; NULL for a single one */
+  const double *low, *high, *smooth_low, *smooth_high; /* bands around loss and smooth */
+  int repeats;
+  const double *losses; /* [repeats, n] raw losses of each */
 } flr_sweep_columns;
 
-/* Writes the header lr,loss,smooth,se,samples and one line per point, 17 significant digits, nan for what is not finite; under
+/* Writes the header lr,loss,smooth,se,samples (of several sweeps ,low,high,smooth_low,smooth_high,loss1,..,lossR too) and one
+   line per point, 17 significant digits, nan for what is not finite; under
    a temporary name, then renamed. Errors: FLR_ERROR_IO with path and reason. Not collective. */
 flr_status flr_sweep_write_csv(const char *path, const flr_sweep_columns *columns);
 

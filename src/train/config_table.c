@@ -100,6 +100,8 @@ static const flr_option options[] = {
     NUMBER("sweep-stop", sweep_stop, "4", 0, 1e300, sweep, "stop above this many times the best smoothed loss; 0: never"),
     NUMBER("sweep-mom", sweep_mom, "0.9", 0, 0.999999, sweep, "momentum (beta1) during the sweep"),
     STRING("sweep-mode", sweep_mode, "exp", "exp,linear", sweep, "MODE", "exp or linear"),
+    INTEGER("sweep-repeats", sweep_repeats, "1", 1, 100, sweep,
+            "sweeps on other samples: the curve is their median, with a band"),
     FLAG("sweep-inclusive", sweep_inclusive, sweep, "the last point is at the last rate"),
     INTEGER("trim-start", trim_start, NULL, 0, 1e9, sweep, "points the suggestions leave out at the start (10 %)"),
     INTEGER("trim-end", trim_end, "5", 0, 1e9, sweep, "and at the end"),
@@ -146,7 +148,6 @@ static const flr_option options[] = {
     LATER("window", NULL),
     LATER("augment", "auto,none"),
     LATER("sync-bn", "off"),
-    LATER("sweep-repeats", "1"),
 };
 
 const flr_option_table flr_config_table = {options, sizeof options / sizeof options[0], AT(given)};

@@ -7,15 +7,14 @@
 /* Whether the sweep's options suit the model. Errors: FLR_ERROR_USAGE. Not collective. */
 flr_status flr_lr_find_check(const flr_session *session);
 
-/* Runs the sweep, puts the model back, fills session->sweep and session->curve on every rank, and the suggestions. Collective.
+/* Runs the sweep and its repeats, puts the model back, fills session->sweeps and session->findings on every rank. Collective.
  */
-flr_status flr_lr_find_run(flr_session *session, flr_suggestion suggestions[FLR_SUGGEST_COUNT]);
+flr_status flr_lr_find_run(flr_session *session);
 
 /* The suggestion --pick names; its kind. Errors: FLR_ERROR_USAGE. */
 flr_status flr_lr_find_pick(const flr_session *session, flr_suggest_kind *out);
 
-/* Runs the sweep and writes and shows all that comes of it. *lr is the picked rate, NAN when it could not be made. Collective.
- */
-flr_status flr_lr_find_report(flr_session *session, flr_suggestion suggestions[FLR_SUGGEST_COUNT], double *lr);
+/* Runs it and writes and shows all that comes of it. *lr is the picked rate, NAN when it could not be made. Collective. */
+flr_status flr_lr_find_report(flr_session *session, double *lr);
 
 #endif

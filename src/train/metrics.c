@@ -92,33 +92,60 @@ done:
   return status;
 }
 
-/* {"lr": .., "status": ".."}, of consensus "spread" too */
-static void suggestion_json(char *text, size_t size, const flr_suggestion *suggestion, int has_spread) {
-  char lr[32], number[32], spread[48] = "";
-  if (has_spread)
-    (void)snprintf(spread, sizeof spread, ",\"spread\":%s", flr_format_number(number, suggestion->spread, "null"));
-  (void)snprintf(text, size, "{\"lr\":%s,\"status\":\"%s\"%s}", flr_format_number(lr, suggestion->lr, "null"),
-                 flr_suggest_status_text(suggestion->status), spread);
+enum { SUGGESTION_BYTES = 256, POINT_FIELDS = 9 };
+
+/* {"lr": .., "status": ".."}, of consensus and with repeats "spread" too, with repeats what they gave. */
+static void suggestion_json(char *text, size_t size, const flr_suggestion *suggestion, int has_spread, int repeats) {
+  char lr[32], number[32], other[32], spread[48] = "", range[128] = "";
+  if (has_spread || repeats > 1)
+    (void)snprintf(spread, sizeof spread, ",\"spread\":%s",
+                   flr_format_number(number, flr_suggest_error_bar(suggestion), "null"));
+  if (repeats > 1)
+    (void)snprintf(range, sizeof range, ",\"low\":%s,\"high\":%s,\"repeats\":%lld",
+                   flr_format_number(number, suggestion->low, "null"), flr_format_number(other, suggestion->high, "null"),
+                   (long long)suggestion->repeats);
+  (void)snprintf(text, size, "{\"lr\":%s,\"status\":\"%s\"%s%s}", flr_format_number(lr, suggestion->lr, "null"),
+                 flr_suggest_status_text(suggestion->status), spread, range);
 }
 
-flr_status flr_metrics_sweep(flr_session *s, const flr_suggestion suggestions[FLR_SUGGEST_COUNT], const char *picked,
-                             double picked_lr) {
+/* A point of the curve; with repeats its bands and the raw loss of each. losses: scratch, one per repeat. */
+static flr_status write_point(flr_session *s, int64_t i, double *losses) {
+  const flr_sweep_curve *c = &s->findings.curve;
+  for (int r = 0; r < c->repeats; r++) losses[r] = i < s->sweeps[r].count ? s->sweeps[r].points[i].loss : NAN;
+  const flr_field fields[POINT_FIELDS] = {
+      integer("i", i),
+      number("lr", c->lr[i]),
+      number("loss", c->loss[i]),
+      number("smooth", c->smooth[i]),
+      number("low", c->low[i]),
+      number("high", c->high[i]),
+      number("smooth_low", c->smooth_low[i]),
+      number("smooth_high", c->smooth_high[i]),
+      {.name = "losses", .kind = FLR_FIELD_NUMBERS, .numbers = losses, .integer = c->repeats}};
+  return write_event(s, "sweep", fields, c->repeats > 1 ? POINT_FIELDS : 4);
+}
+
+static flr_status write_points(flr_session *s) {
+  double *losses;
+  flr_status status = flr_alloc(&losses, s->findings.curve.repeats, sizeof *losses);
+  for (int64_t i = 0; status == FLR_OK && i < s->findings.curve.n; i++) status = write_point(s, i, losses);
+  flr_free(losses);
+  return status;
+}
+
+flr_status flr_metrics_sweep(flr_session *s, const char *picked, double picked_lr) {
   if (!s->run_log) return FLR_OK;
-  for (int64_t i = 0; i < s->sweep.count; i++) {
-    const flr_sweep_point *point = &s->sweep.points[i];
-    const flr_field fields[] = {integer("i", i), number("lr", point->lr), number("loss", point->loss),
-                                number("smooth", point->smooth)};
-    FLR_TRY(EVENT(s, "sweep", fields));
-  }
-  char texts[FLR_SUGGEST_COUNT][128];
+  FLR_TRY(write_points(s));
+  char texts[FLR_SUGGEST_COUNT][SUGGESTION_BYTES];
   flr_field fields[FLR_SUGGEST_COUNT + 2];
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
-    suggestion_json(texts[kind], sizeof texts[kind], &suggestions[kind], kind == FLR_SUGGEST_CONSENSUS);
+    suggestion_json(texts[kind], sizeof texts[kind], &s->findings.suggestions[kind], kind == FLR_SUGGEST_CONSENSUS,
+                    s->findings.curve.repeats);
     fields[kind] = raw(flr_suggest_name((flr_suggest_kind)kind), texts[kind]);
   }
   fields[FLR_SUGGEST_COUNT] = string("picked", picked);
   fields[FLR_SUGGEST_COUNT + 1] = number("lr", picked_lr);
-  return EVENT(s, "suggest", fields);
+  return write_event(s, "suggest", fields, FLR_SUGGEST_COUNT + 2);
 }
 
 static int rates_are_equal(const double *lr, int groups) {

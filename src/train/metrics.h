@@ -7,9 +7,8 @@
 #include "train/session.h"
 
 flr_status flr_metrics_start(flr_session *session);
-/* All points of the session's sweep, then its suggestions and the pick. */
-flr_status flr_metrics_sweep(flr_session *session, const flr_suggestion suggestions[FLR_SUGGEST_COUNT], const char *picked,
-                             double picked_lr);
+/* All points of the session's findings, then the suggestions and the pick. */
+flr_status flr_metrics_sweep(flr_session *session, const char *picked, double picked_lr);
 flr_status flr_metrics_step(flr_session *session, const flr_directive *directive, const flr_report *report, double grad_norm);
 
 /* A phase of fine-tune begins with this step: "frozen" or "unfrozen". */

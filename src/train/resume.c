@@ -2,6 +2,7 @@
 #include "train/resume.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "train/run_dir.h"
 
 enum { PATH_BYTES = 4096, BROADCAST_BYTES = 64 << 20 };
+static const double same_rate = 1e-9; /* powers differ in the last bits between kinds of machines */
 
 /* ---- finding ---- */
 
@@ -255,22 +257,49 @@ flr_status flr_resume_state(flr_session *s) {
   return FLR_OK;
 }
 
+/* Rank 0's curve of a sweep into the session's, on all ranks. */
+static flr_status share_curve(flr_session *s, flr_sweep *to, const flr_sweep *from, const char *name) {
+  flr_sweep head = s->comm->rank == 0 ? *from : (flr_sweep){0};
+  FLR_TRY(flr_comm_broadcast(s->comm, &head, sizeof head, 0));
+  if (head.count > to->options.iterations)
+    return flr_fail(FLR_ERROR_DATA, "%s: %lld points of a sweep of %lld", name, (long long)head.count,
+                    (long long)to->options.iterations);
+  to->count = head.count;
+  to->ewma = head.ewma;
+  to->best = head.best;
+  to->verdict = head.verdict;
+  const size_t bytes = (size_t)head.count * sizeof *to->points;
+  if (s->comm->rank == 0) memcpy(to->points, from->points, bytes);
+  return broadcast_large(s->comm, to->points, bytes);
+}
+
+/* The same sweeps: how many, and at which rates. */
+static flr_status check_sweeps(const flr_session *s, int64_t sweeps, const char *name) {
+  if (sweeps != s->sweep_count)
+    return flr_fail(FLR_ERROR_USAGE, "--resume: %s is of %lld sweeps, not %d: their number cannot change before they are over",
+                    name, (long long)sweeps, s->sweep_count);
+  for (int k = 0; k <= s->sweep_at; k++)
+    for (int64_t i = 0; i < s->sweeps[k].count; i++) {
+      const double kept = s->sweeps[k].points[i].lr,
+                   now = flr_sweep_rates(&s->sweeps[k], i).lr[s->sweeps[k].options.groups - 1];
+      if (fabs(kept - now) > same_rate * now)
+        return flr_fail(FLR_ERROR_USAGE,
+                        "--resume: %s swept the rate %g where it would be %g now: rates cannot change before it "
+                        "is over",
+                        name, kept, now);
+    }
+  return FLR_OK;
+}
+
 flr_status flr_resume_sweep(flr_session *s) {
   flr_resume *r = s->resume;
-  flr_sweep *sweep = &s->sweep, *kept = &r->file.curve;
-  flr_sweep head = *kept;
+  int64_t counts[2] = {r->file.sweeps, r->file.earlier_count};
   FLR_TRY(take_state(s, &r->file.sweep));
-  FLR_TRY(flr_comm_broadcast(s->comm, &head, sizeof head, 0));
-  if (head.count > sweep->options.iterations)
-    return flr_fail(FLR_ERROR_DATA, "%s: %lld points of a sweep of %lld", r->name, (long long)head.count,
-                    (long long)sweep->options.iterations);
-  sweep->count = head.count;
-  sweep->ewma = head.ewma;
-  sweep->best = head.best;
-  sweep->verdict = head.verdict;
-  const size_t bytes = (size_t)head.count * sizeof *sweep->points;
-  if (s->comm->rank == 0) memcpy(sweep->points, kept->points, bytes);
-  FLR_TRY(broadcast_large(s->comm, sweep->points, bytes));
+  FLR_TRY(flr_comm_broadcast(s->comm, counts, sizeof counts, 0));
+  s->sweep_at = (int)(counts[1] < s->sweep_count ? counts[1] : 0);
+  for (int k = 0; k <= s->sweep_at; k++)
+    FLR_TRY(share_curve(s, &s->sweeps[k], k < counts[1] ? &r->file.earlier[k] : &r->file.curve, r->name));
+  FLR_TRY(flr_comm_agree(s->comm, check_sweeps(s, counts[0], r->name)));
   drop_tensors(r);
   return FLR_OK;
 }

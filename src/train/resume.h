@@ -25,7 +25,8 @@ flr_status flr_resume_check_data(flr_session *session);
 /* Parameters, moments, statistics: in a sweep those that training will start from. Errors: FLR_ERROR_DATA naming tensors that
    do not fit. Collective. */
 flr_status flr_resume_state(flr_session *session);
-/* The sweep's own state and its points so far, into session->sweep, which was initialised. Collective. */
+/* The state of the sweep under way, its points so far and those of the sweeps before it, into session->sweeps, which were
+   initialised. Errors: FLR_ERROR_USAGE when they are to be others now. Collective. */
 flr_status flr_resume_sweep(flr_session *session);
 
 /* What the checkpoint's run normalised its inputs with: mean, std and channels alone, borrowed; empty where there is none, and

@@ -2,6 +2,7 @@
 #include "train/run_dir.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +21,7 @@
 #include "train/metrics.h"
 #include "train/resume.h"
 
-enum { PATH_BYTES = 4096, PLOT_COLUMNS = 78, PLOT_ROWS = 22 };
+enum { PATH_BYTES = 4096, PLOT_COLUMNS = 78, PLOT_ROWS = 22, LABEL_BYTES = 96 };
 
 static flr_status join(char path[PATH_BYTES], const flr_session *s, const char *name) {
   if (snprintf(path, PATH_BYTES, "%s/%s", s->directory, name) >= PATH_BYTES)
@@ -134,15 +135,17 @@ flr_status flr_run_dir_create(flr_session *s) {
 }
 
 /* Where each rule's marker sits and what stands beside it. */
-static int make_markers(const flr_session *s, const flr_suggestion *suggestions, flr_plot_marker *markers, char (*labels)[64]) {
+static int make_markers(const flr_sweep_findings *f, flr_plot_marker *markers, char (*labels)[LABEL_BYTES]) {
   int count = 0;
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
-    const flr_suggestion *suggestion = &suggestions[kind];
+    const flr_suggestion *suggestion = &f->suggestions[kind];
     if (suggestion->status != FLR_SUGGEST_OK || suggestion->point < 0) continue;
     const char *name = kind == FLR_SUGGEST_MINIMUM ? "minimum/10" : flr_suggest_name((flr_suggest_kind)kind);
-    (void)snprintf(labels[count], sizeof labels[count], "%s: %.3g", name, suggestion->lr);
-    markers[count] = (flr_plot_marker){
-        .label = labels[count], .x = s->sweep.points[suggestion->point].lr, .y = s->sweep.points[suggestion->point].smooth};
+    char range[LABEL_BYTES / 2] = "";
+    if (suggestion->repeats > 0) (void)snprintf(range, sizeof range, " (%.2g to %.2g)", suggestion->low, suggestion->high);
+    (void)snprintf(labels[count], sizeof labels[count], "%s: %.3g%s", name, suggestion->lr, range);
+    markers[count] =
+        (flr_plot_marker){.label = labels[count], .x = f->curve.lr[suggestion->point], .y = f->curve.smooth[suggestion->point]};
     count++;
   }
   return count;
@@ -169,55 +172,75 @@ static flr_status draw_all(const flr_session *s, const flr_plot_curve *curve) {
   return FLR_OK;
 }
 
+/* The raw losses of all repeats over the curve's points, [repeats, n]; NAN where one had ended. */
+static flr_status list_losses(const flr_session *s, double **out) {
+  const flr_sweep_curve *c = &s->findings.curve;
+  FLR_TRY(flr_alloc(out, c->repeats * c->n, sizeof **out));
+  for (int r = 0; r < c->repeats; r++)
+    for (int64_t i = 0; i < c->n; i++) (*out)[r * c->n + i] = i < s->sweeps[r].count ? s->sweeps[r].points[i].loss : NAN;
+  return FLR_OK;
+}
+
 /* A plot that cannot be drawn is a warning, never the end of a run. */
-static void draw_plots(const flr_session *s, const flr_suggestion *suggestions) {
+static void draw_plots(const flr_session *s, const double *losses) {
+  const flr_sweep_curve *c = &s->findings.curve;
   flr_plot_marker markers[FLR_SUGGEST_COUNT];
-  char labels[FLR_SUGGEST_COUNT][64], title[128];
-  const int64_t n = s->sweep.count;
+  char labels[FLR_SUGGEST_COUNT][LABEL_BYTES], title[128], repeats[48] = "";
   if (strcmp(s->config->plot, "none") == 0) return;
-  (void)snprintf(title, sizeof title, "%s, batch %lld: learning rate sweep", s->plan.model, (long long)s->plan.batch);
+  if (c->repeats > 1) (void)snprintf(repeats, sizeof repeats, ", median of %d", c->repeats);
+  (void)snprintf(title, sizeof title, "%s, batch %lld: learning rate sweep%s", s->plan.model, (long long)s->plan.batch,
+                 repeats);
   const flr_plot_curve curve = {.title = title,
-                                .n = n,
-                                .x = s->curve,
-                                .y = s->curve + 2 * n,
-                                .raw = s->curve + n,
-                                .linear_x = s->sweep.options.linear,
+                                .n = c->n,
+                                .x = c->lr,
+                                .y = c->smooth,
+                                .raw = losses,
+                                .raw_count = c->repeats,
+                                .low = c->repeats > 1 ? c->smooth_low : NULL,
+                                .high = c->smooth_high,
+                                .linear_x = s->sweeps->options.linear,
                                 .markers = markers,
-                                .marker_count = make_markers(s, suggestions, markers, labels)};
+                                .marker_count = make_markers(&s->findings, markers, labels)};
   if (draw_all(s, &curve) != FLR_OK) flr_log_write(s->log, FLR_LOG_WARNING, "no plot: %s", flr_status_message());
 }
 
-static flr_status write_sweep_files(flr_session *s, const flr_suggestion *suggestions, const char *picked, double picked_lr) {
+static flr_status write_sweep_files(flr_session *s, const double *losses, const char *picked, double picked_lr) {
   char path[PATH_BYTES], *config;
+  const flr_sweep_curve *c = &s->findings.curve;
+  flr_sweep_columns columns = {
+      .n = c->n, .lr = c->lr, .loss = c->loss, .smooth = c->smooth, .se = c->se, .samples = c->samples, .repeats = c->repeats};
+  if (c->repeats > 1) {
+    columns.low = c->low;
+    columns.high = c->high;
+    columns.smooth_low = c->smooth_low;
+    columns.smooth_high = c->smooth_high;
+    columns.losses = losses;
+  }
   FLR_TRY(join(path, s, "sweep.csv"));
-  const int64_t n = s->sweep.count;
-  const flr_sweep_columns columns = {.n = n,
-                                     .lr = s->curve,
-                                     .loss = s->curve + n,
-                                     .smooth = s->curve + 2 * n,
-                                     .se = s->curve + 3 * n,
-                                     .samples = s->curve_samples};
   FLR_TRY(flr_sweep_write_csv(path, &columns));
   FLR_TRY(join(path, s, "sweep.h5"));
   FLR_TRY(flr_config_text(&config, s->config));
   const flr_sweep_file_info info = {
       .config = config, .ranks = s->comm->size, .batch = s->plan.batch, .picked = picked, .picked_lr = picked_lr};
-  const flr_status status = flr_sweep_file_write(path, &s->sweep, suggestions, &info);
+  const flr_status status = flr_sweep_file_write(path, s->sweeps, &s->findings, &info);
   flr_config_free_text(config);
   return status;
 }
 
-flr_status flr_run_dir_write_sweep(flr_session *s, const flr_suggestion suggestions[FLR_SUGGEST_COUNT], const char *picked,
-                                   double picked_lr) {
-  flr_status status = FLR_OK;
+static flr_status write_sweep(flr_session *s, const char *picked, double picked_lr) {
+  double *losses;
+  FLR_TRY(list_losses(s, &losses));
+  flr_session_storage(s, "writing", s->directory);
+  const flr_status status = s->directory ? write_sweep_files(s, losses, picked, picked_lr) : FLR_OK;
+  flr_session_storage_done(s);
+  if (status == FLR_OK) draw_plots(s, losses);
+  flr_free(losses);
+  return status;
+}
+
+flr_status flr_run_dir_write_sweep(flr_session *s, const char *picked, double picked_lr) {
   flr_session_beat(s, "write", 0);
-  if (s->comm->rank == 0) {
-    flr_session_storage(s, "writing", s->directory);
-    if (s->directory) status = write_sweep_files(s, suggestions, picked, picked_lr);
-    flr_session_storage_done(s);
-    if (status == FLR_OK) draw_plots(s, suggestions);
-  }
-  return flr_comm_agree(s->comm, status);
+  return flr_comm_agree(s->comm, s->comm->rank == 0 ? write_sweep(s, picked, picked_lr) : FLR_OK);
 }
 
 static flr_status write_weights_local(flr_session *s, const char *name) {

@@ -15,8 +15,7 @@ flr_status flr_run_dir_cut_log(flr_session *session, int64_t bytes);
 
 /* sweep.h5, sweep.csv, sweep.svg, sweep.png and the plot in the terminal. Without gnuplot the plots are left out with a
    warning. Collective. */
-flr_status flr_run_dir_write_sweep(flr_session *session, const flr_suggestion suggestions[FLR_SUGGEST_COUNT],
-                                   const char *picked, double picked_lr);
+flr_status flr_run_dir_write_sweep(flr_session *session, const char *picked, double picked_lr);
 
 /* final.h5 (or another name). Collective. */
 flr_status flr_run_dir_write_weights(flr_session *session, const char *name);

@@ -115,8 +115,18 @@ static flr_status begin(flr_saver *saver, int64_t points) {
 }
 
 flr_status flr_saver_begin_sweep(flr_saver *saver) {
-  FLR_TRY(begin(saver, saver->session->sweep.options.iterations));
+  FLR_TRY(begin(saver, saver->session->sweeps->options.iterations));
   return flr_comm_agree(saver->session->comm, gather(saver, &saver->file.train));
+}
+
+flr_status flr_saver_keep_sweeps(flr_saver *saver) {
+  const flr_session *s = saver->session;
+  flr_status status = FLR_OK;
+  if (writes(saver) && s->sweep_at > 0) {
+    (void)wait_for_writer(saver);
+    status = flr_checkpoint_keep_sweeps(&saver->file, s->sweeps, s->sweep_at);
+  }
+  return flr_comm_agree(s->comm, status);
 }
 
 flr_status flr_saver_begin_training(flr_saver *saver) { return begin(saver, 0); }
@@ -168,8 +178,9 @@ static void fill_point(flr_saver *saver, const flr_save_point *point) {
 /* The sweep's points so far. */
 static void fill_curve(flr_saver *saver) {
   flr_sweep *to = &saver->file.curve;
-  const flr_sweep *from = &saver->session->sweep;
+  const flr_sweep *from = flr_session_sweep(saver->session);
   flr_sweep_point *const points = to->points;
+  saver->file.sweeps = saver->session->sweep_count;
   *to = *from;
   to->points = points;
   memcpy(points, from->points, (size_t)from->count * sizeof *points);

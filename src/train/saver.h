@@ -22,6 +22,8 @@ void flr_saver_destroy(flr_saver *saver);
 
 /* A sweep begins: the state as it is now is what training will start from. Collective. */
 flr_status flr_saver_begin_sweep(flr_saver *saver);
+/* The session's sweeps before the one under way go with every checkpoint of it. Collective. */
+flr_status flr_saver_keep_sweeps(flr_saver *saver);
 /* Training begins. Collective. */
 flr_status flr_saver_begin_training(flr_saver *saver);
 

@@ -18,6 +18,7 @@
 #include "train/resume.h"
 #include "train/run_dir.h"
 #include "train/saver.h"
+#include "train/sweep.h"
 #include "train/trainer.h"
 
 enum { DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
@@ -267,8 +268,6 @@ void flr_session_destroy(flr_session *s) {
   if (s->broken && s->comm->size > 1) end_by_force(s);
   flr_buffer *const buffers[] = {
       &s->samples, &s->labels, &s->values, &s->results, &s->sumsq, &s->eval_norms, &s->device_probabilities};
-  flr_free(s->curve);
-  flr_free(s->curve_samples);
   flr_free(s->confusion);
   flr_free(s->gathered_norms);
   flr_free(s->probabilities);
@@ -276,7 +275,8 @@ void flr_session_destroy(flr_session *s) {
   flr_report_sums_clear(&s->report_sums);
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
   flr_saver_destroy(s->saver);
-  flr_sweep_clear(&s->sweep);
+  flr_sweep_findings_clear(&s->findings);
+  flr_sweep_forget(s);
   flr_build_destroy(s);
   flr_train_state_clear(&s->state);
   flr_plan_clear(&s->plan);

@@ -14,7 +14,7 @@
 #include "nn/executor.h"
 #include "nn/graph.h"
 #include "optim/lr_range.h"
-#include "optim/suggest.h"
+#include "optim/sweep_curve.h"
 #include "report/progress.h"
 #include "report/run_log.h"
 #include "train/directive.h"
@@ -77,9 +77,9 @@ struct flr_session {
   flr_buffer device_probabilities;
   int64_t *confusion; /* [classes, classes] */
   /* the last sweep */
-  flr_sweep sweep;
-  double *curve; /* [4, points]: lr, loss, smooth, standard error */
-  int64_t *curve_samples;
+  flr_sweep *sweeps;         /* [sweep_count] its repeats, one after another; NULL: none yet */
+  int sweep_count, sweep_at; /* sweep_at: the one under way; those before it are over */
+  flr_sweep_findings findings;
   flr_report step_report; /* of the last step that was done at once, until it is finished */
   double step_norm;
   int64_t steps_done;
@@ -93,6 +93,9 @@ flr_sampler flr_session_sampler(const flr_session *session, flr_split split, flr
 /* Starts a loader over this rank's shards, for the steps first .. steps - 1. *out is owned by the caller. Collective. */
 flr_status flr_session_loader(flr_loader **out, flr_session *session, flr_split split, const flr_sampler *sampler,
                               int64_t first, int64_t steps);
+
+/* The sweep under way. */
+static inline flr_sweep *flr_session_sweep(const flr_session *session) { return &session->sweeps[session->sweep_at]; }
 
 /* Tells the watchdog where this rank is. */
 static inline void flr_session_beat(flr_session *session, const char *phase, int64_t step) {

@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -291,20 +292,31 @@ static flr_status train_to_the_end(training *t, int64_t first, flr_phase_end *en
   }
 }
 
+/* What to do where the rule that was asked for gave no rate. */
+static void advise(char *out, size_t size, const flr_session *s) {
+  flr_suggest_kind picked;
+  if (flr_lr_find_pick(s, &picked) != FLR_OK) return;
+  const flr_suggest_kind other = flr_suggest_other(s->findings.suggestions, picked);
+  if (other == FLR_SUGGEST_COUNT)
+    (void)snprintf(out, size, "look at the plot, then give --lr");
+  else
+    (void)snprintf(out, size, "look at the plot; --pick %s would give %.3g", flr_suggest_name(other),
+                   s->findings.suggestions[other].lr);
+}
+
 /* The rate the sweep picks, or a refusal that says what each rule made of the curve. */
 static flr_status automatic_rate(flr_session *s, double *lr) {
-  flr_suggestion suggestions[FLR_SUGGEST_COUNT];
-  FLR_TRY(flr_lr_find_report(s, suggestions, lr));
+  FLR_TRY(flr_lr_find_report(s, lr));
   if (isfinite(*lr)) return FLR_OK;
-  char text[256] = "";
+  char text[256] = "", advice[96] = "";
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
     const size_t used = strlen(text);
     (void)snprintf(text + used, sizeof text - used, "%s%s: %s", kind ? ", " : "", flr_suggest_name((flr_suggest_kind)kind),
-                   flr_suggest_status_text(suggestions[kind].status));
+                   flr_suggest_status_text(s->findings.suggestions[kind].status));
   }
+  advise(advice, sizeof advice, s);
   FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "diverged", FLR_ERROR_DIVERGED)));
-  return flr_fail(FLR_ERROR_DIVERGED, "the sweep gave no usable rate for --pick %s (%s): look at the plot, then give --lr",
-                  s->config->pick, text);
+  return flr_fail(FLR_ERROR_DIVERGED, "the sweep gave no usable rate for --pick %s (%s): %s", s->config->pick, text, advice);
 }
 
 static flr_status finish_run(training *t, const flr_phase_end *end, int64_t first) {
@@ -338,7 +350,7 @@ static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *giv
   if (!*given || in_training) return FLR_OK;
   double picked;
   FLR_TRY(automatic_rate(s, &picked));
-  flr_sweep_rates_at(&s->sweep.options, picked, lr);
+  flr_sweep_rates_at(&s->sweeps->options, picked, lr);
   for (int group = 0; s->plan.span.frozen > 0 && group < groups; group++) lr[group] = picked; /* fine-tune's base rate */
   return FLR_OK;
 }

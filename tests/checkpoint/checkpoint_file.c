@@ -100,6 +100,8 @@ static void test_open__a_file_that_h5py_wrote_again_is_the_same(void **state) {
   (void)state;
   flr_graph *graph = fixture_graph("mlp");
   flr_checkpoint c = fixture_make(graph, 1), back;
+  CHECK_OK(flr_checkpoint_keep_sweeps(&c, NULL, 0)); /* it is from before there could be several sweeps */
+  c.sweeps = 1;
   CHECK_OK(read_back(&back, FIXTURES "/rewritten.h5", graph));
   assert_true(fixture_same(&c, &back));
   flr_checkpoint_clear(&back);

@@ -41,6 +41,23 @@ static inline void fixture_fill_curve(flr_sweep *curve) {
         .lr = 1e-3 * (double)(i + 1), .loss = 2.5 - (double)i, .smooth = 2.25 - (double)i, .se = 0.125, .samples = 64 + i};
 }
 
+/* The second of three sweeps is under way; the first, which was shorter, is over. */
+static inline void fixture_fill_sweeps(flr_checkpoint *c) {
+  fixture_fill_curve(&c->curve);
+  flr_sweep first = c->curve;
+  first.verdict = FLR_SWEEP_DIVERGED;
+  first.best = 0.5;
+  first.count--;
+  c->sweeps = 3;
+  CHECK_OK(flr_checkpoint_keep_sweeps(c, &first, 1));
+  c->earlier[0].points[0].loss = 7.5;
+}
+
+static inline int fixture_same_curve(const flr_sweep *a, const flr_sweep *b) {
+  return a->count == b->count && memcmp(&a->ewma, &b->ewma, 2 * sizeof(double)) == 0 && a->verdict == b->verdict &&
+         memcmp(a->points, b->points, (size_t)a->count * sizeof *a->points) == 0;
+}
+
 /* In training with adam, or (sweeps) in a sweep. The graph stays the caller's. */
 static inline flr_checkpoint fixture_make(const flr_graph *graph, int sweeps) {
   static const char *const slots[] = {"exp_avg", "exp_avg_sq"};
@@ -81,7 +98,7 @@ static inline flr_checkpoint fixture_make(const flr_graph *graph, int sweeps) {
                                          .lr_factor = 0.5};
   fixture_fill_state(&c, &c.train, 1);
   if (sweeps) fixture_fill_state(&c, &c.sweep, 500);
-  if (sweeps) fixture_fill_curve(&c.curve);
+  if (sweeps) fixture_fill_sweeps(&c);
   for (int64_t i = 0; i < layout->state_elements; i++) c.buffers[i] = (float)i;
   return c;
 }
@@ -106,9 +123,10 @@ static inline int fixture_same(const flr_checkpoint *a, const flr_checkpoint *b)
     if (strcmp(a->slot_names[i], b->slot_names[i]) != 0) return 0;
   if (!fixture_same_state(a, &a->train, &b->train)) return 0;
   if (!sweeps) return 1;
-  return fixture_same_state(a, &a->sweep, &b->sweep) && a->curve.count == b->curve.count &&
-         memcmp(&a->curve.ewma, &b->curve.ewma, 2 * sizeof(double)) == 0 && a->curve.verdict == b->curve.verdict &&
-         memcmp(a->curve.points, b->curve.points, (size_t)a->curve.count * sizeof *a->curve.points) == 0;
+  if (a->sweeps != b->sweeps || a->earlier_count != b->earlier_count) return 0;
+  for (int64_t i = 0; i < a->earlier_count; i++)
+    if (!fixture_same_curve(&a->earlier[i], &b->earlier[i])) return 0;
+  return fixture_same_state(a, &a->sweep, &b->sweep) && fixture_same_curve(&a->curve, &b->curve);
 }
 
 #endif

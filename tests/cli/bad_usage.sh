@@ -44,6 +44,7 @@ numbers() {
   for o in accum batch epochs steps threads shards workers prefetch log-every sweep-iters; do
     not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
   done
+  not_allowed sweep-repeats 'a whole number from 1 to 100' 0 -1 1.5 x '' 101
   for o in trim-start trim-end; do not_allowed "$o" 'a whole number from 0 to' -1 x ''; done
   [ "$(getconf _NPROCESSORS_ONLN)" -ge 512 ] ||
     refused 64 "--threads: 4096 is not allowed on a machine of [0-9]+ cores?: at most [0-9]+\$" --threads 4096
@@ -89,7 +90,7 @@ words() {
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
   local o
   later window 3 'leave the option out'
-  for o in 'augment flip only auto,none' 'sync-bn on only off' 'sweep-repeats 3 only 1'; do
+  for o in 'augment flip only auto,none' 'sync-bn on only off'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
   done
@@ -161,7 +162,7 @@ good() { # every option with a good value, in two runs
     --pct-start 0.4 --final-div 100 --moms 0.9,0.8 --start-epoch 0 --optimizer sgd --wd 1e-4 --wd-mode l2 --bn-wd off \
     --sqr-mom 0.9 --eps 1e-8 --clip-norm 0.5 --label-smoothing 0.1 --sync-bn off --precision f32 --seed 18446744073709551615 --sweep-start 1e-6 \
     --sweep-end 1,2 --sweep-iters 20 --sweep-beta 0 --sweep-stop 0 --sweep-mom 0.5 --sweep-mode linear --sweep-inclusive \
-    --sweep-repeats 1 --trim-start 0 --trim-end 0 --out dir/below --backend auto --comm auto --threads 1 --shards 3 \
+    --sweep-repeats 2 --trim-start 0 --trim-end 0 --out dir/below --backend auto --comm auto --threads 1 --shards 3 \
     --deterministic --watchdog 0 --log-every 1 --quiet --plot none
   accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
     --batch 16

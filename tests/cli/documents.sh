@@ -15,6 +15,13 @@ rules() { # PREFIX KIND: every rule's fields, the rate (and the consensus' sprea
   for rule in valley steepest minimum slide consensus; do printf '%s.%s.lr %s\n%s.%s.status string\n' "$1" $rule "$2" "$1" $rule; done
   printf '%s.consensus.spread %s\n' "$1" "$2"
 }
+# with repeats: spread, and what they gave
+wide_rules() {
+  for rule in valley steepest minimum slide consensus; do
+    printf '%s.%s.lr number\n%s.%s.status string\n' "$1" $rule "$1" $rule
+    for field in spread low high repeats; do printf '%s.%s.%s number\n' "$1" $rule $field; done
+  done
+}
 suggestions() { printf '.points number\n.verdict string\n%s' "$(rules .suggestions "$1")"; }
 curve=$'.lr[] number\n.loss[] number\n.smooth[] number'
 
@@ -42,6 +49,37 @@ fastlr suggest ../../sweep.csv --smooth 0.98 --trim-start 10 --csv
 tail -n +2 out | awk -F, '{ printf "%-9s %.3g\n", $1, $2 }' >"$work/again"
 sed -n 's/^  \([a-z]* *[-0-9.e+]*\).*/\1/p' "$work/words" | head -5 >"$work/told"
 same 'find and suggest' "$(cat "$work/told")" "$(cat "$work/again")"
+
+# three sweeps: bands and each of them, in all forms
+bands=$'.low[] number\n.high[] number\n.smooth_low[] number\n.smooth_high[] number'
+rm -rf run && mkdir run
+fastlr find --json --sweep-repeats 3 --sweep-iters 40 --sweep-start 1e-4 --sweep-end 0.1 --batch 256 --out wide
+shape 'find of repeats' "$(printf '.points number\n.verdict string\n%s' "$(wide_rules .suggestions)")
+$curve
+$bands
+$(printf '.repeats[].points number\n.repeats[].verdict string\n%s' "$(rules .repeats[].suggestions number)")
+.repeats[].loss[] number"
+cp out "$work/wide.json"
+same 'sweep.csv of repeats: header' lr,loss,smooth,se,samples,low,high,smooth_low,smooth_high,loss1,loss2,loss3 "$(head -1 run/wide/sweep.csv)"
+same 'the median and the band in sweep.csv' '' "$(awk -F, 'NR > 1 { low = $10; high = $10; for (i = 11; i <= 12; i++) { if ($i < low) low = $i; if ($i > high) high = $i }
+  if ($6 != low || $7 != high || $2 != $10 && $2 != $11 && $2 != $12 || $2 < low || $2 > high || $3 < $8 || $3 > $9 || $5 != 768) print NR }' run/wide/sweep.csv)"
+grep '"event": "sweep"' run/wide/metrics.jsonl | sed 's/.*"time": [^,]*, /{/' >out
+same 'sweep events of repeats' $'.high number\n.i number\n.loss number\n.losses[] number\n.low number\n.lr number\n.smooth number\n.smooth_high number\n.smooth_low number' \
+  "$("$tools/test_cli.json_shape" lines <out | LC_ALL=C sort)"
+grep '"event": "suggest"' run/wide/metrics.jsonl | sed 's/.*"time": [^,]*, /{/' | sed 's/ //g; s/,"picked.*/}/' >"$work/event"
+same 'the suggest event and find' "$(sed 's/.*"suggestions":\({.*}\),"lr":\[.*/\1/; s/,"lr":\[.*//' "$work/wide.json")" "$(cat "$work/event")"
+fastlr suggest wide/sweep.csv --csv --smooth 0.98 # which passes over the columns it does not know
+same 'suggest of a curve with bands' '0 6' "$code $(wc -l <out)"
+same 'consensus of a curve with bands' "$(sed 's/.*"consensus":{"lr":\([^,]*\),.*/\1/' "$work/event")" \
+  "$(sed -n 's/^consensus,\([^,]*\),.*/\1/p' out)"
+fastlr find --csv --sweep-repeats 3 --sweep-iters 40 --sweep-start 1e-4 --sweep-end 0.1 --batch 256 --out again
+same 'find --csv of repeats' "$(cut -d, -f1-3,6- run/wide/sweep.csv)" "$(cat out)"
+if command -v h5dump >/dev/null; then
+  for k in 1 2 3; do
+    same "repeat $k in sweep.h5" "$(cut -d, -f$((9 + k)) run/wide/sweep.csv | tail -n +2 | grep -v nan | head -20)" \
+      "$(h5dump -y -w 1 -m %.17g -d /sweep/repeats/$k/loss run/wide/sweep.h5 | sed -n 's/^ *\([-0-9][-0-9.e+]*\),*$/\1/p' | head -20)"
+  done
+fi
 
 # a sweep that ends in what is not finite: null in JSON, nan in tables, exit code 0
 rm -rf run && mkdir run

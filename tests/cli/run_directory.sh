@@ -72,6 +72,15 @@ grep -q '^fastlr_dist: the sweep gave no usable rate for --pick consensus (valle
 same 'no rate found: end' '"diverged" 3' "$(value reason <run/none/metrics.jsonl) $(value exit <run/none/metrics.jsonl)"
 [ ! -e run/none/final.h5 ] || complain 'no rate found: trained all the same'
 
+# points too few for the rule that picks: another that gave a rate is named
+fastlr --sweep-iters 16 --sweep-stop 0 --sweep-start 1e-5 --pick slide --out few --quiet
+same 'another rule: exit code' 3 "$code"
+grep -Eq '^fastlr_dist: the sweep gave no usable rate for --pick slide \(.*slide: too-few-points, .*\): look at the plot; --pick [a-z]+ would give [0-9.e-]+$' <<<"$(own_words)" ||
+  complain "another rule: $(own_words)"
+fastlr find --sweep-iters 16 --sweep-stop 0 --sweep-start 1e-5 --pick slide --out few
+same 'find without the picked rate: exit code' 0 "$code"
+grep -Eq '^picked slide: none \(--pick [a-z]+ would give [0-9.e-]+\)$' err || complain "find without the picked rate: $(own_words | tail -3)"
+
 # a net that learns nothing within the sweep: said so, nothing trained
 fastlr --hidden 32,32,32,32,32,32,32,32 --optimizer sgd --out flat --plot none
 same 'the loss never fell: exit code' 3 "$code"

@@ -28,7 +28,7 @@ suggests 'smoothed' 'valley 4.786300923226385e-4 ok' 'steepest 5.248074602497722
   'slide 3.0199517204020187e-3 ok' 'consensus 0.013792934318339828 ok' # which reads the raw losses
 fastlr suggest ../../curve.csv
 same 'for people' 6 "$(wc -l <out)"
-grep -q '^consensus 0.01379      ok: estimates disagree by 158x: look at the plot or use more points$' out || complain "words: $(cat out)"
+grep -q '^consensus 0.01379      ok: estimates disagree by 158x: look at the plot or use --sweep-repeats 3$' out || complain "words: $(cat out)"
 
 # the same points with another order of columns, quotes, comments, CRLF, a byte order mark and a column of standard errors
 {

@@ -1,5 +1,6 @@
 /* A run that is stopped again and again computes what an undisturbed one computes, to the bit. */
 #include <math.h>
+#include <unistd.h>
 
 #include "checkpoint/checkpoint.h"
 #include "core/memory.h"
@@ -47,6 +48,22 @@ static void check_events(const char *whole, const char *parts, const char *event
   cJSON_Delete(b);
 }
 
+/* The picked rate, and with repeats each sweep's own losses and what it suggested. */
+static void check_suggestions(const char *whole, const char *parts) {
+  static const char *const events[] = {"suggest", "sweep"};
+  static const char *const fields[] = {"consensus", "losses"};
+  for (int e = 0; e < 2; e++) {
+    cJSON *a = train_events(whole, events[e]), *b = train_events(parts, events[e]);
+    assert_int_equal(cJSON_GetArraySize(a), cJSON_GetArraySize(b));
+    for (int i = 0; i < cJSON_GetArraySize(a); i++) {
+      const cJSON *x = cJSON_GetObjectItem(cJSON_GetArrayItem(a, i), fields[e]);
+      assert_true(!x || cJSON_Compare(x, cJSON_GetObjectItem(cJSON_GetArrayItem(b, i), fields[e]), 1));
+    }
+    cJSON_Delete(a);
+    cJSON_Delete(b);
+  }
+}
+
 static void check_same(const char *whole, const char *parts) {
   static const char *const step[] = {"step", "epoch", "lr", "momentum", "loss", "samples", NULL};
   static const char *const epoch[] = {"epoch", "train_loss", "valid_loss", "error_rate", NULL};
@@ -57,6 +74,7 @@ static void check_same(const char *whole, const char *parts) {
   check_events(whole, parts, "step", step);
   check_events(whole, parts, "epoch", epoch);
   check_events(whole, parts, "sweep", sweep);
+  check_suggestions(whole, parts);
   check_events(whole, parts, "phase", phase);
 }
 
@@ -143,6 +161,73 @@ static void test_resume__from_single_points_of_fine_tune(void **state) {
                                "optimizer", "lamb", "steps", "4",      "checkpoint-every",
                                "1",         "keep", "200",   NULL};
   from_single_points(pairs, "checkpoint-", points, sizeof points / sizeof points[0], check_same_end);
+}
+
+/* Through three sweeps: those that are over, the one under way and the ones to come. */
+static void test_resume__in_the_middle_of_repeated_sweeps(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET,   "sweep-iters",   "8", "sweep-start", "1e-4",    "sweep-end",
+                               "0.1", "sweep-repeats", "3", "steps",       "4",       "trim-start",
+                               "0",   "trim-end",      "0", "pick",        "minimum", NULL};
+  stopped_again_and_again("resume-repeats", pairs, 9);
+}
+
+/* At a repeat's beginning, inside it, at its last step: the second's, the third's; also where sweeps end by diverging. */
+static void test_resume__from_single_points_of_repeated_sweeps(void **state) {
+  (void)state;
+  const char *const pairs[] = {"model",       "mlp",  "hidden",           "16",  "sweep-iters",   "20",
+                               "sweep-start", "1e-3", "sweep-end",        "50",  "sweep-repeats", "3",
+                               "steps",       "6",    "checkpoint-every", "1",   "keep",          "200",
+                               "batch",       "96",   "dropout",          "0.2", "pick",          "minimum",
+                               "optimizer",   "sgd",  "trim-start",       "0",   "trim-end",      "1",
+                               NULL};
+  static const int points[] = {7, 21, 30, 41};
+  char whole[PATH], part[PATH], file[PATH + 64];
+  flr_fit_result straight, result;
+  train_directory(whole, sizeof whole, "resume-repeats-whole");
+  CHECK_OK(run_part(pairs, whole, NULL, 0, &straight));
+  int resumed = 0;
+  for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+    (void)snprintf(file, sizeof file, "%s/checkpoint-sweep-%d.h5", whole, points[i]);
+    int there = train_rank() == 0 && access(file, F_OK) == 0;
+    train_broadcast(&there, sizeof there);
+    if (!there) continue; /* (that sweep had ended) */
+    resumed++;
+    train_directory(part, sizeof part, "resume-repeats");
+    CHECK_OK(run_part(pairs, part, file, 0, &result));
+    assert_true(result.valid_loss >= straight.valid_loss && result.valid_loss <= straight.valid_loss);
+    check_same(whole, part);
+    train_barrier();
+    train_remove(part);
+  }
+  assert_true(resumed >= 3);
+  const char *const fewer[] = {"model", "mlp", "sweep-repeats", "2", "resume", file, "reschedule", "on", NULL};
+  (void)snprintf(file, sizeof file, "%s/checkpoint-sweep-21.h5", whole);
+  train_directory(part, sizeof part, "resume-repeats");
+  CHECK_FAILS(run_part(fewer, part, file, 0, &result), FLR_ERROR_USAGE,
+              "checkpoint-sweep-21.h5 is of 3 sweeps, not 2: their number cannot change");
+  const char *const other_rates[] = {"model", "mlp", "sweep-end", "60", "resume", file, "reschedule", "on", NULL};
+  CHECK_FAILS(run_part(other_rates, part, file, 0, &result), FLR_ERROR_USAGE, "rates cannot change");
+  train_remove(part);
+  train_remove(whole);
+}
+
+/* A checkpoint from before there could be several sweeps (format version 2 then as now). */
+static void test_resume__of_a_sweep_from_before_repeats(void **state) {
+  (void)state;
+  char file[PATH], part[PATH];
+  flr_fit_result result;
+  if (train_size() > 1) return; /* it is of one shard */
+  train_source_path(file, sizeof file, "tests/train/fixtures/sweep-before-repeats.h5");
+  train_directory(part, sizeof part, "resume-before");
+  CHECK_OK(run_part((const char *const[]){NULL}, part, file, 0, &result));
+  cJSON *points = train_events(part, "sweep"), *suggestions = train_events(part, "suggest");
+  assert_int_equal(cJSON_GetArraySize(points), 14);
+  CHECK_NEAR(train_number(points, 6, "lr"), 1e-4 * pow(1e3, 6.0 / 14), 1e-12, 0);
+  CHECK_NEAR(train_number(suggestions, 0, "lr"), 0.0137, 0.02, 0);
+  cJSON_Delete(points);
+  cJSON_Delete(suggestions);
+  train_remove(part);
 }
 
 static void test_resume__deterministic_with_sgd(void **state) {
@@ -276,6 +361,9 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__from_single_points_of_a_sweep),
       cmocka_unit_test(test_resume__in_both_phases_of_fine_tune),
       cmocka_unit_test(test_resume__from_single_points_of_fine_tune),
+      cmocka_unit_test(test_resume__in_the_middle_of_repeated_sweeps),
+      cmocka_unit_test(test_resume__from_single_points_of_repeated_sweeps),
+      cmocka_unit_test(test_resume__of_a_sweep_from_before_repeats),
       cmocka_unit_test(test_resume__deterministic_with_sgd),
       cmocka_unit_test(test_resume__with_other_policies),
       cmocka_unit_test(test_resume__frozen_with_rates_per_group),

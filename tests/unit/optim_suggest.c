@@ -347,7 +347,7 @@ static void test_consensus__first_of_equal_minima(void **state) {
 static void check_words(flr_suggest_status status, double spread, const char *wanted) {
   const flr_suggestion suggestion = {.lr = .1, .spread = spread, .status = status};
   char words[FLR_SUGGEST_WORDS];
-  flr_suggest_words(words, sizeof words, &suggestion);
+  flr_suggest_words(words, sizeof words, &suggestion, 1);
   assert_string_equal(words, wanted);
 }
 
@@ -355,11 +355,61 @@ static void test_words__tell_what_to_make_of_it(void **state) {
   (void)state;
   check_words(FLR_SUGGEST_OK, NAN, "");
   check_words(FLR_SUGGEST_OK, 3.04, "estimates within 3x");
-  check_words(FLR_SUGGEST_OK, 12.3, "estimates disagree by 12x: look at the plot or use more points");
+  check_words(FLR_SUGGEST_OK, 12.3, "estimates disagree by 12x: look at the plot or use --sweep-repeats 3");
   check_words(FLR_SUGGEST_TOO_FEW_POINTS, NAN, "too few points, or too far apart");
   check_words(FLR_SUGGEST_MONOTONE, NAN, "the loss never fell");
   check_words(FLR_SUGGEST_NO_MINIMUM, NAN, "the loss never fell");
   check_words(FLR_SUGGEST_NONFINITE, NAN, "there is no finite loss");
+}
+
+static void check_repeated_words(const flr_suggestion *suggestion, const char *wanted) {
+  char words[FLR_SUGGEST_WORDS];
+  flr_suggest_words(words, sizeof words, suggestion, 3);
+  assert_string_equal(words, wanted);
+}
+
+static void test_words__tell_of_repeats(void **state) {
+  (void)state;
+  flr_suggestion s = {.lr = 1e-2, .spread = NAN, .low = 0.008, .high = 0.0123456, .repeats = 3};
+  check_repeated_words(&s, "repeats 0.008 to 0.0123");
+  s.repeats = 2;
+  check_repeated_words(&s, "2 of 3 repeats give 0.008 to 0.0123");
+  s.spread = 7;
+  check_repeated_words(&s, "estimates within 7x; 2 of 3 repeats give 0.008 to 0.0123");
+  s.spread = 30;
+  s.repeats = 3;
+  s.high = 0.9;
+  check_repeated_words(&s,
+                       "estimates disagree by 30x: look at the plot or use more points; repeats 0.008 to 0.9, far apart: look "
+                       "at the plot");
+  CHECK_NEAR(flr_suggest_error_bar(&s), 30, 0, 0);
+  s.spread = NAN;
+  CHECK_NEAR(flr_suggest_error_bar(&s), 112.5, 1e-12, 0);
+  s.status = FLR_SUGGEST_NO_MINIMUM;
+  assert_true(isnan(flr_suggest_error_bar(&s)));
+  check_repeated_words(&s, "the loss never fell; repeats 0.008 to 0.9, far apart: look at the plot");
+  s.repeats = 0;
+  s.low = s.high = NAN;
+  check_repeated_words(&s, "the loss never fell");
+  s.status = FLR_SUGGEST_OK;
+  check_repeated_words(&s, "no repeat alone gives a rate");
+}
+
+static void test_other__is_the_nearest_rule_that_gave_a_rate(void **state) {
+  (void)state;
+  flr_suggestion all[FLR_SUGGEST_COUNT];
+  for (int kind = 0; kind < FLR_SUGGEST_COUNT; ++kind) all[kind] = (flr_suggestion){.status = FLR_SUGGEST_OK, .lr = 1};
+  assert_int_equal(flr_suggest_other(all, FLR_SUGGEST_MINIMUM), FLR_SUGGEST_COUNT); /* there is no need */
+  all[FLR_SUGGEST_SLIDE].status = FLR_SUGGEST_TOO_FEW_POINTS;
+  assert_int_equal(flr_suggest_other(all, FLR_SUGGEST_SLIDE), FLR_SUGGEST_CONSENSUS);
+  all[FLR_SUGGEST_CONSENSUS].status = FLR_SUGGEST_TOO_FEW_POINTS;
+  assert_int_equal(flr_suggest_other(all, FLR_SUGGEST_CONSENSUS), FLR_SUGGEST_MINIMUM);
+  all[FLR_SUGGEST_MINIMUM].status = FLR_SUGGEST_NO_MINIMUM;
+  assert_int_equal(flr_suggest_other(all, FLR_SUGGEST_CONSENSUS), FLR_SUGGEST_STEEPEST);
+  for (int kind = 0; kind < FLR_SUGGEST_COUNT; ++kind) all[kind].status = FLR_SUGGEST_MONOTONE;
+  assert_int_equal(flr_suggest_other(all, FLR_SUGGEST_CONSENSUS), FLR_SUGGEST_COUNT);
+  for (int kind = 0; kind < FLR_SUGGEST_COUNT; ++kind) all[kind].status = FLR_SUGGEST_TOO_FEW_POINTS;
+  assert_int_equal(flr_suggest_other(all, FLR_SUGGEST_CONSENSUS), FLR_SUGGEST_COUNT);
 }
 
 static void test_smooth__beta_zero_copies(void **state) {
@@ -414,6 +464,8 @@ int main(void) {
       cmocka_unit_test(test_consensus__the_loss_has_to_fall),
       cmocka_unit_test(test_consensus__first_of_equal_minima),
       cmocka_unit_test(test_words__tell_what_to_make_of_it),
+      cmocka_unit_test(test_words__tell_of_repeats),
+      cmocka_unit_test(test_other__is_the_nearest_rule_that_gave_a_rate),
       cmocka_unit_test(test_smooth__beta_zero_copies),
       cmocka_unit_test(test_smooth__matches_the_golden_values),
       cmocka_unit_test(test_names__are_those_of_the_documents),

@@ -58,6 +58,35 @@ static void test_svg__holds_title_axes_and_markers(void **state) {
   assert_int_equal(scratch_files(state, 1), 1); /* no temporary file beside it */
 }
 
+/* Raw losses of two sweeps and a band that ends above the frame and, at last, nowhere. */
+static void test_svg__shows_the_band_of_several_sweeps(void **state) {
+  need_gnuplot();
+  static double low[N], high[N], both[2 * N];
+  char path[PATH_ROOM];
+  flr_plot_curve curve = make_curve();
+  for (int i = 0; i < N; i++) {
+    low[i] = y[i] - 0.1;
+    high[i] = i > 90 ? INFINITY : y[i] + 0.1;
+    both[i] = raw[i];
+    both[N + i] = i > 80 ? NAN : raw[i] + 0.2;
+  }
+  curve.low = low;
+  curve.high = high;
+  curve.raw = both;
+  curve.raw_count = 2;
+  CHECK_OK(flr_plot_write(scratch_path(path, state, "band.svg"), &curve));
+  size_t bytes = 0;
+  char *text = read_back(path, &bytes);
+  assert_non_null(strstr(text, "band of the repeats"));
+  assert_null(strstr(text, "nan"));
+  free(text);
+  assert_int_equal(scratch_files(state, 1), 1);
+  char *page;
+  CHECK_OK(flr_plot_text(&page, &curve, 78, 22)); /* without band */
+  assert_null(strstr(page, "band"));
+  flr_free(page);
+}
+
 static void test_png__is_a_picture(void **state) {
   need_gnuplot();
   char path[PATH_ROOM];
@@ -224,6 +253,7 @@ static void test_gnuplot__failing_leaves_nothing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_svg__holds_title_axes_and_markers),
+      cmocka_unit_test(test_svg__shows_the_band_of_several_sweeps),
       cmocka_unit_test(test_png__is_a_picture),
       cmocka_unit_test(test_write__refuses_other_endings),
       cmocka_unit_test(test_write__tells_where_it_cannot),

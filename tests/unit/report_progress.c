@@ -82,6 +82,21 @@ static void test_plain__a_new_phase_shows_at_once(void **state) {
   close_screen(&s);
 }
 
+static void test_plain__tells_which_part_of_a_phase(void **state) {
+  (void)state;
+  screen s;
+  open_screen(&s, 0, FLR_LOG_INFO);
+  flr_progress_state sweep = {
+      .phase = "sweep", .part = "repeat 1 of 3", .step = 4, .steps = 100, .later = 200, .loss = 2.3, .metric = NAN, .lr = 1e-7};
+  flr_progress_update(s.progress, &sweep);
+  sweep.part = "repeat 2 of 3";
+  sweep.step = 0;
+  flr_progress_update(s.progress, &sweep); /* a new part shows at once */
+  assert_non_null(strstr(look(&s), "sweep  repeat 1 of 3  step 5/100  loss 2.3000  lr 1.00e-07\n"));
+  assert_non_null(strstr(look(&s), "\nsweep  repeat 2 of 3  step 1/100  loss 2.3000  lr 1.00e-07\n"));
+  close_screen(&s);
+}
+
 static void test_quiet__shows_nothing(void **state) {
   (void)state;
   for (int terminal = 0; terminal < 2; ++terminal) {
@@ -200,6 +215,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_plain__one_line_in_ten_seconds),
       cmocka_unit_test(test_plain__a_new_phase_shows_at_once),
+      cmocka_unit_test(test_plain__tells_which_part_of_a_phase),
       cmocka_unit_test(test_quiet__shows_nothing),
       cmocka_unit_test(test_null_log__does_nothing),
       cmocka_unit_test(test_terminal__redraws_at_most_ten_times_a_second),

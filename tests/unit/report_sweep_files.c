@@ -35,6 +35,31 @@ static void test_csv__reads_back_the_same(void **state) {
   assert_int_equal(scratch_files(state, 1), 1); /* no temporary name is left */
 }
 
+static void test_csv__of_several_sweeps(void **state) {
+  static const double low[] = {2.25, 2}, high[] = {2.5, INFINITY}, losses[] = {2.25, 2, 2.5, NAN};
+  char path[PATH_ROOM];
+  scratch_path(path, state, "repeats.csv");
+  const flr_sweep_columns columns = {.n = 2,
+                                     .lr = lr,
+                                     .loss = loss,
+                                     .smooth = smooth,
+                                     .low = low,
+                                     .high = high,
+                                     .smooth_low = smooth,
+                                     .smooth_high = high,
+                                     .repeats = 2,
+                                     .losses = losses};
+  CHECK_OK(flr_sweep_write_csv(path, &columns));
+  size_t bytes = 0;
+  char *text = scratch_read(path, &bytes);
+  assert_non_null(text);
+  assert_non_null(strstr(text, "lr,loss,smooth,se,samples,low,high,smooth_low,smooth_high,loss1,loss2\n"));
+  assert_non_null(strstr(text, ",nan,0,2.25,2.5,2.2999999999999998,2.5,2.25,2.5\n"));
+  assert_non_null(strstr(text, ",nan,0,2,nan,2.1000000000000001,nan,2,nan\n"));
+  free(text);
+  scratch_files(state, 1);
+}
+
 static void test_csv__unknown_columns(void **state) {
   char path[PATH_ROOM];
   scratch_path(path, state, "bare.csv");
@@ -63,6 +88,7 @@ static void test_csv__failure_leaves_the_old_file(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_csv__reads_back_the_same),
+      cmocka_unit_test(test_csv__of_several_sweeps),
       cmocka_unit_test(test_csv__unknown_columns),
       cmocka_unit_test(test_csv__failure_leaves_the_old_file),
   };
