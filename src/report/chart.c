@@ -110,7 +110,7 @@ static void write_picture(FILE *script, const flr_chart *chart, flr_plot_format 
   const int several = chart->panel_count > 1;
   double top = 1 - (several ? title_share : 0);
   flr_plot_look(script, format, several ? HEIGHT_OF_MORE : HEIGHT);
-  fputs("set lmargin at screen 0.11\nset rmargin at screen 0.97\n", script);
+  fputs("set lmargin at screen 0.13\nset rmargin at screen 0.97\n", script);
   fputs(several ? "set multiplot title " : "set title ", script);
   flr_plot_quote(script, chart->title);
   fputs(several ? " noenhanced font ',18'\n" : " noenhanced\n", script);

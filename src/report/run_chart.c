@@ -12,7 +12,7 @@
 enum { DASHES = 5 };
 static const char *const dark = "#1f4e79", *const light = "#8fadcf", *const vermilion = "#d55e00", *const grey = "#909090";
 static const double smoothed_share = 0.02, margin_share = 0.05;
-static const double far_apart = 10, deepest = 1e-3; /* rates of groups: of their peaks */
+static const double far_apart = 10, deepest = 1e-3; /* rates of groups in one step; below the lowest peak */
 
 /* What x is: steps done, or epochs where the run has made at least one. */
 typedef struct scale {
@@ -140,7 +140,34 @@ static void name_group(char *label, int group, int groups) {
   (void)snprintf(label, FLR_RUN_CHART_LABEL, "layer group %d%s", group, where);
 }
 
+/* What the rates' axis has to know: the highest, the least above 0, the lowest of the groups' peaks, and how far apart the
+   groups are at most in one step. */
+typedef struct rate_range {
+  double highest, least, lowest_peak, apart;
+} rate_range;
+
+static rate_range range_of_rates(const flr_run_history *h) {
+  rate_range r = {.least = INFINITY, .lowest_peak = INFINITY, .apart = 1};
+  double peak[FLR_HISTORY_GROUPS] = {0};
+  for (int64_t i = 0; i < h->loss.n; ++i) {
+    double low = INFINITY, high = 0;
+    for (int group = 0; group < h->groups; ++group) {
+      const double lr = h->lr[group].y[i];
+      peak[group] = fmax(peak[group], lr);
+      high = fmax(high, lr);
+      if (lr > 0) low = fmin(low, lr);
+    }
+    r.least = fmin(r.least, low);
+    r.highest = fmax(r.highest, high);
+    r.apart = fmax(r.apart, high / low);
+  }
+  for (int group = 0; group < h->groups; ++group)
+    if (peak[group] > 0) r.lowest_peak = fmin(r.lowest_peak, peak[group]);
+  return r;
+}
+
 static flr_status add_rates(flr_run_chart *c, const flr_run_history *h, const scale *s, int64_t stretches) {
+  const rate_range r = range_of_rates(h);
   FLR_TRY(add_phase(c, h, s));
   FLR_TRY(add_resumes(c, h, s));
   for (int group = 0; group < h->groups; ++group) {
@@ -151,23 +178,12 @@ static flr_status add_rates(flr_run_chart *c, const flr_run_history *h, const sc
     if (!alone) name_group(label_of(c), group, h->groups);
     FLR_TRY(fill(c, NULL, s, &h->lr[group], h->lr[group].y, stretches, FLR_THIN_LINE));
   }
-  double lowest_peak = INFINITY, highest = 0, least = INFINITY;
-  for (int group = 0; group < h->groups; ++group) {
-    double peak = 0;
-    for (int64_t i = 0; i < h->lr[group].n; ++i) {
-      peak = fmax(peak, h->lr[group].y[i]);
-      if (h->lr[group].y[i] > 0) least = fmin(least, h->lr[group].y[i]);
-    }
-    if (peak > 0) lowest_peak = fmin(lowest_peak, peak);
-    highest = fmax(highest, peak);
-  }
-  const int logarithmic = isfinite(lowest_peak) && highest > far_apart * lowest_peak;
-  flr_chart_panel *panel = add_panel(c, 0, "learning rate", 0, highest > 0 ? (1 + margin_share) * highest : 1);
-  if (!logarithmic) return FLR_OK;
+  flr_chart_panel *panel = add_panel(c, 0, "learning rate", 0, r.highest > 0 ? (1 + margin_share) * r.highest : 1);
+  if (!(r.apart > far_apart)) return FLR_OK;
   panel->logarithmic = 1;
   panel->y_label = "learning rate (log scale)";
-  panel->low = fmax(least, deepest * lowest_peak) / 1.5;
-  panel->high = 1.5 * highest;
+  panel->low = fmax(r.least, deepest * r.lowest_peak) / 1.5;
+  panel->high = 1.5 * r.highest;
   return FLR_OK;
 }
 
