@@ -1,6 +1,7 @@
 /* sweep.csv and the rules. */
 #include "cli/plot_sweep.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ static void add_rules(flr_run_history *h, const flr_suggest_curve *curve, double
     flr_history_rule *rule = &h->rule[h->rules++];
     (void)snprintf(rule->name, sizeof rule->name, "%s", flr_suggest_name((flr_suggest_kind)kind));
     rule->lr = suggestions[kind].lr;
+    rule->low = rule->high = NAN;
   }
 }
 

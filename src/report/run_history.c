@@ -63,11 +63,28 @@ static flr_status take_start(flr_run_history *h, const cJSON *line) {
   return FLR_OK;
 }
 
+/* What a point of several sweeps has beside their median. */
+static flr_status take_repeats(flr_run_history *h, const cJSON *line, double lr) {
+  const cJSON *losses = cJSON_GetObjectItemCaseSensitive(line, "losses"), *loss;
+  const int repeats = cJSON_GetArraySize(losses);
+  if (repeats < 2 || (h->sweep_losses.n > 0 && repeats != h->repeats)) return FLR_OK;
+  h->repeats = repeats;
+  FLR_TRY(flr_series_add(&h->sweep_low, lr, number(line, "smooth_low")));
+  FLR_TRY(flr_series_add(&h->sweep_high, lr, number(line, "smooth_high")));
+  cJSON_ArrayForEach(loss, losses)
+      FLR_TRY(flr_series_add(&h->sweep_losses, lr, cJSON_IsNumber(loss) ? loss->valuedouble : NAN));
+  return FLR_OK;
+}
+
 static flr_status take_sweep(flr_run_history *h, const cJSON *line) {
-  if (number(line, "i") <= 0) h->sweep_loss.n = h->sweep_smooth.n = 0; /* a sweep from its beginning */
   const double lr = number(line, "lr");
+  if (number(line, "i") <= 0) { /* a sweep from its beginning */
+    h->sweep_loss.n = h->sweep_smooth.n = h->sweep_low.n = h->sweep_high.n = h->sweep_losses.n = 0;
+    h->repeats = 1;
+  }
   FLR_TRY(flr_series_add(&h->sweep_loss, lr, number(line, "loss")));
-  return flr_series_add(&h->sweep_smooth, lr, number(line, "smooth"));
+  FLR_TRY(flr_series_add(&h->sweep_smooth, lr, number(line, "smooth")));
+  return take_repeats(h, line, lr);
 }
 
 static flr_status take_suggest(flr_run_history *h, const cJSON *line) {
@@ -75,8 +92,9 @@ static flr_status take_suggest(flr_run_history *h, const cJSON *line) {
   h->rules = 0;
   cJSON_ArrayForEach(item, line) {
     if (!*text(item, "status") || h->rules == FLR_HISTORY_RULES) continue;
-    copy_name(h->rule[h->rules].name, item->string);
-    h->rule[h->rules++].lr = number(item, "lr");
+    flr_history_rule *rule = &h->rule[h->rules++];
+    *rule = (flr_history_rule){.lr = number(item, "lr"), .low = number(item, "low"), .high = number(item, "high")};
+    copy_name(rule->name, item->string);
   }
   return FLR_OK;
 }
@@ -194,8 +212,8 @@ flr_status flr_run_history_read(flr_run_history *out, const char *directory) {
 }
 
 void flr_run_history_clear(flr_run_history *h) {
-  flr_series *const series[] = {&h->sweep_loss, &h->sweep_smooth, &h->loss,       &h->epoch,  &h->momentum,
-                                &h->train_loss, &h->valid_loss,   &h->error_rate, &h->resumes};
+  flr_series *const series[] = {&h->sweep_loss, &h->sweep_smooth, &h->loss,    &h->epoch,     &h->momentum,   &h->train_loss,
+                                &h->valid_loss, &h->error_rate,   &h->resumes, &h->sweep_low, &h->sweep_high, &h->sweep_losses};
   for (size_t i = 0; i < sizeof series / sizeof series[0]; ++i) flr_series_clear(series[i]);
   for (int group = 0; group < FLR_HISTORY_GROUPS; ++group) flr_series_clear(&h->lr[group]);
 }

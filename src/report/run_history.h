@@ -9,10 +9,10 @@
 
 enum { FLR_HISTORY_GROUPS = 16, FLR_HISTORY_RULES = 16, FLR_HISTORY_NAME = 32 };
 
-/* A rule's suggestion; lr NAN when it made none. */
+/* A rule's suggestion; lr NAN when it made none; low, high: those of the repeats, NAN for a single sweep. */
 typedef struct flr_history_rule {
   char name[FLR_HISTORY_NAME];
-  double lr;
+  double lr, low, high;
 } flr_history_rule;
 
 /* All of it; numbers that are not known are NAN or 0, not finite ones NAN. Arrays are owned: flr_run_history_clear. */
@@ -24,6 +24,9 @@ typedef struct flr_run_history {
   double unfrozen;      /* the step with which the second began; NAN: none did */
   /* the sweep's points: rate of the last group, raw and smoothed loss; its suggestions */
   flr_series sweep_loss, sweep_smooth;
+  /* of several sweeps, whose medians those are: the band around the smoothed loss, and the raw loss of each, point by point */
+  int repeats; /* 1: a single one */
+  flr_series sweep_low, sweep_high, sweep_losses;
   int sweep_linear;
   int rules;
   flr_history_rule rule[FLR_HISTORY_RULES];

@@ -83,6 +83,14 @@ fastlr plot table --out p
 drawn 'a table alone' 'sweep.png sweep.svg'
 grep -q 'consensus: ' run/p/sweep.svg || complain 'a table alone: no suggestions'
 
+# ---- several sweeps: with their band, as the run drew them
+rm -rf run && mkdir run
+fastlr find --out f --quiet --sweep-repeats 3
+fastlr plot f --out p
+drawn 'several sweeps' 'sweep.png sweep.svg'
+for file in sweep.svg sweep.png; do cmp run/f/$file run/p/$file || complain "several sweeps: $file is not the run's"; done
+for words in 'median of 3' 'band of the repeats' ' to '; do grep -qF "$words" run/p/sweep.svg || complain "several sweeps: sweep.svg lacks $words"; done
+
 # ---- killed within a line, resumed twice, three groups, a loss that was not finite
 begin resumed
 {
