@@ -36,6 +36,9 @@ flr_status flr_h5_make_group(hid_t *out, hid_t file, const char *name);
 /* Writes a dense data set with its checksum (seal.h); intermediate groups are created. rank 0: scalar. memory_type as
  * H5T_NATIVE_*, which is also the file's type. Errors: FLR_ERROR_IO with name and reason. */
 flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data);
+/* The same, with the checksum of data's bytes that the caller has computed already (flr_h5_checksum). */
+flr_status flr_h5_write_summed(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data,
+                               uint64_t checksum);
 /* A scalar data set of fixed-length UTF-8 text. */
 flr_status flr_h5_write_string(hid_t file, const char *name, const char *text);
 /* Attributes of a group, a data set or (given the file) the root. */

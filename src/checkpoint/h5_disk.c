@@ -1,4 +1,4 @@
-/* Plain files by pwrite, whose failures HDF5 never hears of. */
+/* Plain files, written past the page cache or by pwrite. HDF5 never hears of failures. */
 #include "checkpoint/h5_disk.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <H5FDdevelop.h>
 #endif
 
-enum { PIECE_BYTES = 1 << 23 };
+#include "checkpoint/disk_flow.h"
 
 static const haddr_t most_bytes = (haddr_t)INT64_MAX;
 static const uint64_t mark = 0x6b7369645f726c66; /* "flr_disk" */
@@ -19,9 +19,10 @@ static const uint64_t mark = 0x6b7369645f726c66; /* "flr_disk" */
 /* HDF5's own part comes first. */
 typedef struct disk_file {
   H5FD_t head;
-  flr_h5_disk *disk; /* borrowed */
-  haddr_t end_used;  /* of what HDF5 has given out */
-  haddr_t end_there; /* of the file */
+  flr_h5_disk *disk;   /* borrowed */
+  haddr_t end_used;    /* of what HDF5 has given out */
+  haddr_t end_there;   /* of the file */
+  flr_disk_flow *flow; /* which writes; NULL: pwrite does */
 } disk_file;
 
 /* What the access list carries to open. */
@@ -29,8 +30,9 @@ typedef struct disk_info {
   flr_h5_disk *disk;
 } disk_info;
 
-static void note_failure(disk_file *f) {
-  if (!f->disk->failure) f->disk->failure = errno ? errno : EIO;
+/* number: errno, 0: none. */
+static void note_failure(disk_file *f, int number) {
+  if (!f->disk->failure) f->disk->failure = number;
 }
 
 static H5FD_t *open_file(const char *name, unsigned flags, hid_t access, haddr_t limit) {
@@ -41,15 +43,25 @@ static H5FD_t *open_file(const char *name, unsigned flags, hid_t access, haddr_t
   if (!f) return NULL;
   f->disk = info->disk;
   f->disk->fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (f->disk->fd >= 0) return &f->head;
-  note_failure(f);
+  if (f->disk->fd >= 0) {
+    f->flow = flr_disk_flow_open(name, f->disk->fd);
+    return &f->head;
+  }
+  note_failure(f, errno);
   free(f);
   return NULL;
 }
 
+/* Once all is written that was handed over. */
+static void drain(disk_file *f) {
+  if (f->flow) note_failure(f, flr_disk_flow_drain(f->flow));
+}
+
 static herr_t close_file(H5FD_t *head) {
   disk_file *f = (disk_file *)(void *)head;
-  if (close(f->disk->fd) != 0) note_failure(f);
+  drain(f);
+  flr_disk_flow_close(f->flow);
+  if (close(f->disk->fd) != 0) note_failure(f, errno);
   f->disk->fd = -1;
   free(f);
   return 0;
@@ -90,10 +102,11 @@ static herr_t read_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t 
   char *to = out;
   (void)type;
   (void)transfer;
+  drain(f);
   while (bytes > 0) {
     const ssize_t got = pread(f->disk->fd, to, bytes, (off_t)at);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) note_failure(f);
+    if (got < 0) note_failure(f, errno);
     if (got <= 0) break;
     to += got;
     at += (haddr_t)got;
@@ -103,27 +116,31 @@ static herr_t read_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t 
   return 0;
 }
 
-/* The disk begins with each large piece while the next one is copied, so that fsync finds little left (a hint: failure is no
- * harm). */
-static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t at, size_t bytes, const void *data) {
-  disk_file *f = (disk_file *)(void *)head;
-  const char *from = data;
-  (void)type;
-  (void)transfer;
-  const haddr_t end = at + bytes;
+static void write_cached(disk_file *f, haddr_t at, const char *from, size_t bytes) {
   while (bytes > 0 && !f->disk->failure) {
-    const ssize_t put = pwrite(f->disk->fd, from, bytes < PIECE_BYTES ? bytes : PIECE_BYTES, (off_t)at);
+    const ssize_t put = pwrite(f->disk->fd, from, bytes, (off_t)at);
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
-      note_failure(f);
+      note_failure(f, put < 0 ? errno : EIO);
       break;
     }
-    if (put == PIECE_BYTES) (void)sync_file_range(f->disk->fd, (off_t)at, put, SYNC_FILE_RANGE_WRITE);
     from += put;
     at += (haddr_t)put;
     bytes -= (size_t)put;
   }
-  if (end > f->end_there) f->end_there = end;
+}
+
+static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t at, size_t bytes, const void *data) {
+  disk_file *f = (disk_file *)(void *)head;
+  (void)type;
+  (void)transfer;
+  if (f->flow) {
+    flr_disk_flow_write(f->flow, (int64_t)at, data, bytes);
+    note_failure(f, flr_disk_flow_failure(f->flow));
+  } else {
+    write_cached(f, at, data, bytes);
+  }
+  if (at + bytes > f->end_there) f->end_there = at + bytes;
   return 0;
 }
 
@@ -132,7 +149,8 @@ static herr_t cut(H5FD_t *head, hid_t transfer, hbool_t closing) {
   (void)transfer;
   (void)closing;
   if (f->end_used == f->end_there) return 0;
-  if (!f->disk->failure && ftruncate(f->disk->fd, (off_t)f->end_used) != 0) note_failure(f);
+  drain(f);
+  if (!f->disk->failure && ftruncate(f->disk->fd, (off_t)f->end_used) != 0) note_failure(f, errno);
   f->end_there = f->end_used;
   return 0;
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +12,7 @@
 #include "checkpoint/seal.h"
 #include "core/memory.h"
 
-enum { REASON = 256, PATH_BYTES = 4096, NAME = 256, MOST_COMPACT = 65535, LARGE_BYTES = 1 << 22 };
+enum { REASON = 256, PATH_BYTES = 4096, NAME = 256, MOST_COMPACT = 65535 };
 
 /* Links and attributes of an object stay in its header, however many they are: its checksum is looked at before any of them. In
  * the heaps and trees of large groups HDF5 1.10 meets damage half way, and then frees what it never set. */
@@ -109,34 +108,6 @@ static int has_failed(hid_t file) {
   return disk && disk->failure;
 }
 
-/* A checksum of large data is computed beside their writing. */
-typedef struct checking {
-  const void *data;
-  size_t bytes;
-  uint64_t checksum;
-  pthread_t thread;
-  int beside;
-} checking;
-
-static void *compute_checksum(void *context) {
-  checking *c = context;
-  c->checksum = flr_h5_checksum(c->data, c->bytes);
-  return NULL;
-}
-
-static void checking_begin(checking *c, const void *data, size_t bytes) {
-  *c = (checking){.data = data, .bytes = bytes};
-  c->beside = bytes >= LARGE_BYTES && pthread_create(&c->thread, NULL, compute_checksum, c) == 0;
-}
-
-static uint64_t checking_wait(checking *c) {
-  if (c->beside)
-    (void)pthread_join(c->thread, NULL);
-  else
-    (void)compute_checksum(c);
-  return c->checksum;
-}
-
 /* One name below `parent`. */
 static hid_t open_or_make(hid_t parent, const char *name) {
   if (H5Lexists(parent, name, H5P_DEFAULT) > 0) return H5Gopen2(parent, name, H5P_DEFAULT);
@@ -172,17 +143,14 @@ static hid_t make_set(hid_t file, const char *name, hid_t type, hid_t space) {
   return set;
 }
 
-static flr_status write_set(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data,
-                            size_t bytes) {
-  checking check;
-  checking_begin(&check, data, bytes);
+flr_status flr_h5_write_summed(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data,
+                               uint64_t checksum) {
   hsize_t extent[H5S_MAX_RANK];
   for (int i = 0; i < rank; i++) extent[i] = (hsize_t)dims[i];
   const hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
   const hid_t set = make_set(file, name, memory_type, space);
   const int good = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0 && !has_failed(file);
   flr_status status = good ? FLR_OK : flr_h5_write_failed(file, name);
-  const uint64_t checksum = checking_wait(&check);
   if (status == FLR_OK) status = flr_h5_write_attribute(set, "checksum", H5T_NATIVE_UINT64, &checksum);
   if (set >= 0) (void)H5Dclose(set);
   (void)H5Sclose(space);
@@ -192,7 +160,7 @@ static flr_status write_set(hid_t file, const char *name, hid_t memory_type, int
 flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data) {
   size_t bytes = H5Tget_size(memory_type);
   for (int i = 0; i < rank; i++) bytes *= (size_t)dims[i];
-  return write_set(file, name, memory_type, rank, dims, data, bytes);
+  return flr_h5_write_summed(file, name, memory_type, rank, dims, data, flr_h5_checksum(data, bytes));
 }
 
 /* UTF-8, terminated, exactly as long as the text. */
@@ -205,7 +173,7 @@ static hid_t text_type(const char *text) {
 
 flr_status flr_h5_write_string(hid_t file, const char *name, const char *text) {
   const hid_t type = text_type(text);
-  const flr_status status = write_set(file, name, type, 0, NULL, text, strlen(text));
+  const flr_status status = flr_h5_write_summed(file, name, type, 0, NULL, text, flr_h5_checksum(text, strlen(text)));
   (void)H5Tclose(type);
   return status;
 }

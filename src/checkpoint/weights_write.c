@@ -9,6 +9,7 @@
 
 #include "checkpoint/h5.h"
 #include "checkpoint/seal.h"
+#include "checkpoint/weights_ahead.h"
 #include "checkpoint/weights_parts.h"
 #include "checkpoint/weights_source.h"
 #include "core/hdf5_lock.h"
@@ -34,31 +35,23 @@ static flr_status write_attributes(hid_t file, const flr_final_info *info, const
   return FLR_OK;
 }
 
-/* Of those whose order in files is another one. */
-static int64_t largest_reordered(const flr_params *params) {
-  int64_t largest = 0;
-  for (int i = 0; i < params->param_count; i++)
-    if (!flr_param_is_in_file_order(&params->params[i]) && params->params[i].count > largest) largest = params->params[i].count;
-  return largest;
+static flr_status write_param(hid_t file, const char *group, const flr_param *param, flr_weights_ahead *ahead) {
+  char name[NAME];
+  int64_t dims[4];
+  uint64_t checksum;
+  const int rank = flr_param_file_shape(param, dims);
+  const float *values = flr_weights_ahead_next(ahead, &checksum);
+  (void)snprintf(name, sizeof name, "%s/%s", group, param->name);
+  return flr_h5_write_summed(file, name, H5T_NATIVE_FLOAT, rank, dims, values, checksum);
 }
 
 flr_status flr_weights_write_params(hid_t file, const char *group, const flr_params *params, const float *values) {
-  char name[NAME];
-  int64_t dims[4];
-  float *scratch;
-  flr_status status = flr_alloc(&scratch, largest_reordered(params), sizeof(float));
-  for (int i = 0; i < params->param_count && status == FLR_OK; i++) {
-    const flr_param *param = &params->params[i];
-    const int rank = flr_param_file_shape(param, dims);
-    const float *ordered = values + param->offset;
-    if (!flr_param_is_in_file_order(param)) {
-      flr_param_to_file(param, scratch, ordered);
-      ordered = scratch;
-    }
-    (void)snprintf(name, sizeof name, "%s/%s", group, param->name);
-    status = flr_h5_write(file, name, H5T_NATIVE_FLOAT, rank, dims, ordered);
-  }
-  flr_free(scratch);
+  flr_weights_ahead *ahead;
+  FLR_TRY(flr_weights_ahead_begin(&ahead, params, values));
+  flr_status status = FLR_OK;
+  for (int i = 0; i < params->param_count && status == FLR_OK; i++)
+    status = write_param(file, group, &params->params[i], ahead);
+  flr_weights_ahead_end(ahead);
   return status;
 }
 
