@@ -63,10 +63,10 @@ static flr_status run_step(flr_session *s, const flr_phase *phase, const flr_dir
   return directive->save && phase->on_save ? phase->on_save(phase->context, directive->step + 1) : FLR_OK;
 }
 
-/* The last reports came after the word to stop: they have the last one. */
+/* The last reports came after the word to stop: rank 0 is asked again, knowing them. */
 static flr_status agree_on_end(flr_session *s, const flr_phase *phase, const flr_directive *told, flr_phase_end *end) {
   int32_t last = told->reason;
-  if (s->comm->rank == 0 && phase->conductor->stopped) last = (int32_t)phase->conductor->reason;
+  if (s->comm->rank == 0) last = flr_conductor_direct(phase->conductor, told->step).reason;
   FLR_TRY(flr_comm_broadcast(s->comm, &last, sizeof last, 0));
   *end = (flr_phase_end){.reason = (flr_stop_reason)last, .next = told->step};
   return FLR_OK;

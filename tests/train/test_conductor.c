@@ -118,6 +118,25 @@ static void test_conductor__a_verdict_is_stronger_than_a_wish_to_stop(void **sta
   flr_sweep_clear(&sweep);
 }
 
+/* At its very end a phase that another follows is left for the reason to leave; the last one is done. */
+static void test_conductor__a_wish_to_stop_counts_at_the_end_of_a_phase(void **state) {
+  (void)state;
+  flr_schedule_options options = flr_schedule_options_defaults();
+  flr_schedule schedule;
+  options.total_steps = 10;
+  options.max_lr[0] = 1e-2;
+  CHECK_OK(flr_schedule_init(&schedule, &options));
+  flr_conductor c = flr_conductor_train(&schedule, 4, 4);
+  c.more = 1;
+  flr_report report = report_of(1);
+  assert_int_equal(flr_conductor_direct(&c, 4).reason, FLR_REASON_DONE);
+  report.stop_requests = 1;
+  (void)flr_conductor_report(&c, 3, &report);
+  assert_int_equal(flr_conductor_direct(&c, 4).reason, FLR_REASON_SIGNAL);
+  c.more = 0;
+  assert_int_equal(flr_conductor_direct(&c, 4).reason, FLR_REASON_DONE);
+}
+
 static void test_conductor__saves_when_it_is_due(void **state) {
   (void)state;
   flr_schedule_options options = flr_schedule_options_defaults();
@@ -145,6 +164,7 @@ int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_conductor__a_wish_to_stop_lets_the_steps_under_way_count),
       cmocka_unit_test(test_conductor__a_verdict_is_stronger_than_a_wish_to_stop),
+      cmocka_unit_test(test_conductor__a_wish_to_stop_counts_at_the_end_of_a_phase),
       cmocka_unit_test(test_conductor__saves_when_it_is_due),
       cmocka_unit_test(test_conductor__training_ends_after_its_steps),
       cmocka_unit_test(test_conductor__a_nonfinite_sample_stops_training),

@@ -312,25 +312,52 @@ static void test_resume__refuses_other_options_and_other_data(void **state) {
   train_remove(directory);
 }
 
-/* Rates that no net survives: back to the checkpoint at half the rate, three times at most, each step in the log once. */
+/* Rates that no net survives: back to the checkpoint at half the rate, three times at most, each step in the log once. Rank 0:
+   the step gone back to, -1 on others. */
+static int roll_back_three_times(const char *directory, const char *const *pairs) {
+  flr_fit_result result;
+  int step = -1;
+  CHECK_FAILS(run_part(pairs, directory, NULL, 0, &result), FLR_ERROR_DIVERGED, "also after going back at lower rates");
+  if (train_rank() != 0) return step;
+  cJSON *rollbacks = train_events(directory, "rollback"), *steps = train_events(directory, "step");
+  const int last = cJSON_GetArraySize(rollbacks) - 1;
+  assert_true(last >= 0); /* (those before it were cut off with the steps they followed) */
+  assert_true(train_number(rollbacks, last, "lr_factor") == 0.125);
+  step = (int)train_number(rollbacks, last, "step");
+  for (int i = 0; i < cJSON_GetArraySize(steps); i++) assert_int_equal(train_number(steps, i, "step"), i);
+  assert_true(step < cJSON_GetArraySize(steps));
+  cJSON_Delete(rollbacks);
+  cJSON_Delete(steps);
+  return step;
+}
+
 static void test_rollback__is_bounded_and_recorded(void **state) {
   (void)state;
   const char *const pairs[] = {"model", "mlp", "policy",           "constant", "optimizer",    "sgd",      "lr", "100",
                                "steps", "60",  "checkpoint-every", "4",        "on-nonfinite", "rollback", NULL};
   char directory[PATH];
-  flr_fit_result result;
-  train_directory(directory, sizeof directory, "rollback");
-  CHECK_FAILS(run_part(pairs, directory, NULL, 0, &result), FLR_ERROR_DIVERGED, "also after going back at lower rates");
+  const int step = roll_back_three_times(train_directory(directory, sizeof directory, "rollback"), pairs);
   if (train_rank() == 0) {
-    cJSON *rollbacks = train_events(directory, "rollback"), *steps = train_events(directory, "step");
-    const int last = cJSON_GetArraySize(rollbacks) - 1;
-    assert_true(last >= 0); /* (those before it were cut off with the steps they followed) */
-    assert_true(train_number(rollbacks, last, "lr_factor") == 0.125);
-    const double step = train_number(rollbacks, last, "step");
-    assert_true(train_number(steps, (int)step, "lr") == 12.5);
-    for (int i = 0; i < cJSON_GetArraySize(steps); i++) assert_int_equal(train_number(steps, i, "step"), i);
-    cJSON_Delete(rollbacks);
+    cJSON *steps = train_events(directory, "step");
+    assert_true(train_number(steps, step, "lr") == 12.5);
     cJSON_Delete(steps);
+  }
+  train_barrier();
+  train_remove(directory);
+}
+
+/* The frozen phase only gets large numbers; the checkpoint at its end is gone back to, with the free phase's beginning. */
+static void test_rollback__to_where_fine_tune_unfreezes(void **state) {
+  (void)state;
+  const char *const pairs[] = {"model",     "mlp", "policy", "fine-tune", "batch",        "128",      "lr", "1e5",
+                               "optimizer", "sgd", "steps",  "30",        "on-nonfinite", "rollback", NULL};
+  char directory[PATH];
+  const int step = roll_back_three_times(train_directory(directory, sizeof directory, "rollback-tune"), pairs);
+  if (train_rank() == 0) {
+    cJSON *phases = train_events(directory, "phase");
+    assert_int_equal(cJSON_GetArraySize(phases), 2);
+    assert_int_equal(train_number(phases, 1, "step"), step);
+    cJSON_Delete(phases);
   }
   train_barrier();
   train_remove(directory);
@@ -371,6 +398,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__after_the_end),
       cmocka_unit_test(test_resume__refuses_other_options_and_other_data),
       cmocka_unit_test(test_rollback__is_bounded_and_recorded),
+      cmocka_unit_test(test_rollback__to_where_fine_tune_unfreezes),
       cmocka_unit_test(test_rollback__without_a_checkpoint_is_the_end),
   };
   return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
