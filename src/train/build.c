@@ -8,7 +8,7 @@
 #include "train/plan.h"
 #include "train/resume.h"
 
-enum { MAX_PLANS = 16 };
+enum { MAX_PLANS = 24 }; /* three splits, a whole batch and the last one of each, four sizes of pieces */
 
 /* ---- freezing ---- */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/plan.h"
 #include "train/step.h"
 
 /* Most shards that a rank has: the gathered statistics are rank blocks of so many copies each. */
@@ -57,9 +58,9 @@ static void count_confusion(flr_session *s, const int32_t *labels, int64_t count
     s->confusion[labels[i] * classes + flr_evaluate_largest(s->probabilities + i * classes, classes)]++;
 }
 
-flr_status flr_evaluate_shard(flr_session *s, const flr_batch *batch, int64_t shard, float *probabilities) {
-  const int64_t first = batch->shard_first[shard], count = batch->shard_first[shard + 1] - first;
-  if (count == 0) return FLR_OK;
+/* probabilities: of the piece. */
+static flr_status evaluate_piece(flr_session *s, const flr_batch *batch, int64_t shard, flr_piece piece, float *probabilities) {
+  const int64_t first = piece.first, count = piece.count;
   const size_t sample = s->dataset->sample_bytes;
   const void *input, *labels;
   FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
@@ -78,6 +79,16 @@ flr_status flr_evaluate_shard(flr_session *s, const flr_batch *batch, int64_t sh
   if (!probabilities) return FLR_OK;
   return flr_backend_download(s->backend, probabilities, s->device_probabilities.data,
                               (size_t)(count * s->dataset->classes) * sizeof(float));
+}
+
+flr_status flr_evaluate_shard(flr_session *s, const flr_batch *batch, int64_t shard, float *probabilities) {
+  const int64_t pieces = flr_plan_pieces(s, batch->shard_first, shard), first = batch->shard_first[shard];
+  for (int64_t i = 0; i < pieces; i++) {
+    const flr_piece piece = flr_plan_piece(s, batch->shard_first, shard, i);
+    float *const out = probabilities ? probabilities + (piece.first - first) * s->dataset->classes : NULL;
+    FLR_TRY(evaluate_piece(s, batch, shard, piece, out));
+  }
+  return FLR_OK;
 }
 
 flr_status flr_evaluate_fetch(flr_session *s, flr_loader *loader, int64_t step, const char *phase, flr_batch *out) {

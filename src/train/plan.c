@@ -186,10 +186,10 @@ static int add_size(flr_executor_plan *plans, int used, int limit, int64_t size,
   return used;
 }
 
-/* Appends the shard sizes, in training the sizes of their pieces, of a global batch of `count` samples. */
+/* Appends the sizes of the shards' pieces of a global batch of `count` samples. */
 static int add_sizes(const flr_session *s, flr_executor_plan *plans, int used, int limit, int64_t count, int training) {
   const int64_t sizes[] = {count / s->plan.shards, (count + s->plan.shards - 1) / s->plan.shards};
-  const int64_t pieces = training ? s->config->accum : 1;
+  const int64_t pieces = s->config->accum;
   for (int i = 0; i < 2; i++) {
     used = add_size(plans, used, limit, sizes[i] / pieces, training);
     used = add_size(plans, used, limit, (sizes[i] + pieces - 1) / pieces, training);
@@ -213,6 +213,10 @@ int flr_plan_batches(const flr_session *s, flr_executor_plan *plans, int limit) 
     used = add_sizes(s, plans, used, limit, samples % batch, 0);
   }
   return used;
+}
+
+int64_t flr_plan_largest_piece(const flr_session *s) {
+  return (flr_plan_largest_shard(s) + s->config->accum - 1) / s->config->accum;
 }
 
 int64_t flr_plan_largest_shard(const flr_session *s) { return (s->plan.batch + s->plan.shards - 1) / s->plan.shards; }

@@ -32,8 +32,9 @@ flr_piece flr_plan_piece(const flr_session *session, const int64_t *shard_first,
 /* How many pieces of that shard have samples. Pure. */
 int64_t flr_plan_pieces(const flr_session *session, const int64_t *shard_first, int64_t shard);
 
-/* Largest number of samples that one shard, and one rank, can get in a step of any split. Pure. */
+/* Largest number of samples that one shard can get in a step of any split; and that are computed at once, a piece. Pure. */
 int64_t flr_plan_largest_shard(const flr_session *session);
+int64_t flr_plan_largest_piece(const flr_session *session);
 
 void flr_plan_clear(flr_run_plan *plan);
 

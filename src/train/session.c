@@ -130,14 +130,14 @@ static flr_optimizer_settings optimizer_settings(const flr_config *config) {
 }
 
 static flr_status allocate_step(flr_session *s) {
-  const int64_t largest = flr_plan_largest_shard(s), classes = s->dataset->classes;
+  const int64_t piece = flr_plan_largest_piece(s), classes = s->dataset->classes;
   const int64_t elements = flr_graph_params(s->graph)->state_elements;
   flr_backend *b = s->backend;
   int64_t first, most;
   flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
   if (!b->host_memory) {
-    FLR_TRY(flr_backend_alloc(b, &s->samples, (size_t)largest * s->dataset->sample_bytes));
-    FLR_TRY(flr_backend_alloc(b, &s->labels, (size_t)largest * sizeof(int32_t)));
+    FLR_TRY(flr_backend_alloc(b, &s->samples, (size_t)piece * s->dataset->sample_bytes));
+    FLR_TRY(flr_backend_alloc(b, &s->labels, (size_t)piece * sizeof(int32_t)));
   }
   FLR_TRY(flr_backend_alloc(b, &s->values, sizeof(flr_step_values)));
   FLR_TRY(flr_backend_alloc(b, &s->results, (size_t)s->plan.shard_count * sizeof(flr_loss_result)));
@@ -146,8 +146,8 @@ static flr_status allocate_step(flr_session *s) {
                                s->plan.shard_count));
   FLR_TRY(flr_backend_alloc(b, &s->sumsq, sizeof(double)));
   FLR_TRY(flr_backend_alloc(b, &s->eval_norms, (size_t)elements * sizeof(float)));
-  FLR_TRY(flr_backend_alloc(b, &s->device_probabilities, (size_t)(largest * classes) * sizeof(float)));
-  FLR_TRY(flr_alloc(&s->probabilities, largest * classes, sizeof(float)));
+  FLR_TRY(flr_backend_alloc(b, &s->device_probabilities, (size_t)(piece * classes) * sizeof(float)));
+  FLR_TRY(flr_alloc(&s->probabilities, flr_plan_largest_shard(s) * classes, sizeof(float)));
   FLR_TRY(flr_alloc(&s->gathered_norms, (s->comm->size + 1) * most * elements, sizeof(float)));
   return flr_alloc(&s->confusion, classes * classes, sizeof(int64_t));
 }

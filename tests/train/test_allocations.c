@@ -2,6 +2,7 @@
  * library's. */
 #include "core/rng.h"
 #include "harness/alloc_count.h"
+#include "train/build.h"
 #include "train/session.h"
 #include "train/step.h"
 #include "train/train_harness.h"
@@ -22,25 +23,35 @@ static void run_steps(flr_session *session, flr_loader *loader, int64_t first, i
   }
 }
 
-static void check_steps(const char *const *pairs) {
-  flr_config config;
-  flr_session *session;
+/* Steps from `first` on. */
+static void check_phase(flr_session *session, int64_t first) {
   flr_loader *loader;
   double loss = NAN;
-  train_config(&config, pairs);
-  CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
   const flr_sampler sampler = flr_session_sampler(session, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
-  CHECK_OK(flr_session_loader(&loader, session, FLR_SPLIT_TRAIN, &sampler, 0, WARM_UP + STEPS));
-  run_steps(session, loader, 0, WARM_UP, &loss);
+  CHECK_OK(flr_session_loader(&loader, session, FLR_SPLIT_TRAIN, &sampler, first, first + WARM_UP + STEPS));
+  run_steps(session, loader, first, WARM_UP, &loss);
   const alloc_count before = alloc_count_now();
-  run_steps(session, loader, WARM_UP, STEPS, &loss);
+  run_steps(session, loader, first + WARM_UP, STEPS, &loss);
   const alloc_count after = alloc_count_now();
   const int64_t own = after.own - before.own, all = after.process - before.process;
-  printf("%s: %lld allocations in %d steps, and %lld inside libraries\n", config.model, (long long)own, STEPS,
-         (long long)(all - own));
+  printf("%s from step %lld: %lld allocations in %d steps, and %lld inside libraries\n", session->plan.model, (long long)first,
+         (long long)own, STEPS, (long long)(all - own));
   assert_int_equal(own, 0);
   assert_true(isfinite(loss));
   flr_loader_destroy(loader);
+}
+
+/* In a fine-tune both phases, with what is made anew between them. */
+static void check_steps(const char *const *pairs) {
+  flr_config config;
+  flr_session *session;
+  train_config(&config, pairs);
+  CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
+  check_phase(session, session->plan.span.first);
+  if (session->plan.span.frozen > 0) {
+    CHECK_OK(flr_build_enter(session, session->plan.span.frozen));
+    check_phase(session, session->plan.span.frozen);
+  }
   flr_session_destroy(session);
   flr_config_clear(&config);
 }
@@ -56,6 +67,9 @@ static void test_step__allocates_nothing(void **state) {
   check_steps((const char *const[]){"model", "resnet20", "data", "synthetic:1024,16,16,3,4", "optimizer", "sgd", COMMON});
   check_steps(
       (const char *const[]){"model", "resnet18", "data", "synthetic:512,8,8,3,4", "batch", "16", "shards", "4", COMMON});
+  check_steps((const char *const[]){"model", "cnn", "batch", "20", "accum", "5", "shards", "2", COMMON});
+  check_steps((const char *const[]){"model", "cnn", "batch", "20", "accum", "3", "deterministic", "on", "shards", "3", COMMON});
+  check_steps((const char *const[]){"model", "cnn", "batch", "32", "policy", "fine-tune", COMMON});
   train_remove(out);
 }
 

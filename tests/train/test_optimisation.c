@@ -1,4 +1,5 @@
-/* What --clip-norm and --label-smoothing do to whole runs. */
+/* What --clip-norm, --label-smoothing and --accum do to whole runs. */
+#include "train/session.h"
 #include "train/train_harness.h"
 
 enum { PATH = 1200 };
@@ -94,12 +95,13 @@ static void test_accum__pieces_add_up_to_the_whole(void **state) {
   (void)state;
   static const char *const pieces[] = {"1", "5", "48"};
   char directories[3][PATH], name[32];
+  flr_fit_result results[3];
   for (int i = 0; i < 3; i++) {
     (void)snprintf(name, sizeof name, "accum-%s", pieces[i]);
     train_directory(directories[i], PATH, name);
     const char *const pairs[] = {NET,   "lr",     "3e-3", "epochs",    "1", "drop-last", "off",     "dropout",
                                  "0.3", "shards", "2",    "clip-norm", "1", "accum",     pieces[i], NULL};
-    (void)run(directories[i], pairs);
+    results[i] = run(directories[i], pairs);
   }
   if (train_rank() == 0) {
     cJSON *whole = train_events(directories[0], "step");
@@ -111,6 +113,7 @@ static void test_accum__pieces_add_up_to_the_whole(void **state) {
         CHECK_NEAR(train_number(parts, step, "grad_norm"), train_number(whole, step, "grad_norm"), 1e-4, 0);
         assert_true(train_number(parts, step, "samples") == train_number(whole, step, "samples"));
       }
+      CHECK_NEAR(results[i].valid_loss, results[0].valid_loss, 1e-4, 0);
       cJSON_Delete(parts);
     }
     cJSON_Delete(whole);
@@ -141,6 +144,32 @@ static void test_accum__batch_norm_sees_pieces(void **state) {
   assert_true(hashes[0] != 0 && hashes[1] != hashes[0] && hashes[2] == hashes[1]);
 }
 
+/* Memory is that of a piece, in evaluation as in training: without validation samples a session has the same. */
+static void test_accum__bounds_the_memory_of_evaluation(void **state) {
+  (void)state;
+  static const char *const settings[][2] = {{"1", "0.5"}, {"16", "0.5"}, {"16", "0"}};
+  size_t arenas[3];
+  char directory[PATH];
+  for (int i = 0; i < 3; i++) {
+    flr_config config;
+    flr_session *session;
+    const char *const pairs[] = {
+        "model", "cnn",   "data",         "synthetic:512,16,16,3,4", "batch",        "256", "shards", "2", "lr",
+        "1e-2",  "accum", settings[i][0], "valid-fraction",          settings[i][1], NULL};
+    train_config(&config, pairs);
+    CHECK_OK(flr_config_set(&config, "out", train_directory(directory, sizeof directory, "accum-memory")));
+    CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
+    arenas[i] = flr_executor_arena_bytes(session->executor);
+    flr_session_destroy(session);
+    flr_config_clear(&config);
+    train_barrier();
+    train_remove(directory);
+    train_barrier();
+  }
+  if (arenas[1] != arenas[2]) fail_msg("%zu bytes with evaluation, %zu without", arenas[1], arenas[2]);
+  if (arenas[1] >= arenas[0] / 2) fail_msg("%zu bytes in 16 pieces, %zu in one", arenas[1], arenas[0]);
+}
+
 int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_label_smoothing__spreads_the_target_in_training_only),
@@ -148,6 +177,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_clip_norm__scales_the_whole_gradient),
       cmocka_unit_test(test_accum__pieces_add_up_to_the_whole),
       cmocka_unit_test(test_accum__batch_norm_sees_pieces),
+      cmocka_unit_test(test_accum__bounds_the_memory_of_evaluation),
   };
   return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }
