@@ -97,6 +97,9 @@ static void write_dataset(const layout *l) {
 static void write_datasets(void) {
   write_dataset(&good);
   VARIANT(variant.file = "foreign.h5"; variant.images = "data/x"; variant.labels = "data/y";);
+  VARIANT(variant.file = "scans.h5"; variant.images = "entry/data"; variant.labels = "entry/class";);
+  VARIANT(variant.file = "held.h5"; variant.images = "entry/data"; variant.labels = "entry/class";);
+  VARIANT(variant.file = "labels.h5"; variant.images = "unused"; variant.labels = "annotation/class";);
   VARIANT(variant.file = "lengths.h5"; variant.label_rows = SAMPLES - 6;);
   VARIANT(variant.file = "negative.h5"; variant.odd_label = -1;);
   VARIANT(variant.file = "beyond.h5"; variant.odd_label = 7; variant.names = CLASSES;);
