@@ -42,6 +42,7 @@ typedef struct flr_config {
   /* optimisation */
   int64_t batch;                           /* 64, global */
   int64_t accum;                           /* 1: pieces of each shard */
+  int sync_bn;                             /* 0; batch norm over the global batch */
   int64_t epochs, steps;                   /* 10, or what cycle_len makes them; steps -1: from the epochs */
   char *policy;                            /* "one-cycle" */
   char *lr;                                /* "auto" or the per-group forms */

@@ -84,6 +84,8 @@ void flr_executor_destroy(flr_executor *e) {
 
 size_t flr_executor_arena_bytes(const flr_executor *e) { return e->arena.bytes; }
 
+int64_t flr_executor_shared_numbers(const flr_executor *e) { return (int64_t)(e->shared.bytes / sizeof(double)); }
+
 static flr_status find_plan(const flr_executor *e, int64_t batch, int training, const flr_plan **out) {
   *out = NULL;
   for (int i = 0; i < e->plan_count; i++)

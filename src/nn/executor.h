@@ -46,6 +46,9 @@ void flr_executor_destroy(flr_executor *executor);
 /* Bytes of the arena: activations, gradients, saved and scratch memory at the peak. */
 size_t flr_executor_arena_bytes(const flr_executor *executor);
 
+/* The most numbers that are summed at once with `sync`; 0 without. */
+int64_t flr_executor_shared_numbers(const flr_executor *executor);
+
 /* One shard's work. Device pointers in the backend's space. */
 typedef struct flr_executor_io {
   int64_t batch;          /* one of the plans'; >= 1 */

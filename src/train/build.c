@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/memory.h"
 #include "mpi/comm_bulk.h"
 #include "train/device_step.h"
 #include "train/plan.h"
@@ -77,15 +78,31 @@ static flr_status create_reducer(flr_session *s) {
   return flr_reducer_create(&s->reducer, s->comm, &options);
 }
 
+/* One shard alone sees the global batch anyway. */
+static flr_status create_lanes(flr_session *s) {
+  s->plan.sync_bn = s->plan.training && s->config->sync_bn && s->plan.shards > 1 && flr_graph_params(s->graph)->state_count > 0;
+  return s->plan.sync_bn ? flr_alloc(&s->lanes, s->plan.shard_count, sizeof *s->lanes) : FLR_OK;
+}
+
 static flr_status create_executor(flr_session *s) {
   flr_executor_plan plans[MAX_PLANS];
+  FLR_TRY(create_lanes(s));
+  /* Kept apart by shard, the numbers add up in the same order whatever rank they come from. */
+  const flr_executor_sync sync = {.sum = flr_norm_sums_add,
+                                  .context = &s->norm_sums,
+                                  .lanes = s->plan.shard_count,
+                                  .parts = s->config->deterministic ? s->plan.shards : 1,
+                                  .first_part = s->plan.first_shard};
   const flr_executor_options options = {.plans = plans,
                                         .plan_count = flr_plan_batches(s, plans, MAX_PLANS),
                                         .input_dtype = s->dataset->dtype,
                                         .mean = s->plan.mean,
                                         .inverse_std = s->plan.inverse_std,
-                                        .label_smoothing = s->config->label_smoothing};
-  return flr_executor_create(&s->executor, s->graph, s->backend, &options);
+                                        .label_smoothing = s->config->label_smoothing,
+                                        .sync = s->plan.sync_bn ? &sync : NULL};
+  FLR_TRY(flr_executor_create(&s->executor, s->graph, s->backend, &options));
+  if (!s->plan.sync_bn) return FLR_OK;
+  return flr_norm_sums_init(&s->norm_sums, s->comm, s->bulk, s->backend, flr_executor_shared_numbers(s->executor));
 }
 
 flr_status flr_build_create(flr_session *s) {
@@ -101,10 +118,13 @@ flr_status flr_build_create(flr_session *s) {
 void flr_build_destroy(flr_session *s) {
   flr_device_step_destroy(s->device_step);
   flr_executor_destroy(s->executor);
+  flr_norm_sums_clear(&s->norm_sums);
+  flr_free(s->lanes);
   flr_reducer_destroy(s->reducer);
   flr_comm_destroy(s->bulk);
   s->device_step = NULL;
   s->executor = NULL;
+  s->lanes = NULL;
   s->reducer = NULL;
   s->bulk = NULL;
 }

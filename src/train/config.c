@@ -90,6 +90,12 @@ flr_status flr_config_check(const flr_config *c) {
   FLR_TRY(check_names(c));
   FLR_TRY(check_forms(c));
   FLR_TRY(flr_policy_plan_check(c));
+  if (c->sync_bn && c->accum > 1)
+    return flr_fail(
+        FLR_ERROR_USAGE,
+        "--sync-bn and --accum %lld contradict each other: statistics over the global batch need all of it at once; "
+        "for less memory lower --batch or start more ranks",
+        (long long)c->accum);
   if (c->quiet && c->verbose) return flr_fail(FLR_ERROR_USAGE, "--quiet and --verbose contradict each other: give one");
   if (c->freeze && c->freeze_to > 0)
     return flr_fail(FLR_ERROR_USAGE, "--freeze and --freeze-to %lld contradict each other: give one", (long long)c->freeze_to);

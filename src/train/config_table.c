@@ -90,6 +90,7 @@ static const flr_option options[] = {
     NUMBER("clip-norm", clip_norm, NULL, 1e-300, 1e300, optimisation, "largest norm of the gradient over all ranks (any)"),
     NUMBER("label-smoothing", label_smoothing, "0", 0, 0.999, optimisation,
            "share of the target spread over all classes, in training"),
+    SWITCH("sync-bn", sync_bn, "off", optimisation, "batch norm statistics over the global batch, not over each shard"),
     STRING("precision", precision, NULL, "f32,bf16,fp16", optimisation, "TYPE", "f32, bf16 or fp16 (bf16 on cuda, else f32)"),
     {"seed", FLR_OPTION_SEED, AT(seed), "1", 0, 0, NULL, optimisation, "N", "every random number follows from it", 1},
 
@@ -147,7 +148,6 @@ static const flr_option options[] = {
     /* CLI.md has these; this version takes them only where they change nothing. */
     LATER("window", NULL),
     LATER("augment", "auto,none"),
-    LATER("sync-bn", "off"),
 };
 
 const flr_option_table flr_config_table = {options, sizeof options / sizeof options[0], AT(given)};

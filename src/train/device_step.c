@@ -195,8 +195,27 @@ static flr_status run_shard(flr_device_step *d, const step_slot *slot, const int
   return FLR_OK;
 }
 
+/* All shards in step with each other and with those of the other ranks; a rank without samples takes part. */
+static flr_status run_together(flr_device_step *d, const step_slot *slot, const int64_t *shard_first, int keep_norms) {
+  flr_session *s = d->session;
+  const int64_t shards = s->plan.shard_count;
+  if (shard_first[shards] == 0) FLR_TRY(flr_reducer_leave_out(s->reducer));
+  for (int64_t shard = 0; shard < shards; shard++) {
+    flr_executor_io *io = &s->lanes[shard];
+    const int64_t first = shard_first[shard];
+    *io = piece_io(d, slot, shard, (flr_piece){first, shard_first[shard + 1] - first});
+    io->hold_states = keep_norms;
+    io->values = (const flr_step_values *)slot->values.data + shard;
+    if (io->batch > 0) io->gradients = flr_reducer_target(s->reducer, shard, &io->accumulate);
+  }
+  FLR_TRY(flr_executor_forward_lanes(s->executor, s->lanes, shards));
+  FLR_TRY(set_mark(d, MARK_FORWARD));
+  return flr_executor_backward_lanes(s->executor, s->lanes, shards, flr_reducer_ready, s->reducer);
+}
+
 static flr_status run_shards(flr_device_step *d, const step_slot *slot, const int64_t *shard_first, int keep_norms) {
   flr_session *s = d->session;
+  if (s->plan.sync_bn) return run_together(d, slot, shard_first, keep_norms);
   int64_t last = s->plan.shard_count - 1;
   while (last >= 0 && shard_first[last] == shard_first[last + 1]) last--;
   for (int64_t shard = 0; shard <= last; shard++)

@@ -70,6 +70,7 @@ static flr_status choose_head(flr_session *s, const char *checkpoint, const char
 /* Batch norm behind the pooling has one number per sample and channel. */
 static flr_status check_head(const flr_session *s, const char *head) {
   if (!s->plan.training || strcmp(head, "fastai") != 0 || s->plan.batch / s->plan.shards >= 2) return FLR_OK;
+  if (s->config->sync_bn && s->plan.batch >= 2) return FLR_OK;
   return flr_fail(
       FLR_ERROR_USAGE,
       "--batch: %lld for %lld shards leaves some with one sample, of which --head fastai's batch norm learns nothing: "

@@ -110,6 +110,19 @@ float *flr_reducer_target(flr_reducer *r, int64_t shard, int *accumulate) {
   return r->gradients;
 }
 
+static flr_status clear_gradients(const flr_reducer *r) {
+  const size_t bytes = (size_t)r->options.elements * sizeof(float);
+  if (on_device(r)) return flr_backend_fill(r->options.backend, r->gradients, 0, bytes);
+  memset(r->gradients, 0, bytes);
+  return FLR_OK;
+}
+
+flr_status flr_reducer_leave_out(flr_reducer *r) {
+  if (r->options.deterministic) return FLR_OK;
+  r->touched = 1;
+  return clear_gradients(r);
+}
+
 static int64_t bucket_start(const flr_reducer *r, int64_t bucket) {
   const int64_t start = r->options.elements - (bucket + 1) * r->bucket_elements;
   return start > 0 ? start : 0;
@@ -143,13 +156,6 @@ flr_status flr_reducer_ready(void *context, int64_t offset, int64_t count) {
   if (r->options.deterministic || r->comm->size == 1) return FLR_OK;
   if (count > 0) FLR_TRY(send_ready(r, offset));
   return poll(r);
-}
-
-static flr_status clear_gradients(const flr_reducer *r) {
-  const size_t bytes = (size_t)r->options.elements * sizeof(float);
-  if (on_device(r)) return flr_backend_fill(r->options.backend, r->gradients, 0, bytes);
-  memset(r->gradients, 0, bytes);
-  return FLR_OK;
 }
 
 static flr_status finish_buckets(flr_reducer *r) {

@@ -33,6 +33,10 @@ void flr_reducer_start(flr_reducer *reducer, float *gradients);
    deterministic. *accumulate: whether to add to what is there. Shards without samples are skipped by the caller. */
 float *flr_reducer_target(flr_reducer *reducer, int64_t shard, int *accumulate);
 
+/* Tells at the start of a step that this rank has no samples but goes through backward all the same: flr_reducer_ready then
+   sends zeros. No allocation. */
+flr_status flr_reducer_leave_out(flr_reducer *reducer);
+
 /* Tells that gradients[offset .. offset + count) are final on this rank (an flr_range_ready; context is the reducer): sends a
    bucket when enough has come together, and polls those under way. Ranges come from the end of the buffer to its beginning.
    Does nothing when deterministic. */

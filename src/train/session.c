@@ -136,10 +136,11 @@ static flr_status allocate_step(flr_session *s) {
   int64_t first, most;
   flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
   if (!b->host_memory) {
-    FLR_TRY(flr_backend_alloc(b, &s->samples, (size_t)piece * s->dataset->sample_bytes));
-    FLR_TRY(flr_backend_alloc(b, &s->labels, (size_t)piece * sizeof(int32_t)));
+    const size_t at_once = (size_t)(s->config->sync_bn ? s->plan.shard_count * largest : piece);
+    FLR_TRY(flr_backend_alloc(b, &s->samples, at_once * s->dataset->sample_bytes));
+    FLR_TRY(flr_backend_alloc(b, &s->labels, at_once * sizeof(int32_t)));
   }
-  FLR_TRY(flr_backend_alloc(b, &s->values, sizeof(flr_step_values)));
+  FLR_TRY(flr_backend_alloc(b, &s->values, (size_t)s->plan.shard_count * sizeof(flr_step_values)));
   FLR_TRY(flr_backend_alloc(b, &s->results, (size_t)s->plan.shard_count * sizeof(flr_loss_result)));
   FLR_TRY(flr_alloc(&s->host_results, s->plan.shard_count, sizeof(flr_loss_result)));
   FLR_TRY(flr_report_sums_init(&s->report_sums, s->config->deterministic, s->plan.shards, s->plan.first_shard,

@@ -18,6 +18,7 @@
 #include "report/progress.h"
 #include "report/run_log.h"
 #include "train/directive.h"
+#include "train/norm_sums.h"
 #include "train/policy_plan.h"
 #include "train/reducer.h"
 #include "train/report_sums.h"
@@ -30,6 +31,7 @@ typedef struct flr_run_plan {
   int64_t steps_per_epoch;
   flr_policy_span span; /* the steps of training */
   int shuffled, drop_last;
+  int sync_bn;               /* 1: a rank's shards are computed in step with each other, batch norm over all of them */
   int training;              /* 0: evaluation only */
   const char *model;         /* resolved name; a literal of the model list */
   float *mean, *inverse_std; /* [channels], NULL: none; owned by the session */
@@ -55,6 +57,8 @@ struct flr_session {
   flr_graph *graph;
   flr_backend *backend;
   flr_executor *executor;
+  flr_norm_sums norm_sums; /* with plan.sync_bn */
+  flr_executor_io *lanes;  /* [shard_count] with plan.sync_bn, else NULL */
   flr_reducer *reducer;
   flr_device_step *device_step; /* NULL: steps are done when they return */
   flr_progress *progress;
@@ -66,7 +70,7 @@ struct flr_session {
   flr_train_state state;
   /* step memory, allocated once */
   flr_buffer samples, labels;    /* device copies of a batch; empty when host pointers do */
-  flr_buffer values;             /* flr_step_values */
+  flr_buffer values;             /* [shard_count] flr_step_values; the first alone without plan.sync_bn */
   flr_buffer results;            /* [shard_count] flr_loss_result */
   flr_loss_result *host_results; /* the same, in host memory */
   flr_report_sums report_sums;

@@ -22,15 +22,18 @@ static flr_status begin_report(flr_session *s, flr_status local) {
   return flr_report_sums_begin(&s->report_sums, s->comm, &report, results);
 }
 
-/* first_sample: of the piece that is computed, counted from the batch's. */
-static flr_status set_values(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t first_sample) {
+static flr_step_values *values_at(const flr_session *s, int64_t lane) { return (flr_step_values *)s->values.data + lane; }
+
+/* first_sample: of the piece that is computed, counted from the batch's. lane: 0 but for shards in step with each other. */
+static flr_status set_values(flr_session *s, const flr_directive *directive, const flr_batch *batch, int64_t lane,
+                             int64_t first_sample) {
   flr_step_values values = {.momentum = directive->rates.momentum,
                             .grad_scale = 1.0 / (double)batch->global_count,
                             .loss_scale = 1,
                             .update_count = flr_optimizer_updates(s->state.optimizer) + 1,
                             .first_sample = batch->step * s->plan.batch + first_sample};
   for (int group = 0; group < s->state.layout->groups; group++) values.lr[group] = directive->rates.lr[group];
-  return flr_backend_upload(s->backend, s->values.data, &values, sizeof values);
+  return flr_backend_upload(s->backend, values_at(s, lane), &values, sizeof values);
 }
 
 /* Input and labels of a shard's piece, ready for the executor but for the gradients. */
@@ -66,7 +69,7 @@ static flr_status run_shard(flr_session *s, const flr_directive *directive, cons
     const flr_piece piece = flr_plan_piece(s, batch->shard_first, shard, i);
     const int last = reported && i + 1 == pieces;
     flr_executor_io io;
-    FLR_TRY(set_values(s, directive, batch, batch->shard_position[shard] + piece.first - batch->shard_first[shard]));
+    FLR_TRY(set_values(s, directive, batch, 0, batch->shard_position[shard] + piece.first - batch->shard_first[shard]));
     FLR_TRY(piece_io(s, batch, shard, piece, &io));
     io.gradients = gradients;
     io.accumulate = accumulate || i > 0;
@@ -87,8 +90,42 @@ static flr_status run_shards(flr_session *s, const flr_directive *directive, con
   for (int64_t shard = 0; shard <= last; shard++)
     if (batch->shard_first[shard] < batch->shard_first[shard + 1])
       FLR_TRY(run_shard(s, directive, batch, shard, shard == last ? reported : NULL));
-  if (last < 0) FLR_TRY(set_values(s, directive, batch, batch->shard_position[0]));
+  if (last < 0) FLR_TRY(set_values(s, directive, batch, 0, batch->shard_position[0]));
   return FLR_OK;
+}
+
+/* The lanes of a batch; without samples where `batch` is NULL. */
+static flr_status open_lanes(flr_session *s, const flr_directive *directive, const flr_batch *batch) {
+  const size_t sample = s->dataset->sample_bytes, count = batch ? (size_t)batch->count : 0;
+  const void *input = NULL, *labels = NULL;
+  if (count > 0) FLR_TRY(flr_step_to_device(s, &s->samples, batch->samples, count * sample, &input));
+  if (count > 0) FLR_TRY(flr_step_to_device(s, &s->labels, batch->labels, count * sizeof(int32_t), &labels));
+  for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
+    flr_executor_io *io = &s->lanes[shard];
+    *io = (flr_executor_io){.states = flr_train_state_norms(&s->state, shard)};
+    if (!batch) continue;
+    FLR_TRY(set_values(s, directive, batch, shard, batch->shard_position[shard]));
+    const int64_t first = batch->shard_first[shard], samples = batch->shard_first[shard + 1] - first;
+    if (samples == 0) continue;
+    *io = (flr_executor_io){.batch = samples,
+                            .input = (const char *)input + (size_t)first * sample,
+                            .labels = (const int32_t *)labels + first,
+                            .params = s->state.params.data,
+                            .states = io->states,
+                            .values = values_at(s, shard),
+                            .result = (flr_loss_result *)s->results.data + shard};
+    io->gradients = flr_reducer_target(s->reducer, shard, &io->accumulate);
+  }
+  return count > 0 ? FLR_OK : flr_reducer_leave_out(s->reducer);
+}
+
+/* All shards in step with each other, and with those of the other ranks: whatever `local` says, this rank takes part in the
+   sums of batch norm. After the first of these a failure can only be told by ending the job. */
+static flr_status run_together(flr_session *s, const flr_directive *directive, const flr_batch *batch, flr_status local) {
+  FLR_TRY(open_lanes(s, directive, local == FLR_OK ? batch : NULL));
+  FLR_TRY(flr_executor_forward_lanes(s->executor, s->lanes, s->plan.shard_count));
+  FLR_TRY(begin_report(s, local));
+  return flr_executor_backward_lanes(s->executor, s->lanes, s->plan.shard_count, flr_reducer_ready, s->reducer);
 }
 
 /* A failure of this rank's own work after the report has left can only be told by ending the job: the others wait in the sum.
@@ -110,9 +147,13 @@ static flr_status run_at_once(flr_session *s, const flr_directive *directive, co
   s->step_report = (flr_report){0};
   if (local == FLR_OK) local = flr_backend_fill(s->backend, s->results.data, 0, s->results.bytes);
   flr_reducer_start(s->reducer, s->state.gradients.data);
-  if (local == FLR_OK) local = run_shards(s, directive, batch, &reported);
-  if (local != FLR_OK && reported) return local;
-  if (!reported) FLR_TRY(begin_report(s, local));
+  if (s->plan.sync_bn) {
+    FLR_TRY(run_together(s, directive, batch, local));
+  } else {
+    if (local == FLR_OK) local = run_shards(s, directive, batch, &reported);
+    if (local != FLR_OK && reported) return local;
+    if (!reported) FLR_TRY(begin_report(s, local));
+  }
   FLR_TRY(flr_reducer_finish(s->reducer));
   FLR_TRY(flr_report_sums_wait(&s->report_sums, s->comm, &s->step_report));
   if (s->step_report.failures > 0) return flr_comm_agree(s->comm, local);

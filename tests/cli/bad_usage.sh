@@ -83,14 +83,14 @@ words() {
   not_allowed comm 'one of auto,mpi,self,nccl' tcp
   not_allowed plot 'one of auto,none,terminal' window
   local o
-  for o in drop-last init-head bn-wd train-bn; do not_allowed "$o" 'on or off' yes ''; done
+  for o in drop-last init-head bn-wd train-bn sync-bn; do not_allowed "$o" 'on or off' yes ''; done
   for o in data out model init-weights; do not_allowed "$o" 'give a' ''; done
 }
 
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
   local o
   later window 3 'leave the option out'
-  for o in 'augment flip only auto,none' 'sync-bn on only off'; do
+  for o in 'augment flip only auto,none'; do
     read -r option value rest <<<"$o"
     later "$option" "$value" "$rest"
   done
@@ -134,6 +134,9 @@ contradictions() {
   refused 64 '--freeze takes no value' --freeze=1
   refused 64 '--json and --csv contradict each other' find --json --csv
   refused 64 '--batch: 64 is smaller than --shards 100' --shards 100
+  refused 64 '--sync-bn and --accum 2 contradict each other: statistics over the global batch need all of it at once; for less memory lower --batch or start more ranks' \
+    --sync-bn on --accum 2
+  refused 64 '--batch: 1 for 1 shards leaves some with one sample' --head fastai --model cnn --batch 1 --sync-bn on
   refused 64 '--accum: 9 pieces of shards of 8 samples: lower it or raise --batch' --accum 9 --shards 2 --batch 16
   refused 64 '--json: fit does not take it: only find, eval, ' --json
   refused 64 '--csv: eval does not take it: only find, predict, schedule, suggest' eval x.h5 --csv
@@ -167,6 +170,7 @@ good() { # every option with a good value, in two runs
   accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
     --batch 16
   accepted --policy fine-tune --freeze-epochs 1 --lr-mult 50 --lr 1e-2 --steps 2 --batch 700 --quiet
+  accepted --sync-bn on --head fastai --model cnn --data synthetic:64,6,6,3,3 --batch 4 --shards 4 --lr 1e-2 --steps 2 --quiet
   accepted --freeze --train-bn off --bn-freeze --lr 1e-2 --steps 2 --quiet
   accepted --help
   accepted --version

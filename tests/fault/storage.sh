@@ -29,6 +29,12 @@ says "^fastlr_dist: rank 1 \(.*\) has been silent for [0-9]+ s in train, step [0
 says "flr_loader_next" "storage silent in reading, the stack"
 grep '^fastlr_dist: rank' "$work/err"
 
+# Failing (5: EIO), in reading data on rank 1, while the others wait for its part of every batch norm: told, and all end.
+with_fault PATH=digits.h5 CALLS=read ERRNO=5 SKIP=300 RANK=1 -- "$work/unreadable" --data "$FLR_SOURCE_DIR/datasets/digits.h5" --model cnn --sync-bn on
+ended_with 74 "a read that fails with --sync-bn"
+says "^fastlr_dist: rank 1 \(.*\): .*digits.h5.*Input/output error" "a read that fails with --sync-bn"
+grep '^fastlr_dist: rank' "$work/err"
+
 # Full in the middle of a file (28: ENOSPC), at each fourth of its writes: that checkpoint is missing, training goes on.
 for ((skip = 0; skip < 200; skip += 4)); do
   with_fault PATH=checkpoint-30.h5.tmp. CALLS=write ERRNO=28 SKIP=$skip -- "$work/full$skip"

@@ -42,8 +42,10 @@ losses() { sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*"loss": \([^,]*\),.
 parts() { sed -n 's/^{"event": "resume".*"step": \([0-9]*\), "ranks": \([0-9]*\).*/\1 on \2/p' "$1/metrics.jsonl" | paste -sd, -; }
 weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
 
+# equal_to_the_bit OPTIONS...
 equal_to_the_bit() {
-  local options=(--model cnn --dropout 0.1 --epochs 8 --lr 1e-2 --deterministic --shards 4)
+  local options=(--model cnn --dropout 0.1 --epochs 8 --lr 1e-2 --deterministic --shards 4 "$@")
+  rm -rf "$work/whole" "$work/parts"
   run 4 "$work/whole" "${options[@]}" || fail "4 ranks straight through: exit code $?"
   run_until 20 4 "$work/parts" "${options[@]}"
   run_until 50 2 "$work/parts" "${options[@]}"
@@ -52,7 +54,7 @@ equal_to_the_bit() {
   [ "$(parts "$work/parts" | tr -d '0-9')" = " on , on , on " ] || fail "went on at step $(parts "$work/parts")"
   [ "$(weights "$work/whole")" = "$(weights "$work/parts")" ] || fail "other weights after going on at step $(parts "$work/parts")"
   [ "$(losses "$work/whole")" = "$(losses "$work/parts")" ] || fail "other losses after going on at step $(parts "$work/parts")"
-  echo "with --deterministic: on 4 ranks, then at step $(parts "$work/parts"): the same bits"
+  echo "with --deterministic $*: on 4 ranks, then at step $(parts "$work/parts"): the same bits"
 }
 
 # 28 frozen steps, then 28 free ones: stopped in both phases, and begun again where the second begins.
@@ -86,5 +88,6 @@ near() {
 }
 
 equal_to_the_bit
+equal_to_the_bit --sync-bn on
 fine_tuned
 near

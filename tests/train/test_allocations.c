@@ -65,8 +65,12 @@ static void test_step__allocates_nothing(void **state) {
   check_steps((const char *const[]){"model", "mlp", COMMON});
   check_steps((const char *const[]){"model", "cnn", "threads", "2", COMMON});
   check_steps((const char *const[]){"model", "resnet20", "data", "synthetic:1024,16,16,3,4", "optimizer", "sgd", COMMON});
-  check_steps(
-      (const char *const[]){"model", "resnet18", "data", "synthetic:512,8,8,3,4", "batch", "16", "shards", "4", COMMON});
+  check_steps((const char *const[]){"model", "resnet18", "data", "synthetic:512,8,8,3,4", "batch", "16", "shards", "4",
+                                    "threads", "1", COMMON});
+  check_steps((const char *const[]){"model", "resnet20", "data", "synthetic:512,8,8,3,4", "shards", "4", "sync-bn", "on",
+                                    "threads", "1", COMMON});
+  check_steps((const char *const[]){"model", "cnn", "data", "synthetic:100,8,8,3,4", "shards", "4", "sync-bn", "on",
+                                    "deterministic", "on", "drop-last", "off", "threads", "1", COMMON});
   check_steps((const char *const[]){"model", "cnn", "batch", "20", "accum", "5", "shards", "2", COMMON});
   check_steps((const char *const[]){"model", "cnn", "batch", "20", "accum", "3", "deterministic", "on", "shards", "3", COMMON});
   check_steps((const char *const[]){"model", "cnn", "batch", "32", "policy", "fine-tune", COMMON});

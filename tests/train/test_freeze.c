@@ -4,6 +4,7 @@
 
 typedef struct cost {
   int64_t sent;             /* bytes of gradients by this rank */
+  int64_t shared;           /* bytes of batch norm's sums by this rank */
   int64_t gradients, arena; /* bytes of memory */
   int64_t elements;         /* of the gradient buffer */
 } cost;
@@ -22,6 +23,7 @@ static cost run(const char *directory, const char *const *pairs) {
   CHECK_OK(flr_session_create(&session, &config, NULL, NULL));
   const flr_status status = flr_session_fit(session, &result);
   const cost out = {.sent = flr_reducer_bytes(session->reducer),
+                    .shared = session->norm_sums.bytes,
                     .gradients = (int64_t)session->state.gradients.bytes,
                     .arena = (int64_t)flr_executor_arena_bytes(session->executor),
                     .elements = session->state.layout->grad_elements};
@@ -91,10 +93,31 @@ static void test_freeze__costs_no_gradients_and_no_communication(void **state) {
   assert_true(costs[1].arena <= costs[0].arena && costs[2].arena < costs[1].arena);
 }
 
+/* cnn has batch norm of 32, 64, 128 and 128 channels: of each a count and two numbers a channel, forward and backward. */
+static void test_freeze__held_norms_sum_nothing_over_ranks(void **state) {
+  (void)state;
+  char directory[1200];
+  static const char *const off[] = {CNN, "lr", "1e-2", NULL};
+  static const char *const all[] = {CNN, "lr", "1e-2", "sync-bn", "on", NULL};
+  static const char *const held[] = {CNN, "lr", "1e-2", "sync-bn", "on", "freeze-to", "1", "bn-freeze", "on", NULL};
+  static const char *const frozen[] = {CNN, "lr", "1e-2", "sync-bn", "on", "freeze", "on", "train-bn", "off", NULL};
+  const char *const *const runs[] = {off, all, held, frozen};
+  const int64_t first = 2 + 2 * (32 + 64), second = 2 + 2 * (128 + 128); /* numbers of the groups' layers in one direction */
+  const int64_t wanted[] = {0, 2 * (first + second), 2 * second, first + second};
+  train_directory(directory, sizeof directory, "shared");
+  for (int i = 0; i < 4; i++) {
+    const cost c = run(directory, runs[i]);
+    train_remove(directory);
+    if (!getenv("FLR_TEST_OPTIONS"))
+      assert_int_equal(c.shared, train_size() > 1 ? STEPS * wanted[i] * (int64_t)sizeof(double) : 0);
+  }
+}
+
 int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_freeze__leaves_the_bits_of_frozen_parameters),
       cmocka_unit_test(test_freeze__costs_no_gradients_and_no_communication),
+      cmocka_unit_test(test_freeze__held_norms_sum_nothing_over_ranks),
   };
   return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

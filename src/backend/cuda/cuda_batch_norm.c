@@ -53,7 +53,8 @@ flr_status cuda_batch_norm(flr_backend *backend, flr_op **out, const flr_batch_n
   const flr_shape shape = src->shape;
   (void)src2; /* there is one arrangement only */
   if (s->shared && s->training)
-    return flr_fail(FLR_ERROR_UNAVAILABLE, "batch norm over several parts of a batch: use --backend cpu");
+    return flr_fail(FLR_ERROR_UNAVAILABLE,
+                    "--sync-bn: the cuda backend has no batch norm over several ranks: use --backend cpu or --sync-bn off");
   FLR_TRY(cuda_op_new(out, sizeof(norm_op), backend, s->training ? &training_methods : &inference_methods, src, shape));
   flr_op *op = *out;
   ((norm_op *)op)->settings = *s;
