@@ -88,12 +88,8 @@ words() {
 }
 
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
-  local o
   later window 3 'leave the option out'
-  for o in 'augment flip only auto,none'; do
-    read -r option value rest <<<"$o"
-    later "$option" "$value" "$rest"
-  done
+  later augment flip 'only auto,none'
 }
 
 contradictions() {

@@ -72,6 +72,7 @@ equal() {
 
 # ragged: the same without --deterministic is near, and the running averages are those of one rank
 ragged() {
+  # shellcheck disable=SC2054 # the commas are the option's own
   local options=(--data synthetic:65,8,8,3,4 --valid-fraction 0.0 --batch 32 --drop-last off --backend ref --lr 1e-3 --steps 3 --model cnn) off
   run 1 "$work/ragged1" "${options[@]}"
   run 3 "$work/ragged3" "${options[@]}" --sync-bn on

@@ -128,13 +128,13 @@ static void test_parity__resnet20_sgd_onecycle_v2(void **state) {
   check_fit(&c, train_size() == 1 ? 29 : 20, train_size() == 1 ? 1e-3 : 1e-2);
 }
 
-/* One frozen epoch of 29 steps, one free one. Batch norm is per shard: only one shard is fastai's net. */
+/* One frozen epoch of 29 steps, one free one; at several ranks --sync-bn makes them fastai's net. */
 static void check_fine_tune(const char *backend, int first_steps, double tolerance) {
   const run_case c = {"resnet20_adam_finetune",
                       RESNET_START,
                       {"model", "resnet20", "batch", "48", "epochs", "1", "lr", "0.012", "policy", "fine-tune", "wd", "0.01",
-                       "bn-wd", "off", "backend", backend, NULL}};
-  if (train_size() == 1) check_fit(&c, first_steps, tolerance);
+                       "bn-wd", "off", "backend", backend, "sync-bn", "on", NULL}};
+  check_fit(&c, first_steps, tolerance);
 }
 
 static void test_parity__resnet20_adam_finetune(void **state) {
