@@ -136,7 +136,7 @@ static flr_status allocate_step(flr_session *s) {
   int64_t first, most;
   flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
   if (!b->host_memory) {
-    const size_t at_once = (size_t)(s->config->sync_bn ? s->plan.shard_count * largest : piece);
+    const size_t at_once = (size_t)(s->config->sync_bn ? s->plan.shard_count * piece : piece);
     FLR_TRY(flr_backend_alloc(b, &s->samples, at_once * s->dataset->sample_bytes));
     FLR_TRY(flr_backend_alloc(b, &s->labels, at_once * sizeof(int32_t)));
   }
