@@ -12,12 +12,16 @@ FLT_MIN = float(np.finfo(np.float32).tiny)
 class Constants:
     """Those of suggest.c, under its names."""
 
-    kernel_half_width: float = 0.35
+    kernel_half_width: float = 0.7
     start_decades: float = 1.5
     least_error: float = 0.02
+    fallen: float = 0.5
+    risen: float = 0.75
+    above_fall: float = 3
     below_minimum: float = 2
-    below_blow_up: float = 10
-    clear_fall: float = 1.5
+    below_rise: float = 20
+    clear_fall: float = 1.25
+    usual_density: float = 12.5
     points: int = 10
 
 
@@ -59,8 +63,25 @@ def local_fit(curve, floor, half_width):
     return value, np.where(alone, np.nan, (sw * sxy - sx * sy) / determinant)
 
 
-def estimates(curve, constants=PROGRAM):
-    """(steepest, minimum, blow-up) as rates, before any division; a status in words where there are none."""
+def crossing(curve, value, inside, outside, level):
+    """log10 of the rate where the fit crosses a level between two points."""
+    x = np.log10(curve.lr[[inside, outside]])
+    return x[0] + (x[1] - x[0]) * (level - value[inside]) / (value[outside] - value[inside])
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What all rules of this kind start from."""
+
+    curve: Curve
+    value: np.ndarray
+    slope: np.ndarray
+    start: float
+    least: int
+
+
+def fit(curve, constants):
+    """A status in words where there is nothing to read off."""
     whole = len(curve.lr)
     curve = finite_stretch(curve)
     n = len(curve.lr)
@@ -74,15 +95,29 @@ def estimates(curve, constants=PROGRAM):
     start = np.median(curve.loss[:start_points])
     floor = max(constants.least_error * abs(np.median(curve.loss)), FLT_MIN)
     value, slope = local_fit(curve, floor, constants.kernel_half_width)
-    least = int(np.argmin(value))
-    if np.isnan(slope[: least + 1]).all():
+    if np.isnan(slope).all():
         return "too-few-points"
+    least = int(np.argmin(value))
     noise = np.sqrt(np.mean((curve.loss[:start_points] - value[:start_points]) ** 2))
     if least == 0 or not start - value[least] > constants.clear_fall * noise:
         return "no-minimum"
-    above = np.nonzero(~(value[least + 1 :] <= start))[0]
-    blow_up = least + 1 + int(above[0]) if len(above) else n - 1
-    return curve.lr[int(np.nanargmin(slope[: least + 1]))], curve.lr[least], curve.lr[blow_up]
+    return Fitted(curve, value, slope, start, least)
+
+
+def estimates(curve, constants=PROGRAM):
+    """log10 of the rates (half-way down, minimum, back up), before the factors of each; a status where there are none."""
+    f = fit(curve, constants)
+    if isinstance(f, str):
+        return f
+    x, fall = np.log10(f.curve.lr), f.start - f.value[f.least]
+    level = f.start - constants.fallen * fall
+    above = np.nonzero(f.value[: f.least] > level)[0]
+    down = crossing(f.curve, f.value, above[-1] + 1, above[-1], level) if len(above) else x[0]
+    level = f.value[f.least] + constants.risen * fall
+    above = np.nonzero(f.value[f.least :] > level)[0]
+    up = crossing(f.curve, f.value, f.least + above[0] - 1, f.least + above[0], level) if len(above) else x[-1]
+    density = (len(x) - 1) / (x[-1] - x[0])
+    return np.array([down, x[f.least], up]) + np.log10(density / constants.usual_density) / 2
 
 
 def consensus(curve, constants=PROGRAM):
@@ -90,5 +125,24 @@ def consensus(curve, constants=PROGRAM):
     found = estimates(curve, constants)
     if isinstance(found, str):
         return np.nan, np.nan, found
-    rates = np.array(found) / [1, constants.below_minimum, constants.below_blow_up]
-    return float(np.exp(np.mean(np.log(rates)))), float(rates.max() / rates.min()), "ok"
+    rates = found + np.log10([constants.above_fall, 1 / constants.below_minimum, 1 / constants.below_rise])
+    return float(10 ** rates.mean()), float(10 ** (rates.max() - rates.min())), "ok"
+
+
+def first_estimates(curve, constants):
+    """Those of the rule that the study began with: steepest, minimum, and where the fit is back at its start."""
+    f = fit(curve, constants)
+    if isinstance(f, str):
+        return f
+    above = np.nonzero(f.value[f.least :] > f.start)[0]
+    points = [int(np.nanargmin(f.slope[: f.least + 1])), f.least, f.least + above[0] if len(above) else len(f.value) - 1]
+    return np.log10(f.curve.lr[points])
+
+
+FIRST = dataclasses.replace(PROGRAM, kernel_half_width=0.35, clear_fall=1.5)
+
+
+def first_consensus(curve):
+    """log10 of its rate; NAN without one."""
+    found = first_estimates(curve, FIRST)
+    return np.nan if isinstance(found, str) else float(np.mean(found - np.log10([1, 2, 10])))

@@ -6,8 +6,9 @@ import numpy as np
 
 from pick_study import measure
 
-RULES = measure.FASTAI + ("consensus",)
+RULES = measure.FASTAI + ("first consensus", "consensus")
 DEFAULT_POINTS = 100
+SCORES = ("worst pair", "within 3x of the grid's best", f"regret at most {measure.GOOD}", "median of log10(taken / best)")
 
 
 def row(*cells):
@@ -36,7 +37,9 @@ def taken(pair, rule, points):
 def cost(pair, points):
     """The sweep's steps as a share of training's."""
     lines = pair.sweeps.get(points, [])
-    share = np.mean([line["recorded"] for line in lines]) / pair.steps if lines else math.nan
+    if not lines:
+        return "-"
+    share = np.mean([line["recorded"] for line in lines]) / pair.steps
     return f"{100 * share:.2g} %" if share < 0.995 else f"{share:.2g} x"
 
 
@@ -48,11 +51,12 @@ def pair_table(measured, points):
 
 
 def score_cells(score):
-    return f"{score.regret:.2f}", f"{score.worst:.2f} ({score.worst_pair})", f"{100 * score.within:.0f} %", f"{score.bias:+.2f}"
+    shares = (f"{100 * share:.0f} %" for share in (score.within, score.good))
+    return f"{score.regret:.2f}", f"{score.worst:.2f} ({score.worst_pair})", *shares, f"{score.bias:+.2f}"
 
 
 def rule_table(measured, points_there):
-    yield head("rule", "points", "mean regret", "worst pair", "within 3x of the grid's best", "median of log10(taken / best)", "none")
+    yield head("rule", "points", "mean regret", *SCORES, "none")
     for rule in RULES:
         for points in points_there:
             chosen = [(pair, measure.picks(pair, rule, points)) for pair in measured if pair.sweeps.get(points)]
@@ -64,19 +68,18 @@ def constants_text(choice):
     form, weights, shift = choice
     words = [f"times {10**shift:.2g}"]
     if isinstance(form, tuple):
-        words = [f"half-width {form[0]:g}", f"start {form[1]:g} decades"] + words
-        if len(set(weights)) > 1:
-            words.append("weights " + ", ".join(f"{w:.2g}" for w in weights))
+        words = [f"{name} {value:g}" for name, value in zip(("half-width", "fallen", "risen"), form)] + words
+    if len(set(weights)) > 1:
+        words.append("weights " + ", ".join(f"{w:.2g}" for w in weights))
     return ", ".join(words)
 
 
-def fit_table(measured, points_there):
-    scores = ("left out: mean regret", "worst pair", "within 3x of the grid's best", "median of log10(taken / best)")
-    yield head("rule, fitted", "points", "fitted on all", "mean regret there", *scores)
-    for points in points_there:
-        for fit in measure.fits(measured, points):
-            choice, inside = fit.in_sample()
-            yield row(fit.name, points, constants_text(choice), f"{inside.regret:.2f}", *score_cells(fit.left_out()))
+def fit_table(measured):
+    yield head("rule, fitted", "points", "fitted on all", "mean regret there", "left out: mean regret", *SCORES)
+    for fit in measure.fits(measured):
+        for points in fit.points:
+            choice, inside = fit.in_sample(points)
+            yield row(fit.name, points, constants_text(choice), f"{inside.regret:.2f}", *score_cells(fit.left_out(points)))
 
 
 def page(measured):
@@ -89,8 +92,15 @@ def page(measured):
     yield f"\n## Every pair, {points} points\n"
     yield "Under each rule: the rate it took (geometric mean over seeds) and its regret. sweep: its steps against those of training.\n"
     yield from pair_table(measured, points)
-    yield "\n## The rules as the program has them\n"
-    yield from rule_table(measured, points_there)
-    yield "\n## The rules with constants fitted\n"
-    yield "Fitted on all pairs, and for each family of pairs (all that share net, data, optimizer and batch) on the others.\n"
-    yield from fit_table(measured, points_there)
+    making = [pair for pair in measured if not pair.confirms]
+    confirming = [pair for pair in measured if pair.confirms]
+    parts = (("that they were made with", making), ("trained after they were fixed", confirming), ("of both kinds", measured))
+    for kind, some in parts if confirming else parts[:1]:
+        if some:
+            yield f"\n## The rules as they stand, on the {len(some)} pairs {kind}\n"
+            yield from rule_table(some, points_there)
+    if making:
+        yield "\n## The rules with constants fitted\n"
+        yield "On all the pairs that they were made with; and for each family of those (net, data, optimizer and batch the same) on the"
+        yield "others. One set of constants for all numbers of points.\n"
+        yield from fit_table(making)

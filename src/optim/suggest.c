@@ -8,9 +8,9 @@
 
 enum { SLIDE_DISTANCE = 15, DEFAULT_TRIM_END = 5, CONSENSUS_POINTS = 10, ESTIMATES = 3 };
 static const double slide_threshold = 0.005;
-/* Of the consensus: decades, shares and factors. */
-static const double kernel_half_width = 0.35, start_decades = 1.5, least_error = 0.02, below_minimum = 2, below_blow_up = 10,
-                    clear_fall = 1.5;
+/* Of the consensus: decades; shares; factors; points per decade. scripts/pick-study shows how good they are. */
+static const double kernel_half_width = 0.7, start_decades = 1.5, least_error = 0.02, fallen = 0.5, risen = 0.75,
+                    above_fall = 3, below_minimum = 2, below_rise = 20, clear_fall = 1.25, usual_density = 12.5;
 
 /* The kept stretch of the curve: n points from index `first` of the whole. */
 typedef struct stretch {
@@ -148,8 +148,9 @@ static double median(const double *values, int64_t n, double *scratch) {
 typedef struct local_fit {
   const flr_suggest_curve *curve;
   int64_t n, start_points; /* finite losses; those of the first decades */
-  double start, floor;     /* their median; least standard error */
-  double *value, *slope;   /* [n]; slope per decade, NAN where a point stands alone */
+  int64_t alone;           /* points without another within the kernel */
+  double start, floor;     /* median of the first decades' losses; least standard error */
+  double *value;           /* [n] */
 } local_fit;
 
 static double weight_of(const local_fit *f, int64_t i) {
@@ -179,7 +180,7 @@ static int add_point(fit_sums *sums, const local_fit *f, int64_t i, int64_t j) {
 }
 
 /* The value stays among the losses it is made of: behind a blow-up, at the curve's end, a line leads anywhere. */
-static void fit_at(const local_fit *f, int64_t i) {
+static void fit_at(local_fit *f, int64_t i) {
   fit_sums sums = {0};
   add_point(&sums, f, i, i);
   for (int64_t j = i - 1; j >= 0 && add_point(&sums, f, i, j);) --j;
@@ -188,12 +189,12 @@ static void fit_at(const local_fit *f, int64_t i) {
   const int alone = !(determinant > DBL_EPSILON * sums.w * sums.xx);
   const double rise = alone ? 0 : (sums.xx * sums.y - sums.x * sums.xy) / determinant;
   f->value[i] = f->curve->loss[i] + fmin(fmax(rise, sums.low), sums.high);
-  f->slope[i] = alone ? NAN : (sums.w * sums.xy - sums.x * sums.y) / determinant;
+  f->alone += alone;
 }
 
 /* The scratch serves the medians first. */
 static local_fit fit_curve(const flr_suggest_curve *curve, int64_t n, double *scratch) {
-  local_fit f = {.curve = curve, .n = n, .value = scratch, .slope = scratch + n};
+  local_fit f = {.curve = curve, .n = n, .value = scratch};
   while (f.start_points < n && log10(curve->lr[f.start_points] / curve->lr[0]) <= start_decades) ++f.start_points;
   f.start = median(curve->loss, f.start_points, scratch);
   f.floor = fmax(least_error * fabs(median(curve->loss, n, scratch)), FLT_MIN);
@@ -211,17 +212,37 @@ static int falls_clearly(const local_fit *f, int64_t least) {
   return least > 0 && f->start - f->value[least] > clear_fall * sqrt(squares / (double)f->start_points);
 }
 
-static int64_t steepest_of_fit(const local_fit *f, int64_t least) {
-  int64_t steepest = -1;
-  for (int64_t i = 0; i <= least; ++i)
-    if (!isnan(f->slope[i]) && (steepest < 0 || f->slope[i] < f->slope[steepest])) steepest = i;
-  return steepest;
+/* The rate where the fit crosses a level between points i and i + 1, which lie on two sides of it. */
+static double crossing(const local_fit *f, int64_t i, double level) {
+  const double *lr = f->curve->lr + i, *value = f->value + i;
+  return lr[0] * pow(lr[1] / lr[0], (level - value[0]) / (value[1] - value[0]));
 }
 
-static int64_t blow_up(const local_fit *f, int64_t least) {
+/* Where the fit, followed down from the minimum's rate, is back at a level; the first rate if it never is. */
+static double fall_rate(const local_fit *f, int64_t least, double level) {
+  int64_t i = least - 1;
+  while (i >= 0 && f->value[i] <= level) --i;
+  return i < 0 ? f->curve->lr[0] : crossing(f, i, level);
+}
+
+/* The same upwards; the last recorded rate. */
+static double rise_rate(const local_fit *f, int64_t least, double level) {
   int64_t i = least + 1;
-  while (i < f->n && f->value[i] <= f->start) ++i;
-  return i < f->n ? i : f->n - 1;
+  while (i < f->n && f->value[i] <= level) ++i;
+  return i == f->n ? f->curve->lr[f->n - 1] : crossing(f, i - 1, level);
+}
+
+/* A sweep of more points trains longer at every rate, and so sees everything at lower rates. */
+static double density_factor(const local_fit *f) {
+  const double density = (double)(f->n - 1) / log10(f->curve->lr[f->n - 1] / f->curve->lr[0]);
+  return sqrt(density / usual_density);
+}
+
+static void estimate(double out[ESTIMATES], const local_fit *f, int64_t least) {
+  const double bottom = f->value[least], fall = f->start - bottom, factor = density_factor(f);
+  out[0] = factor * above_fall * fall_rate(f, least, f->start - fallen * fall);
+  out[1] = factor * f->curve->lr[least] / below_minimum;
+  out[2] = factor * rise_rate(f, least, bottom + risen * fall) / below_rise;
 }
 
 static int64_t nearest_point(const local_fit *f, double lr) {
@@ -250,11 +271,11 @@ static flr_suggestion suggest_consensus(const flr_suggest_curve *curve, double *
   if (n < CONSENSUS_POINTS) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
   if (never_falls(&(stretch){.loss = curve->loss, .n = n})) return nothing(FLR_SUGGEST_MONOTONE);
   const local_fit f = fit_curve(curve, n, scratch);
-  const int64_t least = first_least(f.value, n), steepest = steepest_of_fit(&f, least);
-  if (steepest < 0) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
+  if (f.alone == n) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
+  const int64_t least = first_least(f.value, n);
   if (!falls_clearly(&f, least)) return nothing(FLR_SUGGEST_NO_MINIMUM);
-  const double estimates[ESTIMATES] = {curve->lr[steepest], curve->lr[least] / below_minimum,
-                                       curve->lr[blow_up(&f, least)] / below_blow_up};
+  double estimates[ESTIMATES];
+  estimate(estimates, &f, least);
   return combine(&f, estimates);
 }
 

@@ -59,13 +59,16 @@ flr_suggest_options flr_suggest_options_defaults(void);
    slide 16); MONOTONE when the curve never falls (valley, steepest); NO_MINIMUM when the least loss is the first kept point.
 
    consensus reads the raw losses, untrimmed, up to the first that is not finite, through a local linear fit in log10(lr): a
-   triangular kernel of half-width 0.35 decades, weights 1 / se^2, se at least 2 % of the median loss (and that where unknown),
-   each value kept between the least and the largest loss under the kernel. It is the geometric mean of three rates: where the
-   fit falls fastest up to its (first) least point; half the rate of that point; a tenth of the first rate behind it where the
-   fit is back above the median loss of the first 1.5 decades, or of the last. Statuses: NONFINITE when the first loss is;
-   TOO_FEW_POINTS with fewer than 10, or when no two up to the least stand close enough for a slope; MONOTONE when no loss is
-   below the one before; NO_MINIMUM when the fit does not fall below that median by more than 1.5 times the spread of the losses
-   around it there. Never fails. No allocation beyond the scratch passed: scratch holds 2 * n doubles. */
+   triangular kernel of half-width 0.7 decades, weights 1 / se^2, se at least 2 % of the median loss (and that where unknown),
+   each value kept between the least and the largest loss under the kernel. The fit falls from the median loss of the first 1.5
+   decades to its (first) least point. Three rates: 3 times the one where, down from the least point's, half of that fall is
+   still to come; half of the least point's; a twentieth of the one behind it where the fit is back up by 3/4 of the fall, or of
+   the last; between points by a straight line, and the first rate where there is none. The suggestion is their geometric mean
+   times the square root of the points per decade over 12.5: a sweep of more points trains longer at every rate. Statuses:
+   NONFINITE when the first loss is; TOO_FEW_POINTS with fewer than 10, or when no two stand close enough for a slope; MONOTONE
+   when no loss is below the one before; NO_MINIMUM when the fall is not above 1.25 times the spread of the losses around the
+   fit in the first decades. Constants and form are from scripts/pick-study (tests/bench/RESULTS.md). Never fails. No allocation
+   beyond the scratch passed: scratch holds 2 * n doubles. */
 void flr_suggest(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_suggest_curve *curve, const flr_suggest_options *options,
                  double *scratch);
 

@@ -11,11 +11,12 @@ sys.path.insert(0, sys.argv.pop(1))
 from pick_study import measure, pairs, rules, runs  # noqa: E402
 
 
-def valley():
-    """2 up to 1e-4, half a cosine down to 1 at 1e-2, back up to 1e-1 and on straight: steepest at 1e-3, above 2 from 10^-0.363."""
-    x = -6 + 0.1 * np.arange(66)
-    y = np.where(x < -4.0001, 2, np.where(x < -1, 1.5 + 0.5 * np.cos(np.pi / 2 * (x + 4)), 1.5 + np.pi / 4 * (x + 1)))
-    return rules.Curve(10**x, y, np.full(66, np.nan))
+def bowl(times=1):
+    """2 up to 1e-6, half a cosine down to 1 at 1e-3, half a one up to 2 at 1, 2 + log10(rate) / 2 from there; 12.5 points a decade,
+    or so many times that."""
+    x = -9 + 0.08 / times * np.arange(int(138 * times))
+    y = np.where(x < -6, 2, np.where(x < 1e-9, 1.5 + 0.5 * np.cos(np.pi / 3 * (x + 6)), 2 + x / 2))
+    return rules.Curve(10**x, y, np.full(len(x), np.nan))
 
 
 def pair(setting, best_exponent, steps=100, sweeps=None):
@@ -26,19 +27,29 @@ def pair(setting, best_exponent, steps=100, sweeps=None):
 
 class Rules(unittest.TestCase):
     def test_estimates_of_a_known_curve(self):
-        np.testing.assert_allclose(rules.estimates(valley()), [1e-3, 1e-2, 10**-0.3], rtol=1e-9)
-        rate, spread, status = rules.consensus(valley())
-        wanted = np.array([1e-3, 1e-2 / 2, 10**-0.3 / 10])
+        curve = bowl()
+        found = rules.estimates(curve)
+        np.testing.assert_allclose(found, [-4.5, -3, -1], atol=0.05)  # as the kernel rounds the bottom
+        rate, spread, status = rules.consensus(curve)
         self.assertEqual(status, "ok")
-        self.assertAlmostEqual(math.log(rate), np.log(wanted).mean(), 9)
-        self.assertAlmostEqual(spread, wanted.max() / wanted.min(), 6)
+        wanted = found + np.log10([3, 1 / 2, 1 / 20])
+        self.assertAlmostEqual(math.log10(rate), wanted.mean(), 12)
+        self.assertAlmostEqual(math.log10(spread), wanted.max() - wanted.min(), 12)
+        np.testing.assert_allclose(rules.first_estimates(curve, rules.FIRST), [-4.52, -3, 0.04], atol=0.081)
+
+    def test_more_points_at_the_same_losses_mean_a_higher_rate(self):
+        twice = bowl(2)
+        self.assertAlmostEqual(math.log10(rules.consensus(twice)[0] / rules.consensus(bowl())[0]), math.log10(2) / 2, 2)
 
     def test_no_suggestion_has_its_status(self):
-        curve = valley()
-        none = np.full(66, np.nan)
-        for loss, status in ((curve.lr, "monotone"), (none, "nonfinite"), (2 + 1e-3 * (np.arange(66) % 2), "no-minimum")):
+        curve = bowl()
+        n = len(curve.lr)
+        none = np.full(n, np.nan)
+        for loss, status in ((curve.lr, "monotone"), (none, "nonfinite"), (2 + 1e-3 * (np.arange(n) % 2), "no-minimum")):
             self.assertEqual(rules.consensus(rules.Curve(curve.lr, loss, none))[2], status)
         self.assertEqual(rules.consensus(rules.Curve(curve.lr[:9], curve.loss[:9], none[:9]))[2], "too-few-points")
+        apart = slice(None, None, 10)
+        self.assertEqual(rules.consensus(rules.Curve(curve.lr[apart], curve.loss[apart], none[apart]))[2], "too-few-points")
 
 
 class Regret(unittest.TestCase):
@@ -53,6 +64,7 @@ class Regret(unittest.TestCase):
         self.assertAlmostEqual(s.regret, (0.5 + 2) / 2)
         self.assertEqual((s.worst, s.worst_pair, s.none), (2.0, "b, 100 steps", 0))
         self.assertAlmostEqual(s.within, 0.25)
+        self.assertAlmostEqual(s.good, 0.25)
         self.assertAlmostEqual(s.bias, 0)
 
 
@@ -85,13 +97,12 @@ class Fits(unittest.TestCase):
         # an estimate ten times too low for two families, right for the third, which has two pairs
         there = [pair("a", -2.0, sweeps=sweeps(-3)), pair("b", -2.5, sweeps=sweeps(-3.5))]
         odd = [pair("c", -2.0, sweeps=sweeps(-2.0)), pair("c-4ranks", -2.0, sweeps=sweeps(-2.0))]
-        fit = measure.Fit("f", there + odd, 100, lambda line, form: [line["estimate"]], ["form"], [(1.0,)], (0.0, 0.5, 1.0))
-        inside, outside = fit.in_sample()[1], fit.left_out()
-        self.assertAlmostEqual(inside.regret, 1)
+        fit = measure.Fit("f", there + odd, lambda line, form: [line["estimate"]], ["form"], [(1.0,)], (0.0, 0.5, 1.0))
+        self.assertAlmostEqual(fit.in_sample(100)[1].regret, 1)
         # c is given 1 by the others; a and b are given 0 by c's two pairs against one
-        self.assertAlmostEqual(outside.regret, 2)
-        left = measure.Fit("f", there, 100, lambda line, form: [line["estimate"]], ["form"], [(1.0,)], (0.0, 0.5, 1.0))
-        self.assertAlmostEqual(left.left_out().regret, 0)
+        self.assertAlmostEqual(fit.left_out(100).regret, 2)
+        alike = measure.Fit("f", there, lambda line, form: [line["estimate"]], ["form"], [(1.0,)], (0.0, 0.5, 1.0))
+        self.assertAlmostEqual(alike.left_out(100).regret, 0)
 
 
 class Stored(unittest.TestCase):

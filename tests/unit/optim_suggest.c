@@ -198,16 +198,15 @@ static void test_suggest__first_of_equal_minima(void **state) {
   assert_int_equal(c.out[FLR_SUGGEST_MINIMUM].point, 7);
 }
 
-enum { VALLEY_POINTS = 66, VALLEY_STEEPEST = 30, VALLEY_LEAST = 40, VALLEY_BLOW_UP = 57 };
+enum { HALF_DOWN = 30, LEAST = 48, BACK_UP = 75 };
 
-/* 2 up to 1e-4, half a cosine down to 1 at 1e-2, back up to 1e-1 and on straight, ten points a decade from 1e-6. Symmetric
-   around where it is steepest (1e-3) and least, a line where it is back above 2 (10^-0.363): the kernel moves none of them. */
-static void make_valley(curve *c) {
-  const double pi = acos(-1);
-  for (int i = 0; i < VALLEY_POINTS; ++i) {
-    const double x = -6 + .1 * i;
-    c->lr[i] = pow(10, x);
-    c->loss[i] = x < -4 ? 2 : x < -1 ? 1.5 + .5 * cos(pi / 2 * (x + 4)) : 1.5 + pi / 4 * (x + 1);
+/* 2, straight down to 1 from point 20 to 40, 1, straight up from 60 on, 12.5 points a decade. Lines are fitted exactly wherever
+   the kernel (8 points to both sides) sees nothing else: half-way down and three quarters up, and along the bottom from LEAST
+   on. */
+static void make_trough(curve *c) {
+  for (int i = 0; i < N; ++i) {
+    c->lr[i] = pow(10, -8 + .08 * i);
+    c->loss[i] = i < 20 ? 2 : i < 40 ? 2 - (i - 20) / 20. : i < 60 ? 1 : 1 + (i - 60) / 20.;
   }
 }
 
@@ -216,15 +215,21 @@ static void suggest_raw(curve *c, int64_t n, const double *se) {
   suggest_with(c, n, se, &options);
 }
 
-/* The consensus of these points of the curve. */
-static void check_consensus(const curve *c, int steepest, int least, int blow_up) {
-  const double rates[] = {c->lr[steepest], c->lr[least] / 2, c->lr[blow_up] / 10};
+/* The consensus of these rates, which are the factor too low. */
+static void check_rates(const curve *c, double half_down, double least, double back_up, double factor) {
+  const double rates[] = {3 * half_down, least / 2, back_up / 20};
   const flr_suggestion *s = &c->out[FLR_SUGGEST_CONSENSUS];
   const double low = fmin(fmin(rates[0], rates[1]), rates[2]), high = fmax(fmax(rates[0], rates[1]), rates[2]);
   assert_int_equal(s->status, FLR_SUGGEST_OK);
-  CHECK_NEAR(s->lr, cbrt(rates[0] * rates[1] * rates[2]), 1e-12, 0);
+  CHECK_NEAR(s->lr, factor * cbrt(rates[0] * rates[1] * rates[2]), 1e-12, 0);
   CHECK_NEAR(s->spread, high / low, 1e-12, 0);
-  for (int i = 0; i < VALLEY_POINTS; ++i) assert_true(fabs(log(c->lr[s->point] / s->lr)) <= fabs(log(c->lr[i] / s->lr)));
+}
+
+/* That of these points, of a whole trough. */
+static void check_consensus(const curve *c, int half_down, int least, int back_up) {
+  const flr_suggestion *s = &c->out[FLR_SUGGEST_CONSENSUS];
+  check_rates(c, c->lr[half_down], c->lr[least], c->lr[back_up], 1);
+  for (int i = 0; i < N; ++i) assert_true(fabs(log(c->lr[s->point] / s->lr)) <= fabs(log(c->lr[i] / s->lr)));
 }
 
 static void check_no_consensus(const curve *c, flr_suggest_status status) {
@@ -235,85 +240,99 @@ static void check_no_consensus(const curve *c, flr_suggest_status status) {
 static void test_consensus__is_the_mean_of_three_rates(void **state) {
   (void)state;
   curve c;
-  make_valley(&c);
-  suggest_raw(&c, VALLEY_POINTS, NULL);
-  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+  make_trough(&c);
+  suggest_raw(&c, N, NULL);
+  check_consensus(&c, HALF_DOWN, LEAST, BACK_UP);
   for (int kind = 0; kind < FLR_SUGGEST_CONSENSUS; ++kind) assert_true(isnan(c.out[kind].spread));
 }
 
 static void test_consensus__follows_the_units(void **state) {
   (void)state;
   curve c;
-  make_valley(&c);
-  for (int i = 0; i < VALLEY_POINTS; ++i) {
+  make_trough(&c);
+  for (int i = 0; i < N; ++i) {
     c.lr[i] *= 37;
     c.loss[i] *= 5;
   }
-  suggest_raw(&c, VALLEY_POINTS, NULL);
-  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+  suggest_raw(&c, N, NULL);
+  check_consensus(&c, HALF_DOWN, LEAST, BACK_UP);
+}
+
+/* Half the points of the same curve: trained half as long at every rate. */
+static void test_consensus__follows_the_density_of_points(void **state) {
+  (void)state;
+  curve c, half;
+  make_trough(&c);
+  half = c;
+  for (int i = 0; i < N / 2; ++i) {
+    half.lr[i] = c.lr[2 * i];
+    half.loss[i] = c.loss[2 * i];
+  }
+  suggest_raw(&half, N / 2, NULL);
+  check_rates(&half, c.lr[HALF_DOWN], c.lr[LEAST], c.lr[BACK_UP], sqrt(.5));
 }
 
 /* An uncertain loss counts for little; errors that are not known, or below 2 % of the median loss, are all the same. */
 static void test_consensus__weighs_by_standard_errors(void **state) {
   (void)state;
-  double se[VALLEY_POINTS];
+  double se[N];
   curve c;
-  make_valley(&c);
-  for (int i = 0; i < VALLEY_POINTS; ++i) se[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? 0 : 0.01;
-  suggest_raw(&c, VALLEY_POINTS, se);
-  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+  make_trough(&c);
+  for (int i = 0; i < N; ++i) se[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? 0 : 0.01;
+  suggest_raw(&c, N, se);
+  check_consensus(&c, HALF_DOWN, LEAST, BACK_UP);
   const double undisturbed = c.out[FLR_SUGGEST_CONSENSUS].lr;
-  c.loss[24] = .1;
-  suggest_raw(&c, VALLEY_POINTS, se);
+  c.loss[HALF_DOWN] = .1;
+  suggest_raw(&c, N, se);
   assert_true(c.out[FLR_SUGGEST_CONSENSUS].lr < .9 * undisturbed);
-  se[24] = 1e4;
-  suggest_raw(&c, VALLEY_POINTS, se);
-  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+  se[HALF_DOWN] = 1e8;
+  suggest_raw(&c, N, se);
+  check_consensus(&c, HALF_DOWN, LEAST, BACK_UP);
 }
 
 static void test_consensus__ends_where_the_losses_do(void **state) {
   (void)state;
   curve c;
-  make_valley(&c);
-  suggest_raw(&c, 50, NULL); /* not back above the start: the last point stands for the blow-up */
-  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, 49);
-  c.loss[50] = NAN;
-  c.loss[51] = 0;
-  suggest_raw(&c, VALLEY_POINTS, NULL);
-  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, 49);
+  make_trough(&c);
+  suggest_raw(&c, 70, NULL); /* not back up: the last point stands for that */
+  check_consensus(&c, HALF_DOWN, LEAST, 69);
+  c.loss[70] = NAN;
+  c.loss[71] = 0;
+  suggest_raw(&c, N, NULL);
+  check_consensus(&c, HALF_DOWN, LEAST, 69);
   c.loss[0] = INFINITY;
-  suggest_raw(&c, VALLEY_POINTS, NULL);
+  suggest_raw(&c, N, NULL);
   check_no_consensus(&c, FLR_SUGGEST_NONFINITE);
 }
 
 /* What a line through the last, wildly different losses would promise beyond them is no minimum. */
 static void test_consensus__believes_no_line_beyond_the_losses(void **state) {
   (void)state;
-  double se[VALLEY_POINTS] = {0};
+  double se[N] = {0};
   curve c;
-  make_valley(&c);
+  make_trough(&c);
   static const double last[] = {40, 114, 41, 8, 3.4, 470}, errors[] = {5, 15, 6, 2.2, .4, 54};
   for (int i = 0; i < 6; ++i) {
-    c.loss[VALLEY_POINTS - 6 + i] = last[i];
-    se[VALLEY_POINTS - 6 + i] = errors[i];
+    c.loss[N - 6 + i] = last[i];
+    se[N - 6 + i] = errors[i];
   }
-  suggest_raw(&c, VALLEY_POINTS, se);
-  check_consensus(&c, VALLEY_STEEPEST, VALLEY_LEAST, VALLEY_BLOW_UP);
+  suggest_raw(&c, N, se);
+  check_consensus(&c, HALF_DOWN, LEAST, BACK_UP);
 }
 
 static void test_consensus__needs_points_that_stand_close(void **state) {
   (void)state;
   curve c;
-  make_valley(&c);
+  make_trough(&c);
   suggest_raw(&c, 0, NULL);
   check_no_consensus(&c, FLR_SUGGEST_TOO_FEW_POINTS);
   suggest_raw(&c, 9, NULL);
   check_no_consensus(&c, FLR_SUGGEST_TOO_FEW_POINTS);
-  for (int i = 0; i < 16; ++i) { /* every fourth: 0.4 decades apart */
-    c.lr[i] = c.lr[4 * i];
-    c.loss[i] = c.loss[4 * i];
+  for (int i = 0; i < 11; ++i) { /* every ninth: 0.72 decades apart */
+    c.lr[i] = c.lr[9 * i];
+    c.loss[i] = c.loss[9 * i];
   }
-  suggest_raw(&c, 16, NULL);
+  suggest_raw(&c, 11, NULL);
   check_no_consensus(&c, FLR_SUGGEST_TOO_FEW_POINTS);
 }
 
@@ -331,17 +350,30 @@ static void test_consensus__the_loss_has_to_fall(void **state) {
   check_no_consensus(&c, FLR_SUGGEST_NO_MINIMUM);
 }
 
+/* Noise at rates that train nothing moves the fit there, but not what is read off it. */
+static void test_consensus__does_not_see_noise_before_the_fall(void **state) {
+  (void)state;
+  curve c;
+  make_trough(&c);
+  for (int i = 0; i < 19; ++i) c.loss[i] += i % 2 ? .15 : -.15;
+  c.loss[5] = 1.3;
+  suggest_raw(&c, N, NULL);
+  const flr_suggestion *s = &c.out[FLR_SUGGEST_CONSENSUS];
+  assert_int_equal(s->status, FLR_SUGGEST_OK);
+  CHECK_NEAR(s->lr, cbrt(3 * c.lr[HALF_DOWN] * c.lr[LEAST] / 2 * c.lr[BACK_UP] / 20), .25, 0);
+}
+
 /* Two equal dips: the first is the minimum. */
 static void test_consensus__first_of_equal_minima(void **state) {
   (void)state;
   curve c;
-  fill(&c, 60, 2, 0);
-  for (int i = 20; i < 30; ++i) c.loss[i] = c.loss[i + 15] = 1;
-  for (int i = 45; i < 60; ++i) c.loss[i] = 3;
-  suggest_raw(&c, 60, NULL);
-  const double lr = c.out[FLR_SUGGEST_CONSENSUS].lr, cube = lr * lr * lr * 20;
-  assert_true(cube > c.lr[18] * c.lr[20] * c.lr[43]);
-  assert_true(cube < c.lr[20] * c.lr[24] * c.lr[46]);
+  make_trough(&c);
+  for (int i = 0; i < N; ++i) c.loss[i] = i < 20 ? 2 : i < 40 ? 1 : i < 80 ? 2 : 3;
+  suggest_raw(&c, N, NULL);
+  const double lr = c.out[FLR_SUGGEST_CONSENSUS].lr;
+  for (int i = 60; i < 80; ++i) c.loss[i] = 1;
+  suggest_raw(&c, N, NULL);
+  CHECK_NEAR(c.out[FLR_SUGGEST_CONSENSUS].lr, lr, 1e-12, 0);
 }
 
 static void check_words(flr_suggest_status status, double spread, const char *wanted) {
@@ -457,11 +489,13 @@ int main(void) {
       cmocka_unit_test(test_suggest__first_of_equal_minima),
       cmocka_unit_test(test_consensus__is_the_mean_of_three_rates),
       cmocka_unit_test(test_consensus__follows_the_units),
+      cmocka_unit_test(test_consensus__follows_the_density_of_points),
       cmocka_unit_test(test_consensus__weighs_by_standard_errors),
       cmocka_unit_test(test_consensus__ends_where_the_losses_do),
       cmocka_unit_test(test_consensus__believes_no_line_beyond_the_losses),
       cmocka_unit_test(test_consensus__needs_points_that_stand_close),
       cmocka_unit_test(test_consensus__the_loss_has_to_fall),
+      cmocka_unit_test(test_consensus__does_not_see_noise_before_the_fall),
       cmocka_unit_test(test_consensus__first_of_equal_minima),
       cmocka_unit_test(test_words__tell_what_to_make_of_it),
       cmocka_unit_test(test_words__tell_of_repeats),
