@@ -182,7 +182,7 @@ static void tell_start(const flr_session *s) {
   if (layout->trained < layout->trainable)
     flr_log_write(s->log, FLR_LOG_INFO, "%lld of these train, %lld are frozen", (long long)layout->trained,
                   (long long)(layout->trainable - layout->trained));
-  if (s->plan.span.frozen > 0 && !s->config->init_weights && !(s->resume && s->resume->found))
+  if (s->plan.training && s->plan.span.frozen > 0 && !s->config->init_weights && !(s->resume && s->resume->found))
     flr_log_write(s->log, FLR_LOG_WARNING,
                   "--policy fine-tune without --init-weights: it first trains the last layer group alone, on random features");
   flr_log_write(s->log, FLR_LOG_VERBOSE, "activation memory %.1f MiB, ready after %.3f s",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Transfer on real images: a ResNet learns eight classes of CIFAR-10, then two others from 200 images of them: with the new head
-# alone, then as a whole with a slice of rates; beside it the same net from scratch with the same budget, at its best of three rates.
+# alone, then as a whole with a slice of rates; both in one run by fine-tune; beside it the same net from scratch with the same
+# budget, at its best of three rates.
 # usage: bench_transfer.sh PROGRAM FOLDER WORK [MODEL [EPOCHS]]
 # FOLDER: CIFAR-10 as {train,test}/<class>/*; WORK: is made, 1 GB; MODEL: resnet18; EPOCHS: of the eight classes, 10
 set -euo pipefail
@@ -28,6 +29,8 @@ fit head "${two[@]}" --init-weights "$work/body/final.h5" --head fastai --freeze
 echo "two classes, frozen: error rate $(error head)"
 fit all "${two[@]}" --init-weights "$work/head/final.h5" --lr 1e-5:1e-3 --epochs 10
 echo "then unfrozen: error rate $(error all)"
+fit tuned "${two[@]}" --init-weights "$work/body/final.h5" --head fastai --policy fine-tune --freeze-epochs 10 --lr 3e-3 --epochs 10
+echo "both by fine-tune: error rate $(error tuned)"
 for lr in 1e-3 3e-3 1e-2; do
   fit "scratch-$lr" "${two[@]}" --lr "$lr" --epochs 20
   echo "from scratch at $lr: error rate $(error "scratch-$lr")"
