@@ -24,12 +24,16 @@ function(flr_test_executable name)
   set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests" BUILD_RPATH "${CMAKE_BINARY_DIR}")
 endfunction()
 
-# flr_test_properties(TEST NAME LABELS l.. TIMEOUT seconds PROCESSORS n): tests labelled cuda or nccl find the CUDA module as users do
+# flr_test_properties(TEST NAME LABELS l.. TIMEOUT seconds PROCESSORS n): tests labelled cuda or nccl find the CUDA module as users do.
+# Under a sanitizer everything may take five times as long.
 function(flr_test_properties)
   cmake_parse_arguments(arg "" "TEST;TIMEOUT;PROCESSORS" "LABELS" ${ARGN})
   set(environment ${FLR_TEST_ENVIRONMENT})
   if("cuda" IN_LIST arg_LABELS OR "nccl" IN_LIST arg_LABELS)
     list(REMOVE_ITEM environment FASTLR_CUDA_MODULE=)
+  endif()
+  if(FLR_SANITIZE)
+    math(EXPR arg_TIMEOUT "5 * ${arg_TIMEOUT}")
   endif()
   set_tests_properties(
     ${arg_TEST} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS} SKIP_RETURN_CODE 77
