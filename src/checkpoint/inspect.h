@@ -15,9 +15,10 @@ typedef struct flr_inspect_set {
   char storage[64];            /* "contiguous", "chunked", "chunked, deflate" */
   int rank;
   int64_t dims[FLR_INSPECT_RANK];
-  int64_t bytes;   /* once read */
-  int64_t missing; /* values that are not finite */
-  int checked;     /* 1: it has a checksum, its own or HDF5's, which was compared */
+  int64_t chunk[FLR_INSPECT_RANK]; /* of chunked storage, else 0 */
+  int64_t bytes;                   /* once read */
+  int64_t missing;                 /* values that are not finite */
+  int checked;                     /* 1: it has a checksum, its own or HDF5's, which was compared */
   int damaged;
 } flr_inspect_set;
 

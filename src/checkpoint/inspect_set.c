@@ -61,12 +61,21 @@ static void name_storage(char *out, size_t size, hid_t set) {
   (void)H5Pclose(list);
 }
 
+static void note_chunk(flr_inspect_set *out, hid_t set) {
+  const hid_t list = H5Dget_create_plist(set);
+  hsize_t dims[H5S_MAX_RANK];
+  const int rank = H5Pget_layout(list) == H5D_CHUNKED ? H5Pget_chunk(list, H5S_MAX_RANK, dims) : 0;
+  for (int i = 0; i < rank && i < FLR_INSPECT_RANK; i++) out->chunk[i] = (int64_t)dims[i];
+  (void)H5Pclose(list);
+}
+
 flr_status flr_inspect_describe(flr_inspect_set *out, hid_t set) {
   const hid_t type = H5Dget_type(set), space = H5Dget_space(set);
   hsize_t dims[H5S_MAX_RANK];
   flr_status status = FLR_OK;
   name_type(out->type, sizeof out->type, type);
   name_storage(out->storage, sizeof out->storage, set);
+  note_chunk(out, set);
   out->bytes = (int64_t)H5Tget_size(type);
   out->rank = H5Sget_simple_extent_dims(space, dims, NULL);
   if (out->rank < 0 || out->rank > FLR_INSPECT_RANK) {

@@ -10,10 +10,10 @@
 
 /* ---- text ---- */
 
-static void print_shape(char *out, size_t size, const flr_inspect_set *set) {
+static void print_shape(char *out, size_t size, const int64_t *sizes, int rank) {
   size_t used = (size_t)snprintf(out, size, "[");
-  for (int d = 0; d < set->rank && used < size; d++)
-    used += (size_t)snprintf(out + used, size - used, "%s%lld", d ? ", " : "", (long long)set->dims[d]);
+  for (int d = 0; d < rank && used < size; d++)
+    used += (size_t)snprintf(out + used, size - used, "%s%lld", d ? ", " : "", (long long)sizes[d]);
   if (used < size) (void)snprintf(out + used, size - used, "]");
 }
 
@@ -35,19 +35,33 @@ static void print_sets(const flr_inspect *file) {
   printf("\n%-40s %-8s %-24s %-20s %s\n", "name", "type", "shape", "storage", "not finite");
   for (int64_t i = 0; i < file->count; i++) {
     const flr_inspect_set *set = &file->sets[i];
-    char shape[128];
-    print_shape(shape, sizeof shape, set);
-    printf("%-40s %-8s %-24s %-20s %lld%s\n", set->name, set->type, shape, set->storage, (long long)set->missing,
+    char shape[128], chunk[128];
+    print_shape(shape, sizeof shape, set->dims, set->rank);
+    print_shape(chunk, sizeof chunk, set->chunk, set->rank);
+    printf("%-40s %-8s %-24s %-20s %lld%s", set->name, set->type, shape, set->storage, (long long)set->missing,
            set->damaged ? "  DAMAGED" : "");
+    if (set->chunk[0] > 0) printf("%*sin chunks of %s", 12, "", chunk);
+    printf("\n");
   }
 }
 
+static void print_warnings(const cJSON *document) {
+  const cJSON *item, *list = cJSON_GetObjectItem(document, "warnings");
+  if (cJSON_GetArraySize(list) > 0) printf("\n");
+  cJSON_ArrayForEach(item, list) printf("warning: %s\n", item->valuestring);
+}
+
+/* What has a form of its own comes after the rest. */
 static void print_text(const cJSON *document, const flr_inspect *file) {
+  static const char *const others[] = {"datasets", "warnings", "config"};
   const cJSON *item;
   cJSON_ArrayForEach(item, document) {
-    if (strcmp(item->string, "datasets") != 0 && strcmp(item->string, "config") != 0) print_item(item, 0);
+    int other = 0;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) other |= strcmp(item->string, others[i]) == 0;
+    if (!other) print_item(item, 0);
   }
   print_sets(file);
+  print_warnings(document);
   if (file->config) printf("\n%s", file->config);
 }
 

@@ -33,7 +33,7 @@ fastlr convert idx ../../good ../../good.h5
 grep -q '^../../good.h5: 96 train and 10 test samples of 8x8x1, 4 classes' err || complain "what was written: $(own_words)"
 fastlr inspect ../../good.h5 --valid-fraction 0 --json
 grep -q '"kind":"dataset","whole":true' out || complain "inspect: $(head -c 500 out)"
-grep -q '"train":{"samples":96,"rarest_class":24,"commonest_class":24},"test":{"samples":10,' out || complain "inspect: $(head -c 1500 out)"
+grep -q '"train":{"samples":96,"rarest_class":24,"commonest_class":24,"class_counts":\[24,24,24,24\],.*"test":{"samples":10,' out || complain "inspect: $(head -c 1500 out)"
 accepted --data ../../good.h5 --batch 16 --steps 4 --lr 1e-3 --normalize file --quiet
 
 mkdir "$work/packed é"

@@ -136,7 +136,7 @@ grep -q '"model":"mlp","classes":4,"steps":8,"parameters":50052,' out || complai
 fastlr inspect ../../sweep.h5 --json
 shape 'inspect of a sweep' "$head"$'\n.format_version number\n.config string\n'"$sets"
 fastlr inspect ../../good.h5 --json
-shape 'inspect of a data set' "$head"$'\n.sample_shape[] number\n.classes number\n.splits.train.samples number\n.splits.train.rarest_class number\n.splits.train.commonest_class number\n.splits.valid.samples number\n.splits.valid.rarest_class number\n.splits.valid.commonest_class number\n.mean[] number\n.std[] number\n'"$(sed '/shape empty/d; s/^\(.datasets\[\].type string\)$/\1\n.datasets[].shape[] number/; $d' <<<"$sets")"
+shape 'inspect of a data set' "$head"$'\n.sample_shape[] number\n.classes number\n.splits.train.samples number\n.splits.train.rarest_class number\n.splits.train.commonest_class number\n.splits.train.class_counts[] number\n.splits.train.values[] number\n.splits.train.repeated number\n.splits.valid.samples number\n.splits.valid.rarest_class number\n.splits.valid.commonest_class number\n.splits.valid.class_counts[] number\n.splits.valid.values[] number\n.splits.valid.repeated number\n.splits.valid.in_train number\n.warnings empty\n.mean[] number\n.std[] number\n'"$(sed '/shape empty/d; s/^\(.datasets\[\].type string\)$/\1\n.datasets[].shape[] number/; $d' <<<"$sets")"
 fastlr inspect ../../foreign.h5 --json
 grep -q '"kind":"unknown","whole":true' out || complain "inspect of a foreign file: $(cut -c1-200 out)"
 fastlr inspect ../../trained/final.h5

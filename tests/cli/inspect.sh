@@ -40,6 +40,15 @@ says 'a file cut off' 65 '"whole":false,.*"reason":"../../short.h5 is damaged or
 refused 65 '../../short.h5 is damaged or cut off' inspect ../../short.h5
 
 says 'a data set' 0 '"kind":"dataset","whole":true,"checksums":"none"' ../../good.h5 --json
+mkdir "$work/fruit"
+printf 'kind,weight,sweetness\n' | tee "$work/fruit/train.csv" >"$work/fruit/valid.csv"
+awk 'BEGIN { for (i = 0; i < 24; i++) print (i < 22 ? "apple" : "pear") "," i "," i / 4 }' >>"$work/fruit/train.csv"
+printf 'pear,3,0.75\npear,3,0.5\n' >>"$work/fruit/valid.csv"
+fastlr convert csv ../../fruit ../../fruit.h5 --label kind --quiet
+says 'a data set that will hurt' 0 '"train":{"samples":24,"rarest_class":2,"commonest_class":22,"class_counts":\[22,2\],"values":\[0,23\],"repeated":0},"valid":{.*"values":\[0.5,3\],"repeated":0,"in_train":1}},"warnings":\["classes are unbalanced: the commonest has 11 times' \
+  ../../fruit.h5 --json
+says 'a data set that will hurt, for people' 0 '^warning: training labels are sorted in the file: --order sequential would' ../../fruit.h5
+grep -q '^warning: 1 of 2 valid samples are in the training split too: ' out || complain "a data set that will hurt: $(tail -5 out)"
 says 'labels and images that differ in number' 65 '"whole":false,.*"damaged":"/train/labels"' ../../lengths.h5 --json
 says 'a label below 0' 65 '"whole":false,.*the label of row 5 is -1.*"damaged":"/train/labels"' ../../negative.h5 --json
 says 'a label beyond the classes' 65 '"whole":false,.*"reason":"[^"]*a label is 7, class_names has 4 names' ../../beyond.h5 --json
