@@ -1,5 +1,4 @@
 /* What of a data set's statistics will hurt a training. */
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "datasets/statistics.h"
@@ -11,39 +10,40 @@ typedef struct list {
   int count;
 } list;
 
-__attribute__((format(printf, 2, 3))) static void add(list *l, const char *format, ...) {
-  va_list arguments;
-  if (l->count == FLR_DATASET_MOST_WARNINGS) return;
-  va_start(arguments, format);
-  (void)vsnprintf(l->texts[l->count++], FLR_DATASET_WARNING_BYTES, format, arguments);
-  va_end(arguments);
-}
+/* Where the next one goes; there are never more than fit. */
+static char *next(list *l) { return l->texts[l->count++]; }
 
 static void add_about_classes(list *l, const flr_dataset *d, const flr_split_statistics *train) {
   if (train->present == 1)
-    add(l, "all training samples are of one class: there is nothing to learn");
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "all training samples are of one class: there is nothing to learn");
   else if (train->present < d->classes)
-    add(l, "%lld of %lld classes have no training sample: labels should be 0 to K-1 without gaps",
-        (long long)(d->classes - train->present), (long long)d->classes);
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES,
+                   "%lld of %lld classes have no training sample: labels should be 0 to K-1 without gaps",
+                   (long long)(d->classes - train->present), (long long)d->classes);
   else if (train->commonest >= UNBALANCED * train->rarest)
-    add(l, "classes are unbalanced: the commonest has %.3g times as many training samples as the rarest",
-        (double)train->commonest / (double)train->rarest);
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES,
+                   "classes are unbalanced: the commonest has %.3g times as many training samples as the rarest",
+                   (double)train->commonest / (double)train->rarest);
   if (train->sorted && train->present > 1)
-    add(l, "training labels are sorted in the file: --order sequential would train on one class after the other");
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES,
+                   "training labels are sorted in the file: --order sequential would train on one class after the other");
 }
 
 static void add_about_values(list *l, const flr_dataset *d, const flr_split_statistics *train) {
   if (train->nonfinite > 0)
-    add(l, "%lld training values are not finite: the loss will not be either", (long long)train->nonfinite);
-  if (train->least == train->most) add(l, "all training values are %.6g", train->least);
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "%lld training values are not finite: the loss will not be either",
+                   (long long)train->nonfinite);
+  if (train->least == train->most)
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "all training values are %.6g", train->least);
   if (d->dtype == FLR_U8 && train->most <= 1 && train->most > train->least)
-    add(l, "bytes go from 0 to 1 only: was it meant to be 0 to 255?");
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "bytes go from 0 to 1 only: was it meant to be 0 to 255?");
 }
 
 static void add_about_repeats(list *l, flr_split split, const flr_dataset *d, const flr_split_statistics *s) {
   if (s->in_train > 0)
-    add(l, "%lld of %lld %s samples are in the training split too: the error rate on them is no measure",
-        (long long)s->in_train, (long long)d->samples[split], flr_split_name(split));
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES,
+                   "%lld of %lld %s samples are in the training split too: the error rate on them is no measure",
+                   (long long)s->in_train, (long long)d->samples[split], flr_split_name(split));
 }
 
 int flr_dataset_warnings(char out[FLR_DATASET_MOST_WARNINGS][FLR_DATASET_WARNING_BYTES], const flr_dataset *d,
@@ -55,7 +55,7 @@ int flr_dataset_warnings(char out[FLR_DATASET_MOST_WARNINGS][FLR_DATASET_WARNING
   for (int split = FLR_SPLIT_VALID; split < FLR_SPLIT_COUNT; split++)
     add_about_repeats(&l, (flr_split)split, d, &statistics->splits[split]);
   if (10 * train->repeated > d->samples[FLR_SPLIT_TRAIN])
-    add(&l, "%lld of %lld training samples repeat an earlier one", (long long)train->repeated,
-        (long long)d->samples[FLR_SPLIT_TRAIN]);
+    (void)snprintf(next(&l), FLR_DATASET_WARNING_BYTES, "%lld of %lld training samples repeat an earlier one",
+                   (long long)train->repeated, (long long)d->samples[FLR_SPLIT_TRAIN]);
   return l.count;
 }
