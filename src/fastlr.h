@@ -68,6 +68,7 @@ typedef struct flr_config {
   char *sweep_mode;                         /* "exp" */
   int sweep_inclusive;                      /* 0 */
   int64_t sweep_repeats;                    /* 1 */
+  char *sweep_wd;                           /* NULL: one weight decay; else the ones to compare, "0,1e-4,1e-2" */
   int64_t trim_start, trim_end;             /* -1: 10 % of the points; 5 */
   double smooth;                            /* suggest: 0 */
   /* run */
@@ -150,6 +151,7 @@ typedef struct flr_sweep_result {
   int other;          /* then the place among suggestions of a rule to take instead; -1: none gave a rate either */
   int repeats;        /* sweeps behind it */
   const double *low, *high, *smooth_low, *smooth_high; /* bands around loss and smooth; NULL for a single sweep */
+  int decays; /* that --sweep-wd compared; the above is of the one that was taken. 0: none */
 } flr_sweep_result;
 
 /* One of the repeats of a sweep. */
@@ -190,6 +192,20 @@ flr_status flr_session_find(flr_session *session, flr_sweep_result *out);
 flr_status flr_session_sweep_repeat(const flr_session *session, int repeat, flr_sweep_repeat *out);
 /* The raw loss of a repeat at a point; NAN where it had ended. Not collective. */
 double flr_session_sweep_loss(const flr_session *session, int repeat, int64_t point);
+/* One of the weight decays that a sweep compared (optim/decay.h). Arrays as in flr_sweep_result. */
+typedef struct flr_sweep_decay {
+  double wd;
+  int taken; /* 1: by the rule, or because --wd names it */
+  int64_t points;
+  const double *lr, *loss, *smooth;
+  const char *verdict;
+  double least_loss, least_lr, highest_lr; /* what the rule goes by; NAN where no loss is finite */
+  flr_sweep_suggestion suggestions[FLR_SWEEP_SUGGESTIONS];
+} flr_sweep_decay;
+
+/* The decay at a place (from 0) of --sweep-wd, of the sweep that flr_session_find did last. Errors: FLR_ERROR_USAGE. Not
+   collective. */
+flr_status flr_session_sweep_decay(const flr_session *session, int place, flr_sweep_decay *out);
 /* Training by the configured policy; --lr auto sweeps first. Collective. */
 flr_status flr_session_fit(flr_session *session, flr_fit_result *out);
 /* Loss and error on a split ("train", "valid", "test"). Collective. */

@@ -23,13 +23,13 @@ static flr_status write_rates(hid_t file, const flr_sweep *sweep, int64_t n) {
 }
 
 static flr_status write_column(hid_t file, const char *group, const char *name, int64_t n, const double *values) {
-  char path[NAME];
+  char path[2 * NAME];
   (void)snprintf(path, sizeof path, "%s/%s", group, name);
   return flr_h5_write(file, path, H5T_NATIVE_DOUBLE, 1, &n, values);
 }
 
 static flr_status write_curve(hid_t file, const char *group, const flr_sweep_curve *c) {
-  char path[NAME];
+  char path[2 * NAME];
   FLR_TRY(write_column(file, group, "loss", c->n, c->loss));
   FLR_TRY(write_column(file, group, "smooth", c->n, c->smooth));
   FLR_TRY(write_column(file, group, "se", c->n, c->se));
@@ -88,14 +88,45 @@ static flr_status write_repeats(hid_t file, const flr_sweep *sweeps, const flr_s
   return FLR_OK;
 }
 
-static flr_status write_content(hid_t file, const flr_sweep *sweeps, const flr_sweep_findings *f,
+static flr_status write_decay_numbers(hid_t group, const flr_sweep_file_info *info, int d) {
+  const flr_decay_row *row = &info->rows[d];
+  const int64_t taken = d == info->taken;
+  FLR_TRY(flr_h5_write_attribute(group, "wd", H5T_NATIVE_DOUBLE, &info->wd[d]));
+  FLR_TRY(flr_h5_write_attribute(group, "least_loss", H5T_NATIVE_DOUBLE, &row->least_loss));
+  FLR_TRY(flr_h5_write_attribute(group, "least_lr", H5T_NATIVE_DOUBLE, &row->least_lr));
+  FLR_TRY(flr_h5_write_attribute(group, "highest_lr", H5T_NATIVE_DOUBLE, &row->highest_lr));
+  return flr_h5_write_attribute(group, "taken", H5T_NATIVE_INT64, &taken);
+}
+
+/* The curve of each decay, from 1. */
+static flr_status write_decays(hid_t file, const flr_sweep_findings *all, const flr_sweep_file_info *info) {
+  char path[NAME], below[NAME];
+  hid_t group;
+  for (int d = 0; d < info->decays; d++) {
+    (void)snprintf(path, sizeof path, "/sweep/decays/%d", d + 1);
+    (void)snprintf(below, sizeof below, "/sweep/decays/%d/suggestions", d + 1);
+    FLR_TRY(write_curve(file, path, &all[d].curve));
+    FLR_TRY(write_column(file, path, "lr", all[d].curve.n, all[d].curve.lr));
+    FLR_TRY(write_suggestions(file, below, all[d].suggestions, NULL));
+    FLR_TRY(flr_h5_make_group(&group, file, path));
+    const flr_status status = write_decay_numbers(group, info, d);
+    (void)H5Gclose(group);
+    FLR_TRY(status);
+  }
+  return FLR_OK;
+}
+
+static flr_status write_content(hid_t file, const flr_sweep *sweeps, const flr_sweep_findings *all,
                                 const flr_sweep_file_info *info) {
+  const flr_sweep_findings *f = &all[info->taken];
+  sweeps += info->taken * f->curve.repeats;
   static const int64_t version = 1;
   const int64_t ranks = info->ranks;
   FLR_TRY(write_rates(file, sweeps, f->curve.n));
   FLR_TRY(write_curve(file, "/sweep", &f->curve));
   FLR_TRY(write_suggestions(file, "/sweep/suggestions", f->suggestions, info));
   FLR_TRY(write_repeats(file, sweeps, f));
+  FLR_TRY(write_decays(file, all, info));
   FLR_TRY(flr_h5_write_string(file, "/config", info->config));
   FLR_TRY(flr_h5_write_attribute_string(file, "fastlr_format", "sweep"));
   FLR_TRY(flr_h5_write_attribute(file, "format_version", H5T_NATIVE_INT64, &version));

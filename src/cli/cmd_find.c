@@ -27,6 +27,27 @@ static void add_repeats(cJSON *document, const flr_session *session, int repeats
   }
 }
 
+static void add_decays(cJSON *document, const flr_session *session, const flr_sweep_result *r) {
+  cJSON *all = cJSON_AddArrayToObject(document, "decays");
+  for (int i = 0; i < r->decays; i++) {
+    flr_sweep_decay decay;
+    if (flr_session_sweep_decay(session, i, &decay) != FLR_OK) return;
+    cJSON *object = cJSON_CreateObject();
+    flr_json_add_number(object, "wd", decay.wd);
+    cJSON_AddNumberToObject(object, "points", (double)decay.points);
+    cJSON_AddStringToObject(object, "verdict", decay.verdict);
+    flr_json_add_number(object, "least_loss", decay.least_loss);
+    flr_json_add_number(object, "least_lr", decay.least_lr);
+    flr_json_add_number(object, "highest_lr", decay.highest_lr);
+    add_suggestions(object, decay.suggestions, r->repeats);
+    flr_json_add_numbers(object, "lr", decay.lr, decay.points);
+    flr_json_add_numbers(object, "loss", decay.loss, decay.points);
+    flr_json_add_numbers(object, "smooth", decay.smooth, decay.points);
+    cJSON_AddItemToArray(all, object);
+    if (decay.taken) flr_json_add_number(document, "wd", decay.wd);
+  }
+}
+
 static void print_json(const flr_session *session, const flr_sweep_result *r) {
   cJSON *document = cJSON_CreateObject();
   cJSON_AddNumberToObject(document, "points", (double)r->points);
@@ -42,6 +63,7 @@ static void print_json(const flr_session *session, const flr_sweep_result *r) {
     flr_json_add_numbers(document, "smooth_high", r->smooth_high, r->points);
     add_repeats(document, session, r->repeats);
   }
+  if (r->decays > 0) add_decays(document, session, r);
   flr_json_print(document);
 }
 

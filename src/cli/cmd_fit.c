@@ -1,5 +1,6 @@
 /* fit: train. */
 #include <math.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -18,6 +19,9 @@ flr_status flr_cmd_fit(const flr_command_args *args) {
   flr_fit_result result;
   const flr_session_report report = {.stream = stderr, .terminal = flr_terminal_is_live(STDERR_FILENO)};
   flr_status status = flr_command_config(args, NULL, &config);
+  if (status == FLR_OK && config.sweep_wd && strcmp(config.lr, "auto") != 0)
+    status =
+        flr_fail(FLR_ERROR_USAGE, "--sweep-wd is for a sweep, which --lr %.80s does without: leave one of them out", config.lr);
   if (status == FLR_OK) flr_catch_signals();
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);
   if (status == FLR_OK) status = flr_session_fit(session, &result);

@@ -81,18 +81,23 @@ static int is_norm_or_bias(flr_param_kind kind) {
 /* alone: each parameter is a range of its own, without padding. */
 static void list_ranges(flr_update_range *ranges, int *count, const flr_params *params, double wd, int bn_wd, int alone) {
   flr_update_range *last = NULL;
+  int last_spared = 0;
   *count = 0;
   for (int i = 0; i < params->param_count; ++i) {
     const flr_param *param = &params->params[i];
     if (param->frozen) continue;
-    const double decay = !bn_wd && is_norm_or_bias(param->kind) ? 0 : wd;
-    if (last && !alone && last->group == param->group && last->decay == decay && last->grad_shift == param->grad_shift) {
+    const int spared = !bn_wd && is_norm_or_bias(param->kind);
+    if (last && !alone && last->group == param->group && last_spared == spared && last->grad_shift == param->grad_shift) {
       last->count = param->offset + param->count - last->offset;
       continue;
     }
     last = &ranges[(*count)++];
-    *last = (flr_update_range){
-        .offset = param->offset, .count = param->count, .group = param->group, .decay = decay, .grad_shift = param->grad_shift};
+    last_spared = spared;
+    *last = (flr_update_range){.offset = param->offset,
+                               .count = param->count,
+                               .group = param->group,
+                               .decay = spared ? 0 : wd,
+                               .grad_shift = param->grad_shift};
   }
 }
 
@@ -116,6 +121,15 @@ flr_status flr_optimizer_relist(flr_optimizer *optimizer, const flr_params *para
   }
   return flr_backend_upload(optimizer->backend, optimizer->device_ranges.data, optimizer->ranges,
                             (size_t)*count * sizeof *optimizer->ranges);
+}
+
+/* Recorded steps keep the addresses and the number of the ranges. */
+flr_status flr_optimizer_set_wd(flr_optimizer *optimizer, const flr_params *params, double wd) {
+  int count;
+  optimizer->wd = wd;
+  list_ranges(optimizer->ranges, &count, params, wd, optimizer->bn_wd, optimizer->row->kind == FLR_UPDATE_LAMB);
+  return flr_backend_upload(optimizer->backend, optimizer->device_ranges.data, optimizer->ranges,
+                            (size_t)count * sizeof *optimizer->ranges);
 }
 
 flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, flr_backend *backend,

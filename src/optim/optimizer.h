@@ -23,17 +23,20 @@ typedef struct flr_optimizer_settings {
 /* adam, wd of its own, decoupled, bn_wd 1, sqr_mom 0.99, eps 1e-5. */
 flr_optimizer_settings flr_optimizer_settings_defaults(void);
 
-/* Allocates the moments, zero, in the backend's space, and lists the ranges: neighbouring parameters of one group and one decay
-   are one range, the padding between them included (padding of values and gradients must be 0, and stays 0); for
-   lamb, whose steps are measured by parameter, each is a range of its own; frozen ones are in none. *out is owned by the
-   caller; the backend is borrowed and must outlive it, params is only read here. Errors: FLR_ERROR_USAGE naming option, value
-   and what is allowed. Not collective. */
+/* Allocates the moments, zero, in the backend's space, and lists the ranges: neighbouring parameters of one group, all decayed
+   or none, are one range, the padding between them included (padding of values and gradients must be 0, and stays 0); for lamb,
+   whose steps are measured by parameter, each is a range of its own; frozen ones are in none. *out is owned by the caller; the
+   backend is borrowed and must outlive it, params is only read here. Errors: FLR_ERROR_USAGE naming option, value and what is
+   allowed. Not collective. */
 flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, flr_backend *backend,
                                 const flr_optimizer_settings *settings);
 void flr_optimizer_destroy(flr_optimizer *optimizer);
 
 /* Lists the ranges anew after other parameters were frozen. Moments and count stay. Not collective. */
 flr_status flr_optimizer_relist(flr_optimizer *optimizer, const flr_params *params);
+
+/* Another weight decay from the next step on; the ranges stay as they are cut. Not collective. */
+flr_status flr_optimizer_set_wd(flr_optimizer *optimizer, const flr_params *params, double wd);
 
 /* What one update works on: flat buffers of params->elements, all in the backend's space. */
 typedef struct flr_optimizer_io {

@@ -13,6 +13,7 @@
 #include "report/replace_file.h"
 #include "report/run_log.h"
 
+enum { LAST_COLOUR = 7 };
 enum { SHAPES = 8, LETTERS = 26, HEIGHT = 620 };
 
 /* Each marker has its own shape. */
@@ -49,6 +50,9 @@ static int64_t sort_losses(double *values, double *first, const flr_plot_curve *
 }
 
 static void widen_to_raw_and_markers(frame *f, const flr_plot_curve *curve) {
+  for (int k = 0; k < curve->line_count; ++k)
+    for (int64_t i = 0; i < curve->lines[k].n; ++i)
+      if (shown(curve, curve->lines[k].x[i], curve->lines[k].y[i])) f->low = fmin(f->low, curve->lines[k].y[i]);
   for (int64_t i = 0; curve->low && i < curve->n; ++i)
     if (shown(curve, curve->x[i], curve->low[i])) f->low = fmin(f->low, curve->low[i]);
   for (int64_t i = 0; curve->raw && i < raw_values(curve); ++i)
@@ -89,6 +93,21 @@ static flr_status find_frame(frame *out, const flr_plot_curve *curve) {
     out->right = curve->linear_x ? out->right + 1 : out->right * 10;
   }
   return FLR_OK;
+}
+
+/* The line colours follow those of the markers from the far end. */
+static const char *line_colour(int i) { return flr_plot_colour(LAST_COLOUR - i % (LAST_COLOUR + 1)); }
+
+static void write_lines(FILE *script, const flr_plot_curve *curve) {
+  char a[32], b[32];
+  for (int k = 0; k < curve->line_count; ++k) {
+    const flr_plot_line *line = &curve->lines[k];
+    fprintf(script, "$line%d << EOD\n", k);
+    for (int64_t i = 0; i < line->n; ++i)
+      if (shown(curve, line->x[i], line->y[i]))
+        fprintf(script, "%s %s\n", flr_format_number(a, line->x[i], "NaN"), flr_format_number(b, line->y[i], "NaN"));
+    fputs("EOD\n", script);
+  }
 }
 
 /* count values over the curve's rates, again and again. */
@@ -150,20 +169,34 @@ static int later_there(const flr_plot_curve *curve, int i) {
   return count;
 }
 
+/* Labels with ranges are wide: two columns hold them. */
+static void write_key(FILE *script, const flr_plot_curve *curve) {
+  const int entries = (curve->low != NULL) + (curve->raw != NULL) + curve->line_count + 1 + curve->marker_count;
+  if (curve->low || curve->line_count > 0) fprintf(script, "set key vertical maxrows %d width -4\n", (entries + 1) / 2);
+}
+
 static void write_picture(FILE *script, const flr_plot_curve *curve, const frame *f, flr_plot_format format) {
   const double scale = format == FLR_PLOT_SVG ? 0.6 : 1.9; /* the two draw points of one size differently */
   flr_plot_look(script, format, HEIGHT);
-  if (curve->low) fputs("set key vertical maxrows 4 width -4\n", script); /* labels with ranges are wide */
+  write_key(script, curve);
   write_axes(script, curve, f, format);
   write_marker_lines(script, curve);
   write_points(script, "smooth", curve, curve->y, curve->n);
   if (curve->raw) write_points(script, "raw", curve, curve->raw, raw_values(curve));
   if (curve->low) write_band(script, curve, f);
+  write_lines(script, curve);
   fputs("plot ", script);
   if (curve->low)
     fputs("$band using 1:2:3 with filledcurves fs solid 1 noborder lc rgb '#d3deeb' title 'band of the repeats', ", script);
   if (curve->raw) fprintf(script, "$raw using 1:2 with points pt 7 ps %g lc rgb '#8fadcf' title 'each batch', ", 0.55 * scale);
-  fputs("$smooth using 1:2 with lines lw 2.6 lc rgb '#1f4e79' title 'smoothed'", script);
+  for (int i = 0; i < curve->line_count; ++i) {
+    fprintf(script, "$line%d using 1:2 with lines lw 1.9 lc rgb '%s' title ", i, line_colour(i));
+    flr_plot_quote(script, curve->lines[i].label);
+    fputs(" noenhanced, ", script);
+  }
+  fputs("$smooth using 1:2 with lines lw 2.6 lc rgb '#1f4e79' title ", script);
+  flr_plot_quote(script, curve->name ? curve->name : "smoothed");
+  fputs(" noenhanced", script);
   for (int i = 0; i < curve->marker_count; ++i) {
     if (!shown(curve, curve->markers[i].x, curve->markers[i].y)) continue;
     fprintf(script, ", $marker%d using 1:2 with points pt %d ps %g lc rgb '%s' title ", i, shapes[i % SHAPES],

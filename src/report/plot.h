@@ -13,6 +13,13 @@ typedef struct flr_plot_marker {
   double x, y;       /* a marker whose x or y is not finite is left out */
 } flr_plot_marker;
 
+/* Another curve beside the main one. */
+typedef struct flr_plot_line {
+  const char *label;
+  int64_t n;
+  const double *x, *y;
+} flr_plot_line;
+
 /* A loss-against-rate curve, x logarithmic unless linear_x. Not-finite points are left out. The losses shown end a fifth above
    the first and the median one, so that a diverging tail does not squash the curve. */
 typedef struct flr_plot_curve {
@@ -23,7 +30,10 @@ typedef struct flr_plot_curve {
   const double *raw; /* [raw_count, n] raw losses: light dots; NULL for none */
   int raw_count;     /* sweeps that they are of; 0: 1 */
   const double *low,
-      *high; /* a band around y, drawn behind it; NULL: none. High ends that are not finite reach beyond the top */
+      *high;        /* a band around y, drawn behind it; NULL: none. High ends that are not finite reach beyond the top */
+  const char *name; /* of the line; NULL: "smoothed" */
+  const flr_plot_line *lines; /* further ones, thin, behind it; not in text plots */
+  int line_count;
   int linear_x;
   const flr_plot_marker *markers;
   int marker_count;

@@ -23,4 +23,17 @@ typedef struct flr_sweep_columns {
    a temporary name, then renamed. Errors: FLR_ERROR_IO with path and reason. Not collective. */
 flr_status flr_sweep_write_csv(const char *path, const flr_sweep_columns *columns);
 
+/* What a sweep told of one weight decay. */
+typedef struct flr_decay_line {
+  double wd;
+  int64_t points;
+  const char *verdict;
+  double least_loss, least_lr, highest_lr, lr;
+  int taken;
+} flr_decay_line;
+
+/* Writes the header wd,points,verdict,least_loss,least_lr,highest_lr,lr,taken and one line per decay. Numbers and errors as
+   above. */
+flr_status flr_sweep_write_decays(const char *path, const flr_decay_line *lines, int count);
+
 #endif

@@ -1,9 +1,11 @@
 /* The configuration: the option table applied to flr_config. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "fastlr.h"
+#include "optim/decay.h"
 #include "train/config_table.h"
 #include "train/policy_plan.h"
 
@@ -79,7 +81,19 @@ static flr_status check_rates(const char *option, const char *text) {
   return flr_parse_group_rates(rates, groups == 1 ? 2 : groups, text, option);
 }
 
+/* A decay that is asked for must be one of those that are compared: the rate is read off its curve. */
+static flr_status check_decays(const flr_config *c) {
+  flr_decays decays;
+  FLR_TRY(flr_decays_parse(&decays, c->sweep_wd));
+  if (decays.count == 0 || isnan(c->weight_decay)) return FLR_OK;
+  for (int i = 0; i < decays.count; i++)
+    if (decays.wd[i] >= c->weight_decay && decays.wd[i] <= c->weight_decay) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "--wd %g is none of --sweep-wd %.80s: give one of them, or leave --wd out", c->weight_decay,
+                  c->sweep_wd);
+}
+
 static flr_status check_forms(const flr_config *c) {
+  FLR_TRY(check_decays(c));
   if (strcmp(c->lr, "auto") != 0) FLR_TRY(check_rates("--lr", c->lr));
   FLR_TRY(check_rates("--sweep-start", c->sweep_start));
   return check_rates("--sweep-end", c->sweep_end);

@@ -103,6 +103,8 @@ static const flr_option options[] = {
     STRING("sweep-mode", sweep_mode, "exp", "exp,linear", sweep, "MODE", "exp or linear"),
     INTEGER("sweep-repeats", sweep_repeats, "1", 1, 100, sweep,
             "sweeps on other samples: the curve is their median, with a band"),
+    STRING("sweep-wd", sweep_wd, NULL, NULL, sweep, "W0,W1,..",
+           "compare weight decays, take the largest that allows a high rate"),
     FLAG("sweep-inclusive", sweep_inclusive, sweep, "the last point is at the last rate"),
     INTEGER("trim-start", trim_start, NULL, 0, 1e9, sweep, "points the suggestions leave out at the start (10 %)"),
     INTEGER("trim-end", trim_end, "5", 0, 1e9, sweep, "and at the end"),

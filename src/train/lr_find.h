@@ -7,8 +7,8 @@
 /* Whether the sweep's options suit the model. Errors: FLR_ERROR_USAGE. Not collective. */
 flr_status flr_lr_find_check(const flr_session *session);
 
-/* Runs the sweep and its repeats, puts the model back, fills session->sweeps and session->findings on every rank. Collective.
- */
+/* Runs the sweep and its repeats, puts the model back, fills session->sweeps and session->findings on every rank; of several
+   weight decays the optimizer has the one that was taken then. Collective. */
 flr_status flr_lr_find_run(flr_session *session);
 
 /* The suggestion --pick names; its kind. Errors: FLR_ERROR_USAGE. */

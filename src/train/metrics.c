@@ -110,8 +110,8 @@ static void suggestion_json(char *text, size_t size, const flr_suggestion *sugge
 
 /* A point of the curve; with repeats its bands and the raw loss of each. losses: scratch, one per repeat. */
 static flr_status write_point(flr_session *s, int64_t i, double *losses) {
-  const flr_sweep_curve *c = &s->findings.curve;
-  for (int r = 0; r < c->repeats; r++) losses[r] = i < s->sweeps[r].count ? s->sweeps[r].points[i].loss : NAN;
+  const flr_sweep_curve *c = &s->findings->curve;
+  for (int r = 0; r < c->repeats; r++) losses[r] = flr_session_sweep_loss(s, r, i);
   const flr_field fields[POINT_FIELDS] = {
       integer("i", i),
       number("lr", c->lr[i]),
@@ -127,25 +127,46 @@ static flr_status write_point(flr_session *s, int64_t i, double *losses) {
 
 static flr_status write_points(flr_session *s) {
   double *losses;
-  flr_status status = flr_alloc(&losses, s->findings.curve.repeats, sizeof *losses);
-  for (int64_t i = 0; status == FLR_OK && i < s->findings.curve.n; i++) status = write_point(s, i, losses);
+  flr_status status = flr_alloc(&losses, s->findings->curve.repeats, sizeof *losses);
+  for (int64_t i = 0; status == FLR_OK && i < s->findings->curve.n; i++) status = write_point(s, i, losses);
   flr_free(losses);
   return status;
+}
+
+/* What each decay came to; lr: the rate that the rule of --pick gives there. */
+static flr_status write_decays(flr_session *s, const char *picked) {
+  for (int d = 0; d < s->decays.count; d++) {
+    const flr_decay_row *row = &s->decay_rows[d];
+    double lr = NAN;
+    for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++)
+      if (strcmp(flr_suggest_name((flr_suggest_kind)kind), picked) == 0) lr = s->all_findings[d].suggestions[kind].lr;
+    const flr_field fields[] = {number("wd", s->decays.wd[d]),
+                                integer("points", s->all_findings[d].curve.n),
+                                string("verdict", flr_sweep_verdict_text(s->all_findings[d].curve.verdict)),
+                                number("least_loss", row->least_loss),
+                                number("least_lr", row->least_lr),
+                                number("highest_lr", row->highest_lr),
+                                number("lr", lr)};
+    FLR_TRY(EVENT(s, "decay", fields));
+  }
+  return FLR_OK;
 }
 
 flr_status flr_metrics_sweep(flr_session *s, const char *picked, double picked_lr) {
   if (!s->run_log) return FLR_OK;
   FLR_TRY(write_points(s));
+  FLR_TRY(write_decays(s, picked));
   char texts[FLR_SUGGEST_COUNT][SUGGESTION_BYTES];
-  flr_field fields[FLR_SUGGEST_COUNT + 2];
+  flr_field fields[FLR_SUGGEST_COUNT + 3];
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
-    suggestion_json(texts[kind], sizeof texts[kind], &s->findings.suggestions[kind], kind == FLR_SUGGEST_CONSENSUS,
-                    s->findings.curve.repeats);
+    suggestion_json(texts[kind], sizeof texts[kind], &s->findings->suggestions[kind], kind == FLR_SUGGEST_CONSENSUS,
+                    s->findings->curve.repeats);
     fields[kind] = raw(flr_suggest_name((flr_suggest_kind)kind), texts[kind]);
   }
   fields[FLR_SUGGEST_COUNT] = string("picked", picked);
   fields[FLR_SUGGEST_COUNT + 1] = number("lr", picked_lr);
-  return write_event(s, "suggest", fields, FLR_SUGGEST_COUNT + 2);
+  if (s->decays.count > 0) fields[FLR_SUGGEST_COUNT + 2] = number("wd", s->decays.wd[flr_session_decay(s)]);
+  return write_event(s, "suggest", fields, FLR_SUGGEST_COUNT + 2 + (s->decays.count > 0));
 }
 
 static int rates_are_equal(const double *lr, int groups) {

@@ -275,6 +275,9 @@ static flr_status share_curve(flr_session *s, flr_sweep *to, const flr_sweep *fr
 
 /* The same sweeps: how many, and at which rates. */
 static flr_status check_sweeps(const flr_session *s, int64_t sweeps, const char *name) {
+  if (s->resume->changes && strstr(s->resume->changes, "\"sweep-wd\""))
+    return flr_fail(FLR_ERROR_USAGE, "--sweep-wd: the sweep of %s is not over, until then it cannot change: leave it out",
+                    name);
   if (sweeps != s->sweep_count)
     return flr_fail(FLR_ERROR_USAGE, "--resume: %s is of %lld sweeps, not %d: their number cannot change before they are over",
                     name, (long long)sweeps, s->sweep_count);

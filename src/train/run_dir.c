@@ -18,6 +18,7 @@
 #include "report/sweep_files.h"
 #include "report/terminal.h"
 #include "train/evaluate.h"
+#include "train/lr_find.h"
 #include "train/metrics.h"
 #include "train/resume.h"
 
@@ -128,6 +129,19 @@ flr_status flr_run_dir_cut_log(flr_session *s, int64_t bytes) {
   return flr_comm_agree(s->comm, s->run_log ? cut_log(s, bytes) : FLR_OK);
 }
 
+flr_status flr_run_dir_write_config(flr_session *s) {
+  flr_status status = FLR_OK;
+  if (s->comm->rank == 0 && s->directory) {
+    char *text = NULL;
+    flr_session_storage(s, "writing", s->directory);
+    status = flr_config_text(&text, s->config);
+    if (status == FLR_OK) status = write_text(s, "config.ini", text);
+    flr_config_free_text(text);
+    flr_session_storage_done(s);
+  }
+  return flr_comm_agree(s->comm, status);
+}
+
 flr_status flr_run_dir_create(flr_session *s) {
   const flr_status status = s->comm->rank == 0 ? create_local(s) : FLR_OK;
   flr_session_storage_done(s);
@@ -174,19 +188,36 @@ static flr_status draw_all(const flr_session *s, const flr_plot_curve *curve) {
 
 /* The raw losses of all repeats over the curve's points, [repeats, n]; NAN where one had ended. */
 static flr_status list_losses(const flr_session *s, double **out) {
-  const flr_sweep_curve *c = &s->findings.curve;
+  const flr_sweep_curve *c = &s->findings->curve;
   FLR_TRY(flr_alloc(out, c->repeats * c->n, sizeof **out));
   for (int r = 0; r < c->repeats; r++)
-    for (int64_t i = 0; i < c->n; i++) (*out)[r * c->n + i] = i < s->sweeps[r].count ? s->sweeps[r].points[i].loss : NAN;
+    for (int64_t i = 0; i < c->n; i++) (*out)[r * c->n + i] = flr_session_sweep_loss(s, r, i);
   return FLR_OK;
+}
+
+/* The smoothed curves of the decays that were not taken. */
+static int make_lines(const flr_session *s, flr_plot_line *lines, char (*names)[LABEL_BYTES]) {
+  int count = 0;
+  for (int d = 0; d < s->decays.count; d++) {
+    const flr_sweep_curve *c = &s->all_findings[d].curve;
+    if (d == flr_session_decay(s)) continue;
+    (void)snprintf(names[count], sizeof names[count], "weight decay %g", s->decays.wd[d]);
+    lines[count] = (flr_plot_line){.label = names[count], .n = c->n, .x = c->lr, .y = c->smooth};
+    count++;
+  }
+  return count;
 }
 
 /* A plot that cannot be drawn is a warning, never the end of a run. */
 static void draw_plots(const flr_session *s, const double *losses) {
-  const flr_sweep_curve *c = &s->findings.curve;
+  const flr_sweep_curve *c = &s->findings->curve;
   flr_plot_marker markers[FLR_SUGGEST_COUNT];
   char labels[FLR_SUGGEST_COUNT][LABEL_BYTES], title[128], repeats[48] = "";
+  char own_name[LABEL_BYTES] = "", names[FLR_MOST_DECAYS][LABEL_BYTES];
+  flr_plot_line lines[FLR_MOST_DECAYS];
   if (strcmp(s->config->plot, "none") == 0) return;
+  if (s->decays.count > 0)
+    (void)snprintf(own_name, sizeof own_name, "weight decay %g (taken)", s->decays.wd[flr_session_decay(s)]);
   if (c->repeats > 1) (void)snprintf(repeats, sizeof repeats, ", median of %d", c->repeats);
   (void)snprintf(title, sizeof title, "%s, batch %lld: learning rate sweep%s", s->plan.model, (long long)s->plan.batch,
                  repeats);
@@ -198,15 +229,37 @@ static void draw_plots(const flr_session *s, const double *losses) {
                                 .raw_count = c->repeats,
                                 .low = c->repeats > 1 ? c->smooth_low : NULL,
                                 .high = c->smooth_high,
+                                .name = own_name[0] ? own_name : NULL,
+                                .lines = lines,
+                                .line_count = make_lines(s, lines, names),
                                 .linear_x = s->sweeps->options.linear,
                                 .markers = markers,
-                                .marker_count = make_markers(&s->findings, markers, labels)};
+                                .marker_count = make_markers(s->findings, markers, labels)};
   if (draw_all(s, &curve) != FLR_OK) flr_log_write(s->log, FLR_LOG_WARNING, "no plot: %s", flr_status_message());
+}
+
+/* sweep-wd.csv: what each decay came to. path: scratch. */
+static flr_status write_decays(const flr_session *s, char path[PATH_BYTES]) {
+  flr_decay_line lines[FLR_MOST_DECAYS];
+  flr_suggest_kind picked;
+  if (s->decays.count == 0) return FLR_OK;
+  FLR_TRY(flr_lr_find_pick(s, &picked));
+  for (int d = 0; d < s->decays.count; d++)
+    lines[d] = (flr_decay_line){.wd = s->decays.wd[d],
+                                .points = s->all_findings[d].curve.n,
+                                .verdict = flr_sweep_verdict_text(s->all_findings[d].curve.verdict),
+                                .least_loss = s->decay_rows[d].least_loss,
+                                .least_lr = s->decay_rows[d].least_lr,
+                                .highest_lr = s->decay_rows[d].highest_lr,
+                                .lr = s->all_findings[d].suggestions[picked].lr,
+                                .taken = d == flr_session_decay(s)};
+  FLR_TRY(join(path, s, "sweep-wd.csv"));
+  return flr_sweep_write_decays(path, lines, s->decays.count);
 }
 
 static flr_status write_sweep_files(flr_session *s, const double *losses, const char *picked, double picked_lr) {
   char path[PATH_BYTES], *config;
-  const flr_sweep_curve *c = &s->findings.curve;
+  const flr_sweep_curve *c = &s->findings->curve;
   flr_sweep_columns columns = {
       .n = c->n, .lr = c->lr, .loss = c->loss, .smooth = c->smooth, .se = c->se, .samples = c->samples, .repeats = c->repeats};
   if (c->repeats > 1) {
@@ -218,11 +271,19 @@ static flr_status write_sweep_files(flr_session *s, const double *losses, const 
   }
   FLR_TRY(join(path, s, "sweep.csv"));
   FLR_TRY(flr_sweep_write_csv(path, &columns));
+  FLR_TRY(write_decays(s, path));
   FLR_TRY(join(path, s, "sweep.h5"));
   FLR_TRY(flr_config_text(&config, s->config));
-  const flr_sweep_file_info info = {
-      .config = config, .ranks = s->comm->size, .batch = s->plan.batch, .picked = picked, .picked_lr = picked_lr};
-  const flr_status status = flr_sweep_file_write(path, s->sweeps, &s->findings, &info);
+  const flr_sweep_file_info info = {.config = config,
+                                    .ranks = s->comm->size,
+                                    .batch = s->plan.batch,
+                                    .picked = picked,
+                                    .picked_lr = picked_lr,
+                                    .decays = s->decays.count,
+                                    .wd = s->decays.wd,
+                                    .rows = s->decay_rows,
+                                    .taken = flr_session_decay(s)};
+  const flr_status status = flr_sweep_file_write(path, s->sweeps, s->all_findings, &info);
   flr_config_free_text(config);
   return status;
 }

@@ -13,8 +13,11 @@ flr_status flr_run_dir_create(flr_session *session);
 /* Cuts the run log back to its first `bytes`. Collective. */
 flr_status flr_run_dir_cut_log(flr_session *session, int64_t bytes);
 
-/* sweep.h5, sweep.csv, sweep.svg, sweep.png and the plot in the terminal. Without gnuplot the plots are left out with a
-   warning. Collective. */
+/* config.ini again, after the sweep has settled what was left to it. Collective. */
+flr_status flr_run_dir_write_config(flr_session *session);
+
+/* sweep.h5, sweep.csv, sweep-wd.csv (where decays are compared), sweep.svg, sweep.png and the plot in the terminal. Without
+   gnuplot the plots are left out with a warning. Collective. */
 flr_status flr_run_dir_write_sweep(flr_session *session, const char *picked, double picked_lr);
 
 /* final.h5 (or another name). Collective. */

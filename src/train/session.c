@@ -276,7 +276,6 @@ void flr_session_destroy(flr_session *s) {
   flr_report_sums_clear(&s->report_sums);
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) flr_buffer_clear(buffers[i]);
   flr_saver_destroy(s->saver);
-  flr_sweep_findings_clear(&s->findings);
   flr_sweep_forget(s);
   flr_build_destroy(s);
   flr_train_state_clear(&s->state);

@@ -13,6 +13,7 @@
 #include "mpi/watchdog.h"
 #include "nn/executor.h"
 #include "nn/graph.h"
+#include "optim/decay.h"
 #include "optim/lr_range.h"
 #include "optim/sweep_curve.h"
 #include "report/progress.h"
@@ -81,10 +82,13 @@ struct flr_session {
   flr_buffer device_probabilities;
   int64_t *confusion; /* [classes, classes] */
   /* the last sweep */
-  flr_sweep *sweeps;         /* [sweep_count] its repeats, one after another; NULL: none yet */
-  int sweep_count, sweep_at; /* sweep_at: the one under way; those before it are over */
-  flr_sweep_findings findings;
-  flr_report step_report; /* of the last step that was done at once, until it is finished */
+  flr_decays decays;                /* that it compares */
+  flr_sweep *sweeps;                /* [sweep_count]: of each decay its repeats, one after another; NULL: none yet */
+  int sweep_count, sweep_at;        /* sweep_at: the one under way; those before it are over */
+  flr_sweep_findings *all_findings; /* of each decay (of one where none are compared); NULL: none yet */
+  flr_decay_row decay_rows[FLR_MOST_DECAYS];
+  const flr_sweep_findings *findings; /* of the decay that was taken */
+  flr_report step_report;             /* of the last step that was done at once, until it is finished */
   double step_norm;
   int64_t steps_done;
   int broken;                       /* 1: this rank failed where the others cannot know: the job is ended by force */
@@ -100,6 +104,17 @@ flr_status flr_session_loader(flr_loader **out, flr_session *session, flr_split 
 
 /* The sweep under way. */
 static inline flr_sweep *flr_session_sweep(const flr_session *session) { return &session->sweeps[session->sweep_at]; }
+
+/* Place of the decay that was taken among those compared. */
+static inline int flr_session_decay(const flr_session *session) { return (int)(session->findings - session->all_findings); }
+
+/* The sweeps of a decay, [sweep_repeats]; of the one that was taken. */
+static inline const flr_sweep *flr_session_sweeps_of(const flr_session *session, int decay) {
+  return session->sweeps + decay * session->config->sweep_repeats;
+}
+static inline const flr_sweep *flr_session_taken_sweeps(const flr_session *session) {
+  return flr_session_sweeps_of(session, flr_session_decay(session));
+}
 
 /* Tells the watchdog where this rank is. */
 static inline void flr_session_beat(flr_session *session, const char *phase, int64_t step) {

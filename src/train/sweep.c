@@ -32,7 +32,7 @@ flr_status flr_sweep_plan(const flr_session *s, flr_sweep_options *out) {
 typedef struct sweep_run {
   flr_session *session;
   flr_conductor conductor;
-  int64_t offset;        /* where this sweep's first step lies among those of all */
+  int64_t offset;        /* where this sweep's first step lies among those of all sweeps */
   char part[PART_BYTES]; /* what people read of it, "" for a single sweep */
 } sweep_run;
 
@@ -98,16 +98,34 @@ static flr_status run_steps(sweep_run *run, flr_loader *loader, int64_t first) {
   return flr_saver_stop(s->saver, end.reason, &point);
 }
 
+/* "wd 0.01 repeat 2 of 3" */
+static void name_part(char part[PART_BYTES], const flr_session *s) {
+  const int64_t repeats = s->config->sweep_repeats, repeat = s->sweep_at % repeats;
+  int used = 0;
+  if (s->decays.count > 0) used = snprintf(part, PART_BYTES, "wd %g", s->decays.wd[s->sweep_at / repeats]);
+  if (repeats > 1)
+    (void)snprintf(part + used, PART_BYTES - (size_t)used, "%srepeat %lld of %lld", used ? "  " : "", (long long)repeat + 1,
+                   (long long)repeats);
+}
+
+/* The weight decay of the sweep under way, where several are compared. */
+static flr_status set_decay(flr_session *s) {
+  if (s->decays.count == 0) return FLR_OK;
+  const double wd = s->decays.wd[s->sweep_at / s->config->sweep_repeats];
+  return flr_comm_agree(s->comm, flr_optimizer_set_wd(s->state.optimizer, s->state.layout, wd));
+}
+
 /* The sweep under way from its first missing point to its end. */
 static flr_status run_one(flr_session *s) {
   flr_sweep *sweep = flr_session_sweep(s);
   const int64_t first = sweep->count, steps = sweep->options.iterations;
   if (sweep->verdict != FLR_SWEEP_CONTINUE || first >= steps) return FLR_OK;
+  const int64_t own = s->sweep_at % s->config->sweep_repeats * steps; /* first step in the stream of samples */
   sweep_run run = {.session = s, .conductor = flr_conductor_sweep(sweep), .offset = s->sweep_at * steps};
-  if (s->sweep_count > 1) (void)snprintf(run.part, sizeof run.part, "repeat %d of %d", s->sweep_at + 1, s->sweep_count);
+  name_part(run.part, s);
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SWEEP);
   flr_loader *loader = NULL;
-  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, run.offset + first, run.offset + steps));
+  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, own + first, own + steps));
   const flr_status status = run_steps(&run, loader, first);
   flr_loader_destroy(loader);
   flr_progress_finish(s->progress);
@@ -130,6 +148,7 @@ static flr_status run_all(flr_session *s, const flr_snapshot *start) {
   if (flr_resume_is_in(s->resume, FLR_CHECKPOINT_SWEEP)) FLR_TRY(flr_resume_sweep(s));
   for (;; s->sweep_at++) {
     FLR_TRY(flr_saver_keep_sweeps(s->saver));
+    FLR_TRY(set_decay(s));
     FLR_TRY(run_one(s));
     FLR_TRY(share(s));
     FLR_TRY(flr_comm_agree(s->comm, flr_snapshot_restore(start, &s->state)));
@@ -138,8 +157,9 @@ static flr_status run_all(flr_session *s, const flr_snapshot *start) {
 }
 
 static flr_status allocate(flr_session *s, const flr_sweep_options *options) {
-  const int count = (int)s->config->sweep_repeats;
   flr_sweep_forget(s);
+  FLR_TRY(flr_decays_parse(&s->decays, s->config->sweep_wd));
+  const int count = (int)s->config->sweep_repeats * (s->decays.count > 0 ? s->decays.count : 1);
   FLR_TRY(flr_alloc(&s->sweeps, count, sizeof *s->sweeps));
   s->sweep_count = count;
   for (int i = 0; i < count; i++) FLR_TRY(flr_sweep_init(&s->sweeps[i], options));
@@ -159,7 +179,11 @@ flr_status flr_sweep_run_all(flr_session *s) {
 
 void flr_sweep_forget(flr_session *s) {
   for (int i = 0; i < s->sweep_count; i++) flr_sweep_clear(&s->sweeps[i]);
+  for (int d = 0; s->all_findings && (d < s->decays.count || d == 0); d++) flr_sweep_findings_clear(&s->all_findings[d]);
   flr_free(s->sweeps);
+  flr_free(s->all_findings);
   s->sweeps = NULL;
+  s->all_findings = NULL;
+  s->findings = NULL;
   s->sweep_count = s->sweep_at = 0;
 }

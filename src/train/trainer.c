@@ -13,6 +13,7 @@
 #include "train/phase.h"
 #include "train/policy_plan.h"
 #include "train/resume.h"
+#include "train/resume_config.h"
 #include "train/run_dir.h"
 #include "train/run_plots.h"
 #include "train/saver.h"
@@ -296,12 +297,12 @@ static flr_status train_to_the_end(training *t, int64_t first, flr_phase_end *en
 static void advise(char *out, size_t size, const flr_session *s) {
   flr_suggest_kind picked;
   if (flr_lr_find_pick(s, &picked) != FLR_OK) return;
-  const flr_suggest_kind other = flr_suggest_other(s->findings.suggestions, picked);
+  const flr_suggest_kind other = flr_suggest_other(s->findings->suggestions, picked);
   if (other == FLR_SUGGEST_COUNT)
     (void)snprintf(out, size, "look at the plot, then give --lr");
   else
     (void)snprintf(out, size, "look at the plot; --pick %s would give %.3g", flr_suggest_name(other),
-                   s->findings.suggestions[other].lr);
+                   s->findings->suggestions[other].lr);
 }
 
 /* The rate the sweep picks, or a refusal that says what each rule made of the curve. */
@@ -312,7 +313,7 @@ static flr_status automatic_rate(flr_session *s, double *lr) {
   for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++) {
     const size_t used = strlen(text);
     (void)snprintf(text + used, sizeof text - used, "%s%s: %s", kind ? ", " : "", flr_suggest_name((flr_suggest_kind)kind),
-                   flr_suggest_status_text(s->findings.suggestions[kind].status));
+                   flr_suggest_status_text(s->findings->suggestions[kind].status));
   }
   advise(advice, sizeof advice, s);
   FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "diverged", FLR_ERROR_DIVERGED)));
@@ -341,6 +342,25 @@ static flr_status finish_run(training *t, const flr_phase_end *end, int64_t firs
   return flr_comm_agree(s->comm, flr_metrics_end(s, "done", 0));
 }
 
+/* The weight decay that the sweep took is the configuration's from now on: checkpoints keep it. */
+static flr_status take_decay_local(flr_session *s) {
+  const double wd = s->decays.wd[flr_session_decay(s)];
+  char text[32];
+  flr_config *config = &s->own_config;
+  if (s->resume && s->config == &s->resume->config)
+    config = &s->resume->config;
+  else if (s->config != config)
+    FLR_TRY(flr_resume_config_copy(config, s->config));
+  s->config = config;
+  return flr_config_set(config, "wd", flr_format_number(text, wd, "nan"));
+}
+
+static flr_status take_decay(flr_session *s) {
+  if (s->decays.count == 0) return FLR_OK;
+  FLR_TRY(flr_comm_agree(s->comm, take_decay_local(s)));
+  return flr_run_dir_write_config(s);
+}
+
 /* The rates that training starts with: the checkpoint's, the sweep's, or none yet (*given 0: --lr has them). */
 static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *given) {
   const int groups = s->state.layout->groups;
@@ -350,6 +370,7 @@ static flr_status find_rates(flr_session *s, double lr[FLR_MAX_GROUPS], int *giv
   if (!*given || in_training) return FLR_OK;
   double picked;
   FLR_TRY(automatic_rate(s, &picked));
+  FLR_TRY(take_decay(s));
   flr_sweep_rates_at(&s->sweeps->options, picked, lr);
   for (int group = 0; s->plan.span.frozen > 0 && group < groups; group++) lr[group] = picked; /* fine-tune's base rate */
   return FLR_OK;

@@ -44,6 +44,9 @@ numbers() {
   for o in accum batch epochs steps threads shards workers prefetch log-every sweep-iters; do
     not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
   done
+  not_allowed sweep-wd 'up to 8 different numbers of at least 0' '' -1 x nan 1, 0,,1 0,0 1e-4,0.0001 1,2,3,4,5,6,7,8,9
+  refused 64 '--wd 0\.02 is none of --sweep-wd 0,1e-2: give one of them, or leave --wd out' --sweep-wd 0,1e-2 --wd 0.02
+  refused 64 '--sweep-wd is for a sweep, which --lr 1e-2 does without' --sweep-wd 0,1e-2 --lr 1e-2
   not_allowed sweep-repeats 'a whole number from 1 to 100' 0 -1 1.5 x '' 101
   for o in trim-start trim-end; do not_allowed "$o" 'a whole number from 0 to' -1 x ''; done
   [ "$(getconf _NPROCESSORS_ONLN)" -ge 512 ] ||

@@ -81,6 +81,28 @@ if command -v h5dump >/dev/null; then
   done
 fi
 
+# decays that are compared: each curve and what it tells, the one that was taken above them
+rm -rf run && mkdir run
+fastlr find --json --sweep-wd 1e-4,0 --sweep-iters 40 --sweep-start 1e-4 --sweep-end 0.1 --batch 256 --optimizer sgd --out wd
+shape 'find of decays' "$(suggestions number)
+$curve
+$(printf '.decays[].%s\n' 'wd number' 'points number' 'verdict string' 'least_loss number' 'least_lr number' 'highest_lr number')
+$(rules .decays[].suggestions number)
+.decays[].lr[] number
+.decays[].loss[] number
+.decays[].smooth[] number
+.wd number"
+same 'sweep-wd.csv' 'wd,points,verdict,least_loss,least_lr,highest_lr,lr,taken 3 1' \
+  "$(head -1 run/wd/sweep-wd.csv) $(wc -l <run/wd/sweep-wd.csv) $(cut -d, -f8 run/wd/sweep-wd.csv | grep -c 1)"
+same 'the table of decays' 3 "$(own_words | grep -A2 '^  weight decay   least loss   at rate   highest rate   consensus$' | wc -l)"
+taken=$(awk -F, '$8 == 1 { print $1 }' run/wd/sweep-wd.csv)
+same 'the decay that was taken' "$taken $taken" \
+  "$(sed 's/.*"wd":\([^,}]*\)}$/\1/' out) $(sed -n 's/^{"event": "suggest".*"wd": \([^,}]*\)}$/\1/p' run/wd/metrics.jsonl)"
+same 'its curve in sweep.csv' "$(awk -F, '$8 == 1 { print $2 }' run/wd/sweep-wd.csv)" "$(tail -n +2 run/wd/sweep.csv | wc -l)"
+if command -v h5dump >/dev/null; then
+  same 'decays in sweep.h5' '0.0001 0' "$(for k in 1 2; do h5dump -m %g -a /sweep/decays/$k/wd run/wd/sweep.h5 | sed -n 's/^ *(0): *//p'; done | paste -sd' ')"
+fi
+
 # a sweep that ends in what is not finite: null in JSON, nan in tables, exit code 0
 rm -rf run && mkdir run
 fastlr find --json --quiet --out f --sweep-start 1e25 --sweep-end 1e38 --sweep-stop 0 --optimizer sgd

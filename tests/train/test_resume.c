@@ -212,6 +212,15 @@ static void test_resume__from_single_points_of_repeated_sweeps(void **state) {
   train_remove(whole);
 }
 
+/* The decays that are compared, and the one that was taken, from their sweeps on. */
+static void test_resume__in_the_middle_of_sweeps_over_decays(void **state) {
+  (void)state;
+  const char *const pairs[] = {"model",       "mlp",  "hidden",    "16",  "batch",    "96",      "sweep-iters", "7",
+                               "sweep-start", "1e-4", "sweep-end", "0.1", "sweep-wd", "0,0.7",   "steps",       "4",
+                               "trim-start",  "0",    "trim-end",  "0",   "pick",     "minimum", NULL};
+  stopped_again_and_again("resume-decays", pairs, 6);
+}
+
 /* A checkpoint from before there could be several sweeps (format version 2 then as now). */
 static void test_resume__of_a_sweep_from_before_repeats(void **state) {
   (void)state;
@@ -390,6 +399,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__from_single_points_of_fine_tune),
       cmocka_unit_test(test_resume__in_the_middle_of_repeated_sweeps),
       cmocka_unit_test(test_resume__from_single_points_of_repeated_sweeps),
+      cmocka_unit_test(test_resume__in_the_middle_of_sweeps_over_decays),
       cmocka_unit_test(test_resume__of_a_sweep_from_before_repeats),
       cmocka_unit_test(test_resume__deterministic_with_sgd),
       cmocka_unit_test(test_resume__with_other_policies),

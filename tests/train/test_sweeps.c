@@ -181,6 +181,81 @@ static void test_sweeps__do_not_depend_on_ranks(void **state) {
   end(&f, here);
 }
 
+/* ---- weight decays ---- */
+
+/* Each decay's curve is what a sweep with that --wd alone gives, repeats and all. */
+static void test_decays__curves_are_those_of_single_decays(void **state) {
+  (void)state;
+  static const char *const three[] = {SMALL,           "optimizer", "sgd",      "bn-wd",      "off",
+                                      "sweep-repeats", "2",         "sweep-wd", "0,1e-3,0.5", NULL};
+  static const char *const single[][20] = {
+      {SMALL, "optimizer", "sgd", "bn-wd", "off", "sweep-repeats", "2", "wd", "0", NULL},
+      {SMALL, "optimizer", "sgd", "bn-wd", "off", "sweep-repeats", "2", "wd", "1e-3", NULL},
+      {SMALL, "optimizer", "sgd", "bn-wd", "off", "sweep-repeats", "2", "wd", "0.5", NULL}};
+  char here[PATH], there[PATH];
+  found all, one;
+  flr_sweep_decay decay;
+  int taken = 0, different = 0;
+  train_directory(here, sizeof here, "decays");
+  train_directory(there, sizeof there, "decay");
+  find(&all, here, three);
+  assert_int_equal(all.result.decays, 3);
+  for (int d = 0; d < 3; d++) {
+    CHECK_OK(flr_session_sweep_decay(all.session, d, &decay));
+    taken += decay.taken;
+    if (decay.taken) assert_true(all.result.loss == decay.loss && all.result.points == decay.points);
+    find(&one, there, single[d]);
+    assert_int_equal(one.result.decays, 0);
+    assert_int_equal(decay.points, one.result.points);
+    for (int64_t i = 0; i < decay.points; i++) {
+      if (!(decay.loss[i] == one.result.loss[i] || (isnan(decay.loss[i]) && isnan(one.result.loss[i]))))
+        fail_msg("wd %g, point %d: %.17g, alone %.17g", decay.wd, (int)i, decay.loss[i], one.result.loss[i]);
+      different += decay.loss[i] != all.result.loss[i < all.result.points ? i : 0];
+    }
+    assert_true(decay.suggestions[2].lr == one.result.suggestions[2].lr || isnan(decay.suggestions[2].lr));
+    end(&one, there);
+  }
+  assert_int_equal(taken, 1);
+  assert_true(different > 0);
+  CHECK_FAILS(flr_session_sweep_decay(all.session, 3, &decay), FLR_ERROR_USAGE, "there are 3");
+  end(&all, here);
+}
+
+/* Training at the decay and the rate that were taken, and a --wd that is one of them, which is then the one. */
+static void check_training(const char *const *pairs, const char *wanted) {
+  char swept[PATH], given[PATH], rate[32], decay[32];
+  double numbers[2] = {0};
+  train_directory(swept, sizeof swept, "decays-swept");
+  train_directory(given, sizeof given, "decays-given");
+  train_fit(swept, pairs);
+  if (train_rank() == 0) {
+    cJSON *events = train_events(swept, "suggest"), *decays = train_events(swept, "decay");
+    numbers[0] = train_number(events, 0, "lr");
+    numbers[1] = train_number(events, 0, "wd");
+    assert_int_equal(cJSON_GetArraySize(decays), 3);
+    cJSON_Delete(events);
+    cJSON_Delete(decays);
+  }
+  train_broadcast(numbers, sizeof numbers);
+  (void)snprintf(rate, sizeof rate, "%.17g", numbers[0]);
+  (void)snprintf(decay, sizeof decay, "%.17g", numbers[1]);
+  if (wanted) assert_true(numbers[1] == strtod(wanted, NULL));
+  const char *const by_hand[] = {"model", "mlp", "hidden", "16", "batch", "96", "steps", "5", "lr", rate, "wd", decay, NULL};
+  train_fit(given, by_hand);
+  if (train_rank() == 0) assert_true(train_hash_weights(swept) == train_hash_weights(given));
+  train_barrier();
+  train_remove(swept);
+  train_remove(given);
+}
+
+static void test_decays__the_one_that_was_taken_trains(void **state) {
+  (void)state;
+  static const char *const by_rule[] = {SMALL, "steps", "5", "pick", "minimum", "sweep-wd", "0,0.3,1e-3", NULL};
+  static const char *const by_name[] = {SMALL, "steps", "5", "pick", "minimum", "sweep-wd", "0,0.3,1e-3", "wd", "0.001", NULL};
+  check_training(by_rule, NULL);
+  check_training(by_name, "1e-3");
+}
+
 int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sweeps__the_first_is_a_single_sweep),
@@ -188,6 +263,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_sweeps__go_on_in_the_file_where_it_is_taken_in_order),
       cmocka_unit_test(test_sweeps__leave_no_trace),
       cmocka_unit_test(test_sweeps__do_not_depend_on_ranks),
+      cmocka_unit_test(test_decays__curves_are_those_of_single_decays),
+      cmocka_unit_test(test_decays__the_one_that_was_taken_trains),
   };
   return train_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

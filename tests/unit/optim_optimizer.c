@@ -94,18 +94,31 @@ static void test_ranges__norms_and_biases_can_be_spared(void **state) {
   flr_optimizer_destroy(optimizer);
 }
 
-static void test_ranges__no_decay_needs_no_splitting(void **state) {
+/* A recorded step keeps their number while the decay changes under it. */
+static void test_ranges__are_cut_alike_at_every_decay(void **state) {
   (void)state;
   recorder backend;
   flr_optimizer_settings settings = flr_optimizer_settings_defaults();
   settings.bn_wd = 0;
   settings.name = "sgd"; /* whose own decay is 0 */
   flr_optimizer *optimizer = create(&backend, &settings);
-  int count = 0;
-  const flr_update_range *ranges = flr_optimizer_ranges(optimizer, &count);
-  assert_int_equal(count, 2);
-  check_range(&ranges[0], 0, 80, 0, 0);
-  check_range(&ranges[1], 80, 19, 1, 0);
+  for (int i = 0; i < 3; i++) {
+    const double wd = i == 1 ? 0.25 : 0;
+    if (i > 0) CHECK_OK(flr_optimizer_set_wd(optimizer, &params, wd));
+    int count = 0;
+    const flr_update_range *ranges = flr_optimizer_ranges(optimizer, &count);
+    assert_int_equal(count, 5);
+    check_range(&ranges[0], 0, 20, 0, wd);
+    check_range(&ranges[1], 32, 20, 0, 0);
+    check_range(&ranges[2], 64, 16, 0, wd);
+    check_range(&ranges[3], 80, 10, 1, wd);
+    check_range(&ranges[4], 96, 3, 1, 0);
+    float values[112] = {0}, grad[112] = {0};
+    const flr_step_values step = {.momentum = 0.9, .loss_scale = 1};
+    CHECK_OK(flr_optimizer_step(optimizer, &(flr_optimizer_io){.params = values, .grad = grad, .values = &step}));
+    assert_int_equal(backend.last.range_count, 5);
+    assert_true(backend.last.ranges[3].decay == wd); /* what the device has */
+  }
   flr_optimizer_destroy(optimizer);
 }
 
@@ -228,7 +241,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ranges__neighbours_of_a_group_are_one),
       cmocka_unit_test(test_ranges__norms_and_biases_can_be_spared),
-      cmocka_unit_test(test_ranges__no_decay_needs_no_splitting),
+      cmocka_unit_test(test_ranges__are_cut_alike_at_every_decay),
       cmocka_unit_test(test_ranges__lamb_has_one_for_each_parameter),
       cmocka_unit_test(test_step__hands_the_backend_everything),
       cmocka_unit_test(test_step__only_a_done_update_counts),
