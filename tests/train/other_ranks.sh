@@ -59,7 +59,7 @@ equal_to_the_bit() {
 
 # 28 frozen steps, then 28 free ones: stopped in both phases, and begun again where the second begins.
 fine_tuned() {
-  local options=(--model cnn --policy fine-tune --freeze-epochs 2 --epochs 2 --lr 1e-2 --deterministic --shards 4 --keep 9)
+  local options=(--model cnn --policy fine-tune --freeze-epochs 2 --epochs 2 --lr 1e-2 --deterministic --shards 4 --sync-bn on --keep 9)
   run 4 "$work/tuned" "${options[@]}" || fail "fine-tune on 4 ranks: exit code $?"
   run_until 8 4 "$work/tuned_parts" "${options[@]}"
   run_until 25 2 "$work/tuned_parts" "${options[@]}"

@@ -157,9 +157,9 @@ static void test_resume__in_both_phases_of_fine_tune(void **state) {
 static void test_resume__from_single_points_of_fine_tune(void **state) {
   (void)state;
   static const int points[] = {1, 14, 15, 16, 18};
-  const char *const pairs[] = {NET,         "lr",   "1e-2",  "policy", "fine-tune",
-                               "optimizer", "lamb", "steps", "4",      "checkpoint-every",
-                               "1",         "keep", "200",   NULL};
+  const char *const pairs[] = {NET,    "lr",      "1e-2", "policy",           "fine-tune", "optimizer",
+                               "lamb", "steps",   "4",    "checkpoint-every", "1",         "keep",
+                               "200",  "sync-bn", "on",   "shards",           "4",         NULL};
   from_single_points(pairs, "checkpoint-", points, sizeof points / sizeof points[0], check_same_end);
 }
 
