@@ -76,11 +76,30 @@ static flr_status take_repeats(flr_run_history *h, const cJSON *line, double lr)
   return FLR_OK;
 }
 
+static void forget_decays(flr_run_history *h) {
+  for (int i = 0; i < h->decays; ++i) flr_series_clear(&h->decay[i].smooth);
+  h->decays = 0;
+  h->taken = NAN;
+}
+
+static flr_status take_decay(flr_run_history *h, const cJSON *line) {
+  const cJSON *rate = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(line, "rates"), 0);
+  const cJSON *loss = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(line, "smooth"), 0);
+  if (h->decays == FLR_HISTORY_DECAYS || !rate || !loss) return FLR_OK;
+  flr_history_decay *decay = &h->decay[h->decays++];
+  decay->wd = number(line, "wd");
+  for (; rate && loss; rate = rate->next, loss = loss->next)
+    FLR_TRY(flr_series_add(&decay->smooth, cJSON_IsNumber(rate) ? rate->valuedouble : NAN,
+                           cJSON_IsNumber(loss) ? loss->valuedouble : NAN));
+  return FLR_OK;
+}
+
 static flr_status take_sweep(flr_run_history *h, const cJSON *line) {
   const double lr = number(line, "lr");
   if (number(line, "i") <= 0) { /* a sweep from its beginning */
     h->sweep_loss.n = h->sweep_smooth.n = h->sweep_low.n = h->sweep_high.n = h->sweep_losses.n = 0;
     h->repeats = 1;
+    forget_decays(h);
   }
   FLR_TRY(flr_series_add(&h->sweep_loss, lr, number(line, "loss")));
   FLR_TRY(flr_series_add(&h->sweep_smooth, lr, number(line, "smooth")));
@@ -90,6 +109,7 @@ static flr_status take_sweep(flr_run_history *h, const cJSON *line) {
 static flr_status take_suggest(flr_run_history *h, const cJSON *line) {
   const cJSON *item;
   h->rules = 0;
+  h->taken = number(line, "wd");
   cJSON_ArrayForEach(item, line) {
     if (!*text(item, "status") || h->rules == FLR_HISTORY_RULES) continue;
     flr_history_rule *rule = &h->rule[h->rules++];
@@ -156,6 +176,7 @@ static flr_status take_line(flr_run_history *h, const cJSON *line) {
   if (strcmp(event, "step") == 0) return take_step(h, line);
   if (strcmp(event, "epoch") == 0) return take_epoch(h, line);
   if (strcmp(event, "sweep") == 0) return take_sweep(h, line);
+  if (strcmp(event, "decay") == 0) return take_decay(h, line);
   if (strcmp(event, "suggest") == 0) return take_suggest(h, line);
   if (strcmp(event, "phase") == 0) return take_phase(h, line);
   if (strcmp(event, "start") == 0) return take_start(h, line);
@@ -201,7 +222,7 @@ flr_status flr_run_history_read(flr_run_history *out, const char *directory) {
   enum { PATH_BYTES = 4096 };
   char path[PATH_BYTES];
   FILE *file = NULL;
-  *out = (flr_run_history){.planned_steps = NAN, .unfrozen = NAN};
+  *out = (flr_run_history){.planned_steps = NAN, .unfrozen = NAN, .taken = NAN};
   FLR_TRY(open_log(&file, directory, path, sizeof path));
   flr_status status = read_lines(out, file);
   if (status == FLR_OK && ferror(file)) status = flr_fail(FLR_ERROR_IO, "cannot read %s to its end", path);
@@ -215,5 +236,6 @@ void flr_run_history_clear(flr_run_history *h) {
   flr_series *const series[] = {&h->sweep_loss, &h->sweep_smooth, &h->loss,    &h->epoch,     &h->momentum,   &h->train_loss,
                                 &h->valid_loss, &h->error_rate,   &h->resumes, &h->sweep_low, &h->sweep_high, &h->sweep_losses};
   for (size_t i = 0; i < sizeof series / sizeof series[0]; ++i) flr_series_clear(series[i]);
+  forget_decays(h);
   for (int group = 0; group < FLR_HISTORY_GROUPS; ++group) flr_series_clear(&h->lr[group]);
 }

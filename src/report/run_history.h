@@ -7,13 +7,19 @@
 #include "core/status.h"
 #include "report/series.h"
 
-enum { FLR_HISTORY_GROUPS = 16, FLR_HISTORY_RULES = 16, FLR_HISTORY_NAME = 32 };
+enum { FLR_HISTORY_GROUPS = 16, FLR_HISTORY_RULES = 16, FLR_HISTORY_DECAYS = 32, FLR_HISTORY_NAME = 32 };
 
 /* A rule's suggestion; lr NAN when it made none; low, high: those of the repeats, NAN for a single sweep. */
 typedef struct flr_history_rule {
   char name[FLR_HISTORY_NAME];
   double lr, low, high;
 } flr_history_rule;
+
+/* The smoothed curve of one of the weight decays that a sweep compared. */
+typedef struct flr_history_decay {
+  double wd;
+  flr_series smooth;
+} flr_history_decay;
 
 /* All of it; numbers that are not known are NAN or 0, not finite ones NAN. Arrays are owned: flr_run_history_clear. */
 typedef struct flr_run_history {
@@ -27,6 +33,11 @@ typedef struct flr_run_history {
   /* of several sweeps, whose medians those are: the band around the smoothed loss, and the raw loss of each, point by point */
   int repeats; /* 1: a single one */
   flr_series sweep_low, sweep_high, sweep_losses;
+  /* of a sweep that compared weight decays: the curve of each, and the decay that was taken, which all else is of; else 0, NAN
+   */
+  int decays;
+  flr_history_decay decay[FLR_HISTORY_DECAYS];
+  double taken;
   int sweep_linear;
   int rules;
   flr_history_rule rule[FLR_HISTORY_RULES];

@@ -35,7 +35,9 @@ typedef struct sweep_plot {
   flr_plot_curve curve;
   flr_plot_marker markers[FLR_HISTORY_RULES];
   char labels[FLR_HISTORY_RULES][96];
-  char title[128];
+  flr_plot_line lines[FLR_HISTORY_DECAYS];
+  char names[FLR_HISTORY_DECAYS][48];
+  char name[48], title[128];
   double *losses; /* [repeats, n] of several sweeps; owned */
 } sweep_plot;
 
@@ -70,6 +72,22 @@ static int add_markers(sweep_plot *p, const flr_run_history *h) {
   return count;
 }
 
+/* The curves of the other decays. */
+static void add_decays(sweep_plot *p, const flr_run_history *h) {
+  if (h->decays == 0 || isnan(h->taken)) return;
+  (void)snprintf(p->name, sizeof p->name, "weight decay %g (taken)", h->taken);
+  p->curve.name = p->name;
+  p->curve.lines = p->lines;
+  for (int i = 0; i < h->decays; ++i) {
+    const flr_history_decay *decay = &h->decay[i];
+    const int k = p->curve.line_count;
+    if (decay->wd >= h->taken && decay->wd <= h->taken) continue;
+    (void)snprintf(p->names[k], sizeof p->names[k], "weight decay %g", decay->wd);
+    p->lines[k] = (flr_plot_line){.label = p->names[k], .n = decay->smooth.n, .x = decay->smooth.x, .y = decay->smooth.y};
+    ++p->curve.line_count;
+  }
+}
+
 /* A median of several sweeps: its band, and the losses of one sweep after the other. */
 static flr_status add_repeats(sweep_plot *p, const flr_run_history *h) {
   const int64_t n = h->sweep_smooth.n;
@@ -102,6 +120,7 @@ static flr_status make_sweep(sweep_plot *p, const flr_run_history *h) {
                               .linear_x = h->sweep_linear,
                               .markers = p->markers,
                               .marker_count = add_markers(p, h)};
+  add_decays(p, h);
   return add_repeats(p, h);
 }
 

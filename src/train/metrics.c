@@ -133,20 +133,23 @@ static flr_status write_points(flr_session *s) {
   return status;
 }
 
-/* What each decay came to; lr: the rate that the rule of --pick gives there. */
+/* What each decay came to, and its curve; lr: the rate that the rule of --pick gives there. */
 static flr_status write_decays(flr_session *s, const char *picked) {
   for (int d = 0; d < s->decays.count; d++) {
     const flr_decay_row *row = &s->decay_rows[d];
+    const flr_sweep_curve *curve = &s->all_findings[d].curve;
     double lr = NAN;
     for (int kind = 0; kind < FLR_SUGGEST_COUNT; kind++)
       if (strcmp(flr_suggest_name((flr_suggest_kind)kind), picked) == 0) lr = s->all_findings[d].suggestions[kind].lr;
     const flr_field fields[] = {number("wd", s->decays.wd[d]),
-                                integer("points", s->all_findings[d].curve.n),
-                                string("verdict", flr_sweep_verdict_text(s->all_findings[d].curve.verdict)),
+                                integer("points", curve->n),
+                                string("verdict", flr_sweep_verdict_text(curve->verdict)),
                                 number("least_loss", row->least_loss),
                                 number("least_lr", row->least_lr),
                                 number("highest_lr", row->highest_lr),
-                                number("lr", lr)};
+                                number("lr", lr),
+                                {.name = "rates", .kind = FLR_FIELD_NUMBERS, .numbers = curve->lr, .integer = curve->n},
+                                {.name = "smooth", .kind = FLR_FIELD_NUMBERS, .numbers = curve->smooth, .integer = curve->n}};
     FLR_TRY(EVENT(s, "decay", fields));
   }
   return FLR_OK;

@@ -91,6 +91,14 @@ drawn 'several sweeps' 'sweep.png sweep.svg'
 for file in sweep.svg sweep.png; do cmp run/f/$file run/p/$file || complain "several sweeps: $file is not the run's"; done
 for words in 'median of 3' 'band of the repeats' ' to '; do grep -qF "$words" run/p/sweep.svg || complain "several sweeps: sweep.svg lacks $words"; done
 
+# ---- a sweep that compared weight decays: all their curves
+rm -rf run && mkdir run
+fastlr find --out f --quiet --sweep-wd 0,1e-2,1 --sweep-repeats 2
+fastlr plot f --out p
+drawn 'weight decays' 'sweep.png sweep.svg'
+for file in sweep.svg sweep.png; do cmp run/f/$file run/p/$file || complain "weight decays: $file is not the run's"; done
+same 'weight decays: curves' 3 "$(grep -o 'weight decay [^<]*' run/p/sweep.svg | sort -u | wc -l)"
+
 # ---- killed within a line, resumed twice, three groups, a loss that was not finite
 begin resumed
 {

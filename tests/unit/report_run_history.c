@@ -60,6 +60,25 @@ static void test_history__holds_what_the_run_tells(void **state) {
   flr_run_history_clear(&h);
 }
 
+static void test_history__repeats_and_decays_begin_anew_with_each_sweep(void **state) {
+  flr_run_history h;
+  static const char sweep[] =
+      "{\"event\": \"sweep\", \"i\": 0, \"lr\": 1, \"loss\": 2, \"smooth\": 2, \"smooth_low\": 1, \"smooth_high\": null, "
+      "\"losses\": [2, null, "
+      "3]}\n{\"event\": \"decay\", \"wd\": 0, \"rates\": [1, 2], \"smooth\": [5, null]}\n{\"event\": \"decay\", \"wd\": 0.5}\n"
+      "{\"event\": \"suggest\", \"valley\": {\"lr\":1,\"status\":\"ok\",\"low\":0.5,\"high\":2}, \"wd\": 0.5}\n";
+  char lines[4096];
+  (void)snprintf(lines, sizeof lines, "%s%s", sweep, sweep);
+  CHECK_OK(read_lines(&h, state, lines));
+  assert_int_equal(h.repeats, 3);
+  assert_true(h.sweep_losses.n == 3 && isnan(h.sweep_losses.y[1]) && h.sweep_losses.y[2] == 3);
+  assert_true(h.sweep_low.n == 1 && h.sweep_low.y[0] == 1 && isnan(h.sweep_high.y[0]));
+  assert_true(h.rules == 1 && h.rule[0].low == 0.5 && h.rule[0].high == 2 && h.taken == 0.5);
+  assert_int_equal(h.decays, 1); /* the other has no curve */
+  assert_true(h.decay[0].wd == 0 && h.decay[0].smooth.n == 2 && h.decay[0].smooth.x[1] == 2 && isnan(h.decay[0].smooth.y[1]));
+  flr_run_history_clear(&h);
+}
+
 static void test_history__a_half_line_at_the_end_is_left_out(void **state) {
   flr_run_history h;
   char lines[4096] = "";
@@ -232,6 +251,7 @@ static void test_chart__nothing_to_draw_is_said(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_history__holds_what_the_run_tells),
+      cmocka_unit_test(test_history__repeats_and_decays_begin_anew_with_each_sweep),
       cmocka_unit_test(test_history__a_half_line_at_the_end_is_left_out),
       cmocka_unit_test(test_history__wrong_lines_are_counted),
       cmocka_unit_test(test_history__steps_done_again_count_once),
