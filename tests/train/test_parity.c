@@ -117,15 +117,26 @@ static void test_parity__resnet20_sgd_frozen_trainbn(void **state) {
   check_fit(&c, 20, 1e-2);
 }
 
-/* In double, for in single precision a ReLU that rounds to the other side of zero makes another run of it within ten steps; at
-   several ranks --sync-bn makes them fastai's net. */
+/* At several ranks --sync-bn makes them fastai's net. The run is chaos that one ReLU starts when it rounds to the other side of
+   zero: in double it stays within 7e-7 for 29 steps, with relative noise of 3e-8 on the starting weights one of two seeds
+   leaves it at step 9 (6e-6, then ten times as much every two steps, 1e-2 at step 15), with 3e-7 both at step 1. */
+static void check_one_cycle(const char *backend, int first_steps, double tolerance) {
+  const run_case c = {"resnet20_sgd_onecycle_v2",
+                      RESNET_START,
+                      {"model", "resnet20", "batch", "48", "epochs", "1", "lr", "0.03", "policy", "one-cycle-v2", "optimizer",
+                       "sgd", "backend", backend, "sync-bn", "on", NULL}};
+  check_fit(&c, first_steps, tolerance);
+}
+
+static void test_parity__resnet20_sgd_onecycle_v2_in_double(void **state) {
+  (void)state;
+  check_one_cycle("ref", train_size() == 1 ? 29 : 20, train_size() == 1 ? 1e-3 : 1e-2);
+}
+
+/* With AVX-512 8 steps are within 1e-6; with AVX2 it leaves at step 2 (4e-4 at step 4). */
 static void test_parity__resnet20_sgd_onecycle_v2(void **state) {
   (void)state;
-  static const run_case c = {"resnet20_sgd_onecycle_v2",
-                             RESNET_START,
-                             {"model", "resnet20", "batch", "48", "epochs", "1", "lr", "0.03", "policy", "one-cycle-v2",
-                              "optimizer", "sgd", "backend", "ref", "sync-bn", "on", NULL}};
-  check_fit(&c, train_size() == 1 ? 29 : 20, train_size() == 1 ? 1e-3 : 1e-2);
+  check_one_cycle("cpu", 5, 1e-2);
 }
 
 /* One frozen epoch of 29 steps, one free one; at several ranks --sync-bn makes them fastai's net. */
@@ -231,6 +242,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_parity__mlp_adam_onecycle_v2_slice),
       cmocka_unit_test(test_parity__mlp_adam_frozen),
       cmocka_unit_test(test_parity__resnet20_sgd_frozen_trainbn),
+      cmocka_unit_test(test_parity__resnet20_sgd_onecycle_v2_in_double),
       cmocka_unit_test(test_parity__resnet20_sgd_onecycle_v2),
       cmocka_unit_test(test_parity__resnet20_adam_finetune),
       cmocka_unit_test(test_parity__resnet20_adam_finetune_in_double),

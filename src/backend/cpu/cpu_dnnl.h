@@ -47,11 +47,11 @@ typedef struct flr_dnnl_pool {
   dnnl_dims_t strides, kernel, padding;
 } flr_dnnl_pool;
 
+/* Batch norm of evaluation, with given statistics. */
 typedef struct flr_dnnl_norm {
-  dnnl_prop_kind_t kind;
-  const void *data; /* description of source, result and gradients */
+  const void *data; /* description of source and result */
   float epsilon;
-  int relu, global_statistics;
+  int relu;
 } flr_dnnl_norm;
 
 /* `hint` is the forward descriptor for backward kinds, NULL otherwise. The library's status comes back as it is:
@@ -61,9 +61,7 @@ dnnl_status_t flr_dnnl_conv_create(dnnl_primitive_desc_t *out, const flr_dnnl_co
 dnnl_status_t flr_dnnl_pool_create(dnnl_primitive_desc_t *out, const flr_dnnl_pool *pool, dnnl_engine_t engine,
                                    const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint);
 dnnl_status_t flr_dnnl_norm_create(dnnl_primitive_desc_t *out, const flr_dnnl_norm *norm, dnnl_engine_t engine,
-                                   const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint);
-/* Whether batch norm's backward counts the shift, which it does not use, among its arguments. */
-int flr_dnnl_norm_backward_wants_shift(void);
+                                   const_dnnl_primitive_attr_t attr);
 dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *src, const void *dst, dnnl_engine_t engine,
                                       const_dnnl_primitive_attr_t attr);
 dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops);

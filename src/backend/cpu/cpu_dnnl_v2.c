@@ -63,15 +63,12 @@ dnnl_status_t flr_dnnl_pool_create(dnnl_primitive_desc_t *out, const flr_dnnl_po
 }
 
 dnnl_status_t flr_dnnl_norm_create(dnnl_primitive_desc_t *out, const flr_dnnl_norm *n, dnnl_engine_t engine,
-                                   const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint) {
-  const unsigned flags = dnnl_use_scale | dnnl_use_shift | (n->relu ? dnnl_fuse_norm_relu : 0U) |
-                         (n->global_statistics ? dnnl_use_global_stats : 0U);
+                                   const_dnnl_primitive_attr_t attr) {
+  const unsigned flags = dnnl_use_scale | dnnl_use_shift | dnnl_use_global_stats | (n->relu ? dnnl_fuse_norm_relu : 0U);
   dnnl_batch_normalization_desc_t desc;
   const dnnl_status_t status =
-      n->kind == dnnl_backward
-          ? dnnl_batch_normalization_backward_desc_init(&desc, n->kind, n->data, n->data, n->epsilon, flags)
-          : dnnl_batch_normalization_forward_desc_init(&desc, n->kind, n->data, n->epsilon, flags);
-  return status != dnnl_success ? status : dnnl_primitive_desc_create(out, &desc, attr, engine, hint);
+      dnnl_batch_normalization_forward_desc_init(&desc, dnnl_forward_inference, n->data, n->epsilon, flags);
+  return status != dnnl_success ? status : dnnl_primitive_desc_create(out, &desc, attr, engine, NULL);
 }
 
 dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *src, const void *dst, dnnl_engine_t engine,
@@ -80,5 +77,3 @@ dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *sr
 }
 
 dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops) { return dnnl_post_ops_append_sum(post_ops, 1.0F); }
-
-int flr_dnnl_norm_backward_wants_shift(void) { return 1; }

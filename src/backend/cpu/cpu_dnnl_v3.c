@@ -59,14 +59,10 @@ dnnl_status_t flr_dnnl_pool_create(dnnl_primitive_desc_t *out, const flr_dnnl_po
 }
 
 dnnl_status_t flr_dnnl_norm_create(dnnl_primitive_desc_t *out, const flr_dnnl_norm *n, dnnl_engine_t engine,
-                                   const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint) {
-  const unsigned flags = dnnl_use_scale | dnnl_use_shift | (n->relu ? dnnl_fuse_norm_relu : 0U) |
-                         (n->global_statistics ? dnnl_use_global_stats : 0U);
-  if (n->kind == dnnl_backward)
-    return dnnl_batch_normalization_backward_primitive_desc_create(out, engine, n->kind, n->data, n->data, n->data, n->epsilon,
-                                                                   flags, hint, attr);
-  return dnnl_batch_normalization_forward_primitive_desc_create(out, engine, n->kind, n->data, n->data, n->epsilon, flags,
-                                                                attr);
+                                   const_dnnl_primitive_attr_t attr) {
+  const unsigned flags = dnnl_use_scale | dnnl_use_shift | dnnl_use_global_stats | (n->relu ? dnnl_fuse_norm_relu : 0U);
+  return dnnl_batch_normalization_forward_primitive_desc_create(out, engine, dnnl_forward_inference, n->data, n->data,
+                                                                n->epsilon, flags, attr);
 }
 
 dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *src, const void *dst, dnnl_engine_t engine,
@@ -77,5 +73,3 @@ dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *sr
 dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops) {
   return dnnl_post_ops_append_sum(post_ops, 1.0F, 0, dnnl_data_type_undef);
 }
-
-int flr_dnnl_norm_backward_wants_shift(void) { return 0; }

@@ -47,9 +47,9 @@ flr_status flr_cpu_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings
 flr_status flr_cpu_linear(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
 flr_status flr_cpu_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
                               const flr_tensor_desc *src2);
-/* batch_norm with settings->shared. */
-flr_status flr_cpu_shared_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
-                               const flr_tensor_desc *src2);
+/* batch_norm with settings->training. */
+flr_status flr_cpu_batch_norm_training(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
+                                       const flr_tensor_desc *src2);
 flr_status flr_cpu_relu(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
 flr_status flr_cpu_pool2d(flr_backend *, flr_op **out, const flr_pool2d_settings *, const flr_tensor_desc *src);
 flr_status flr_cpu_global_average_pool(flr_backend *, flr_op **out, int training, const flr_tensor_desc *src);
