@@ -49,6 +49,8 @@ flr_train_on_device(NAME cuda.device_step EXECUTABLE test_cuda.device_step RANKS
 flr_train_on_device(NAME cuda.session EXECUTABLE test_train.session RANKS 1 3 OPTIONS "backend=cuda precision=f32")
 flr_train_on_device(NAME cuda.session_staged EXECUTABLE test_train.session RANKS 2 OPTIONS "backend=cuda precision=f32 comm=mpi")
 flr_train_on_device(NAME cuda.optimisation EXECUTABLE test_train.optimisation RANKS 2 OPTIONS "backend=cuda precision=f32")
+# A recorded step takes the decay that is set behind it.
+flr_train_on_device(NAME cuda.decays EXECUTABLE test_train.sweeps RANKS 1 OPTIONS "backend=cuda precision=f32" ARGS "*decays__curves*")
 flr_train_on_device(NAME cuda.fine_tune EXECUTABLE test_train.fine_tune RANKS 1 2 OPTIONS "backend=cuda precision=f32")
 flr_train_on_device(NAME cuda.fine_tune_staged EXECUTABLE test_train.fine_tune RANKS 2 OPTIONS "backend=cuda precision=f32 comm=mpi")
 flr_train_on_device(NAME cuda.parity EXECUTABLE test_train.parity RANKS 1 2 OPTIONS "backend=cuda precision=f32" ARGS "*mlp*")

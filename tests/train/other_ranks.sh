@@ -87,7 +87,25 @@ near() {
   echo "without --deterministic: from step $first on 2 ranks instead of 4, 50 losses within ${most%% *}"
 }
 
+curve() { sed -n 's/^{"event": "sweep", "time": [^,]*, //p; s/^{"event": "suggest", "time": [^,]*, //p' "$1/metrics.jsonl"; }
+
+# Three sweeps on 4 ranks, from a point of each on 2, 3 and 1: the same curves, pick and weights.
+equal_through_sweeps() {
+  local options=(--model cnn --dropout 0.1 --steps 3 --deterministic --shards 4 --sweep-iters 12 --sweep-start 1e-4 --sweep-end 0.1 --sweep-repeats 3
+    --pick minimum --trim-start 0 --trim-end 0 --checkpoint-every 1 --keep 99) ranks point
+  run 4 "$work/swept" "${options[@]}" || fail "three sweeps on 4 ranks: exit code $?"
+  [ "$(curve "$work/swept" | wc -l)" = 13 ] || fail "three sweeps on 4 ranks: $(curve "$work/swept" | wc -l) lines of a curve and its suggestions"
+  while read -r ranks point; do
+    timeout 100 mpirun --oversubscribe --bind-to none -np "$ranks" "$program" fit --quiet --plot none --resume "$work/swept/checkpoint-sweep-$point.h5" \
+      --out "$work/swept-$ranks" </dev/null || fail "from point $point on $ranks ranks: exit code $?"
+    [ "$(curve "$work/swept")" = "$(curve "$work/swept-$ranks")" ] || fail "other curves from point $point on $ranks ranks"
+    [ "$(weights "$work/swept")" = "$(weights "$work/swept-$ranks")" ] || fail "other weights from point $point on $ranks ranks"
+  done <<<$'2 7\n3 12\n1 29'
+  echo "three sweeps, on 4 ranks, then on 2, 3 and 1: the same bits"
+}
+
 equal_to_the_bit
+equal_through_sweeps
 equal_to_the_bit --sync-bn on
 fine_tuned
 near
