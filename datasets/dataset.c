@@ -18,10 +18,19 @@ const char *flr_split_name(flr_split split) {
   return names[split];
 }
 
+/* Paths are of people's own files. */
+static flr_status check_paths(const flr_dataset_options *options, int synthetic) {
+  const int paths = options->x_path || options->y_path || options->valid_x_path || options->valid_y_path;
+  if (!paths || (!synthetic && strcmp(options->source, "digits") != 0)) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "--x-path, --y-path: the training data are %s, which have no paths: give --data FILE.h5",
+                  synthetic ? "synthetic" : "the embedded digits");
+}
+
 flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options) {
   *out = NULL;
   const int synthetic = strncmp(options->source, "synthetic:", 10) == 0;
   flr_dataset *dataset;
+  FLR_TRY(check_paths(options, synthetic));
   FLR_TRY(synthetic ? flr_synthetic_open(&dataset, options) : flr_h5_dataset_open(&dataset, options));
   const int given = !isnan(options->valid_fraction);
   if (!given && dataset->samples[FLR_SPLIT_VALID] > 0) {

@@ -45,8 +45,9 @@ typedef struct flr_dataset_options {
 
 /* Opens a data set: structure, labels and file offsets are read and checked here. Rows taken for validation are those the keyed
    permutation of (seed, FLR_STREAM_SPLIT) puts first, so the split does not depend on ranks; both splits keep file order.
-   Errors: FLR_ERROR_NO_INPUT (missing, a folder, empty), FLR_ERROR_DATA (not HDF5, truncated, no such path, lengths differ,
-   label out of range, zero samples) naming file and path. *out is owned by the caller. Not collective. */
+   Errors: FLR_ERROR_USAGE (paths for what is no file), FLR_ERROR_NO_INPUT (missing, a folder, empty), FLR_ERROR_DATA (not HDF5,
+   truncated, no such path, lengths differ, label out of range, zero samples) naming file and path. *out is owned by the caller.
+   Not collective. */
 flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options);
 void flr_dataset_destroy(flr_dataset *dataset);
 

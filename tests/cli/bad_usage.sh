@@ -97,6 +97,7 @@ absent() { # what CLI.md has and this version has not: only the value that chang
 
 contradictions() {
   refused 64 '--x-path and --y-path go together' --x-path a
+  refused 64 '--x-path, --y-path: the training data are the embedded digits, which have no paths: give --data FILE.h5' --x-path a.h5:b --y-path a.h5:c
   refused 64 '--valid-x-path and --valid-y-path go together' --valid-y-path a
   refused 64 '--optimizer adamw and --wd-mode l2 contradict each other' --optimizer adamw --wd-mode l2
   refused 64 '--policy constant takes no --div-factor' --policy constant --div-factor 10
