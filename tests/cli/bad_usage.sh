@@ -169,7 +169,8 @@ good() { # every option with a good value, in two runs
     --deterministic --watchdog 0 --log-every 1 --quiet --plot none
   accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
     --batch 16
-  accepted --policy fine-tune --freeze-epochs 1 --lr-mult 50 --lr 1e-2 --steps 2 --batch 700 --quiet
+  accepted --policy fine-tune --freeze-epochs 1 --lr-mult 50 --lr 1e-2 --steps 2 --batch 700 --quiet --out tuned
+  same 'a warning of frozen random features, once' 1 "$(own_words | grep -c 'warning: --policy fine-tune without --init-weights')"
   accepted --sync-bn on --head fastai --model cnn --data synthetic:64,6,6,3,3 --batch 4 --shards 4 --lr 1e-2 --steps 2 --quiet
   accepted --freeze --train-bn off --bn-freeze --lr 1e-2 --steps 2 --quiet
   accepted --help
