@@ -1,24 +1,13 @@
 #!/usr/bin/env bash
 # A run that goes from 4 ranks to 2, to 3 and to 1 computes what 4 ranks compute: with --deterministic every loss and weight to the
 # bit, without it 50 steps of losses within 1e-5. usage: other_ranks.sh (FLR_PROGRAM: the program)
-set -u
-program=${FLR_PROGRAM:?}
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 FASTLR_CUDA_MODULE=
-command -v mpirun >/dev/null || { echo "skipped: no mpirun"; exit 77; }
-work=$(mktemp -d)
-trap 'pkill -KILL -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
-digits=(fit --data digits --batch 96 --log-every 1 --plot none --quiet --threads 1)
-
-fail() {
-  echo "FAILED: $*"
-  exit 1
-}
+. "$(dirname "$0")/common.sh"
 
 # run RANKS FOLDER ARGUMENTS...: a whole run, or the rest of one
 run() {
   local ranks=$1 folder=$2
   shift 2
-  timeout 100 mpirun --oversubscribe --bind-to none -np "$ranks" "$program" "${digits[@]}" "$@" --out "$folder" --resume
+  train "$ranks" --data digits --batch 96 "$@" --out "$folder" --resume
 }
 
 # run_until STEP RANKS FOLDER ARGUMENTS...: the part of a run up to a little after STEP, where it is told to stop
@@ -37,10 +26,8 @@ run_until() {
   [ "$code" = 75 ] || fail "$1 ranks up to step $step: exit code $code, wanted 75"
 }
 
-losses() { sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*"loss": \([^,]*\),.*/\1 \2/p' "$1/metrics.jsonl"; }
 # parts FOLDER: the steps at which it went on, with the ranks
 parts() { sed -n 's/^{"event": "resume".*"step": \([0-9]*\), "ranks": \([0-9]*\).*/\1 on \2/p' "$1/metrics.jsonl" | paste -sd, -; }
-weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
 
 # equal_to_the_bit OPTIONS...
 equal_to_the_bit() {

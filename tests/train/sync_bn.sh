@@ -1,29 +1,14 @@
 #!/usr/bin/env bash
 # With --sync-bn a network with batch norm computes the same on any number of ranks: near 1 rank's losses, with --deterministic the
 # same bits, ragged batches with ranks that have no sample included. usage: sync_bn.sh (FLR_PROGRAM: the program)
-set -u
-program=${FLR_PROGRAM:?}
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 FASTLR_CUDA_MODULE=
-command -v mpirun >/dev/null || { echo "skipped: no mpirun"; exit 77; }
-work=$(mktemp -d)
-trap 'pkill -KILL -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
-
-fail() {
-  echo "FAILED: $*"
-  exit 1
-}
+. "$(dirname "$0")/common.sh"
 
 # run RANKS FOLDER ARGUMENTS...: a whole run
 run() {
   local ranks=$1 folder=$2
   shift 2
-  timeout 100 mpirun --oversubscribe --bind-to none -np "$ranks" "$program" fit --log-every 1 --plot none --quiet --threads 1 "$@" --out "$folder" ||
-    fail "$ranks ranks, $*: exit code $?"
+  train "$ranks" "$@" --out "$folder" || fail "$ranks ranks, $*: exit code $?"
 }
-
-losses() { sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*"loss": \([^,]*\),.*/\1 \2/p' "$1/metrics.jsonl"; }
-points() { sed -n 's/^{"event": "sweep".*"i": \([0-9]*\),.*"loss": \([^,]*\),.*/\1 \2/p' "$1/metrics.jsonl"; }
-weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
 
 # distance FOLDER FOLDER STEPS: the largest relative difference of the first losses
 distance() {
