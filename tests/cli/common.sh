@@ -34,14 +34,16 @@ fastlr() {
 # What the program itself said: the launcher's own remarks stand between lines of dashes.
 own_words() { awk '/^--------------------/ { inside = !inside; next } !inside && NF' err; }
 
+soon=${ASAN_OPTIONS:+25} soon=${soon:-5} # seconds for a refusal; under a sanitizer everything takes longer
+
 try_refused() {
   local wanted=$1 pattern=$2 what words place
   shift 2
   what="$ranks ranks: fastlr_dist $*"
   place=$(mktemp -d "$work/caseXXXXXX")
   mkdir "$place/run" && cd "$place" || exit 1
-  limit=5 fastlr "$@"
-  [ "$code" != 124 ] || limit=5 fastlr "$@" # a hang does so twice, a machine that was busy elsewhere does not
+  limit=$soon fastlr "$@"
+  [ "$code" != 124 ] || limit=$soon fastlr "$@" # a hang does so twice, a machine that was busy elsewhere does not
   words=$(own_words)
   [ "$code" = "$wanted" ] || complain "$what: exit code $code, wanted $wanted: $words"
   [ "$(wc -l <<<"$words")" = 1 ] || complain "$what: not one line: $words"
