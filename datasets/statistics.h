@@ -26,7 +26,7 @@ typedef struct flr_dataset_statistics {
 flr_status flr_dataset_statistics_make(flr_dataset_statistics *out, flr_dataset *dataset);
 void flr_dataset_statistics_clear(flr_dataset_statistics *statistics);
 
-/* What will hurt a training, in words, one after another: the number of warnings; warning `i` in text. */
+/* What will hurt a training, a sentence each; returns how many were put in out. Pure. */
 enum { FLR_DATASET_WARNING_BYTES = 256, FLR_DATASET_MOST_WARNINGS = 8 };
 int flr_dataset_warnings(char out[FLR_DATASET_MOST_WARNINGS][FLR_DATASET_WARNING_BYTES], const flr_dataset *dataset,
                          const flr_dataset_statistics *statistics);

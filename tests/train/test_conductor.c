@@ -16,13 +16,18 @@ static flr_sweep make_sweep(int64_t iterations) {
   return sweep;
 }
 
-static void test_conductor__training_ends_after_its_steps(void **state) {
-  (void)state;
+static flr_schedule ten_steps(void) {
   flr_schedule_options options = flr_schedule_options_defaults();
   flr_schedule schedule;
   options.total_steps = 10;
   options.max_lr[0] = 1e-2;
   CHECK_OK(flr_schedule_init(&schedule, &options));
+  return schedule;
+}
+
+static void test_conductor__training_ends_after_its_steps(void **state) {
+  (void)state;
+  const flr_schedule schedule = ten_steps();
   flr_conductor c = flr_conductor_train(&schedule, 10, 4);
   for (int64_t step = 0; step < 10; step++) {
     const flr_directive d = flr_conductor_direct(&c, step);
@@ -37,11 +42,7 @@ static void test_conductor__training_ends_after_its_steps(void **state) {
 
 static void test_conductor__a_nonfinite_sample_stops_training(void **state) {
   (void)state;
-  flr_schedule_options options = flr_schedule_options_defaults();
-  flr_schedule schedule;
-  options.total_steps = 10;
-  options.max_lr[0] = 1e-2;
-  CHECK_OK(flr_schedule_init(&schedule, &options));
+  const flr_schedule schedule = ten_steps();
   flr_conductor c = flr_conductor_train(&schedule, 10, 10);
   flr_report report = report_of(1);
   report.nonfinite = 1;
@@ -121,11 +122,7 @@ static void test_conductor__a_verdict_is_stronger_than_a_wish_to_stop(void **sta
 /* At its very end a phase that another follows is left for the reason to leave; the last one is done. */
 static void test_conductor__a_wish_to_stop_counts_at_the_end_of_a_phase(void **state) {
   (void)state;
-  flr_schedule_options options = flr_schedule_options_defaults();
-  flr_schedule schedule;
-  options.total_steps = 10;
-  options.max_lr[0] = 1e-2;
-  CHECK_OK(flr_schedule_init(&schedule, &options));
+  const flr_schedule schedule = ten_steps();
   flr_conductor c = flr_conductor_train(&schedule, 4, 4);
   c.more = 1;
   flr_report report = report_of(1);
@@ -139,11 +136,7 @@ static void test_conductor__a_wish_to_stop_counts_at_the_end_of_a_phase(void **s
 
 static void test_conductor__saves_when_it_is_due(void **state) {
   (void)state;
-  flr_schedule_options options = flr_schedule_options_defaults();
-  flr_schedule schedule;
-  options.total_steps = 10;
-  options.max_lr[0] = 1e-2;
-  CHECK_OK(flr_schedule_init(&schedule, &options));
+  const flr_schedule schedule = ten_steps();
   flr_conductor c = flr_conductor_train(&schedule, 10, 4);
   assert_int_equal(flr_conductor_direct(&c, 9).save, 0); /* nothing asks for any */
   c.saving.steps = 3;
