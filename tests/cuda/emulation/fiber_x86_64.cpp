@@ -6,7 +6,8 @@
 #include "fiber.h"
 
 struct Fiber {
-  void *stack; /* where it goes on */
+  void *stack;  /* where it goes on */
+  void *memory; /* of its stack; null: the caller's own */
 };
 
 extern "C" void emulation_switch_stack(void **save, void *to);
@@ -34,7 +35,7 @@ emulation_switch_stack:
   .size emulation_switch_stack, . - emulation_switch_stack
 )");
 
-Fiber *fiber_of_caller() { return new Fiber{nullptr}; }
+Fiber *fiber_of_caller() { return new Fiber{nullptr, nullptr}; }
 
 Fiber *fiber_create(void (*entry)()) {
   constexpr size_t kStack = size_t{128} << 10, kSaved = 6;
@@ -44,7 +45,13 @@ Fiber *fiber_create(void (*entry)()) {
   *top = 0;
   *--top = reinterpret_cast<uintptr_t>(entry);
   for (size_t i = 0; i < kSaved; i++) *--top = 0;
-  return new Fiber{top};
+  return new Fiber{top, memory};
+}
+
+void fiber_destroy(Fiber *fiber) {
+  if (!fiber) return;
+  std::free(fiber->memory);
+  delete fiber;
 }
 
 void fiber_switch(Fiber *from, Fiber *to) { emulation_switch_stack(&from->stack, to->stack); }

@@ -28,6 +28,11 @@ struct Place {
 struct Worker {
   Fiber *fiber = nullptr;
   unsigned thread = 0;
+
+  Worker() = default;
+  Worker(const Worker &) = delete;
+  Worker &operator=(const Worker &) = delete;
+  ~Worker() { fiber_destroy(fiber); }
 };
 
 struct Shuffle {
@@ -65,6 +70,11 @@ struct Machine {
   Worker *current = nullptr;
   Block *block = nullptr;
   bool reversed = false;
+
+  Machine() = default;
+  Machine(const Machine &) = delete;
+  Machine &operator=(const Machine &) = delete;
+  ~Machine() { fiber_destroy(main); }
 };
 
 Machine &machine() {
