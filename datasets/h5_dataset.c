@@ -1,4 +1,4 @@
-/* HDF5 files as a data set: which paths make up which split, labels, class names; rows come from h5_dataset_rows. */
+/* HDF5 files as a data set: which paths make up which split, labels, class names; rows come from h5_rows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "datasets/dataset_impl.h"
 #include "datasets/digits_embedded.h"
-#include "datasets/h5_dataset_rows.h"
+#include "datasets/h5_rows.h"
 
 enum { MAX_FILES = 64, MAX_SOURCES = 4 * MAX_FILES, PLANE_BYTES = 16384, MOST_CLASSES = 1 << 20 };
 

@@ -6,7 +6,7 @@ function room_of(path,   r, best) {
   for (r in rooms) if (index(path, r) == 1 && length(r) > length(best) && begins(path, r)) best = r
   return best
 }
-# core is a room of core/log.c and not of corex/log.c; datasets/h5_dataset is one of datasets/h5_dataset_rows.c.
+# core is a room of core/log.c and not of corex/log.c; datasets/h5_ is one of datasets/h5_rows.c.
 function begins(path, r) { return index(r, "/") || length(path) == length(r) || substr(path, length(r) + 1, 1) == "/" }
 
 function allows(list, room,   n, i, names) {

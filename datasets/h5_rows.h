@@ -1,28 +1,8 @@
 /* The rows of one HDF5 data set, read without HDF5: where they lie in the file is looked up once. */
-#ifndef FLR_DATASETS_H5_DATASET_ROWS_H
-#define FLR_DATASETS_H5_DATASET_ROWS_H
+#ifndef FLR_DATASETS_H5_ROWS_H
+#define FLR_DATASETS_H5_ROWS_H
 
-#include <hdf5.h>
-#include <stdint.h>
-
-#include "core/status.h"
-
-/* An open file: HDF5's handle for structure, a descriptor or the memory image for bytes. */
-typedef struct flr_h5_source {
-  char name[256];
-  hid_t file;
-  int fd; /* -1 when it is in memory */
-  const unsigned char *memory;
-  int64_t bytes;
-} flr_h5_source;
-
-/* Opens a file read-only after checking what it is. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_DATA, FLR_ERROR_IO. */
-flr_status flr_h5_source_open(flr_h5_source *out, const char *path);
-/* The same over bytes in memory (borrowed). */
-flr_status flr_h5_source_open_memory(flr_h5_source *out, const char *name, const void *memory, size_t bytes);
-/* Closes HDF5's handle; the descriptor stays for reading rows. */
-void flr_h5_source_close_structure(flr_h5_source *source);
-void flr_h5_source_close(flr_h5_source *source);
+#include "datasets/h5_source.h"
 
 enum { FLR_H5_ROWS_DIMS = 4 };
 
@@ -46,8 +26,5 @@ void flr_h5_rows_clear(flr_h5_rows *rows);
 
 /* Copies `bytes` from byte `first` of row `row`. Thread-safe; no allocation. Errors: FLR_ERROR_IO naming file and offset. */
 flr_status flr_h5_rows_read(const flr_h5_rows *rows, int64_t row, size_t first, size_t bytes, void *out);
-
-/* HDF5's own words on the last failure. */
-const char *flr_h5_rows_reason(char *text, size_t size);
 
 #endif

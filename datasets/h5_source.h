@@ -1,0 +1,33 @@
+/* An open HDF5 file: HDF5's handle for structure, a descriptor for bytes. */
+#ifndef FLR_DATASETS_H5_SOURCE_H
+#define FLR_DATASETS_H5_SOURCE_H
+
+#include <hdf5.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+/* An open file: HDF5's handle for structure, a descriptor or the memory image for bytes. */
+typedef struct flr_h5_source {
+  char name[256];
+  hid_t file;
+  int fd; /* -1 when it is in memory */
+  const unsigned char *memory;
+  int64_t bytes;
+} flr_h5_source;
+
+/* Opens a file read-only after checking what it is. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_DATA, FLR_ERROR_IO. */
+flr_status flr_h5_source_open(flr_h5_source *out, const char *path);
+/* The same over bytes in memory (borrowed). */
+flr_status flr_h5_source_open_memory(flr_h5_source *out, const char *name, const void *memory, size_t bytes);
+/* Closes HDF5's handle; the descriptor stays for reading rows. */
+void flr_h5_source_close_structure(flr_h5_source *source);
+void flr_h5_source_close(flr_h5_source *source);
+
+/* Reads `bytes` at byte `offset` of the file. Thread-safe. Errors: FLR_ERROR_IO naming file and offset. */
+flr_status flr_h5_source_read(const flr_h5_source *source, int64_t offset, size_t bytes, void *out);
+
+/* HDF5's own words on the last failure. */
+const char *flr_h5_source_reason(char *text, size_t size);
+
+#endif
