@@ -34,7 +34,7 @@ if(NOT BUILD_SHARED_LIBS)
 endif()
 
 flr_relative(FLR_PC_TO_PREFIX "${FLR_INSTALL_PC}" ".")
-set(FLR_PC_PRIVATE -rdynamic ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${oneDNN_C_LIBRARY} ${cJSON_C_LIBRARY} ${ZLIB_LIBRARIES} ${OpenMP_C_FLAGS} -lpthread -ldl -lm)
+set(FLR_PC_PRIVATE -rdynamic ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${oneDNN_C_LIBRARY} ${cJSON_C_LIBRARY} ${ZLIB_LIBRARIES} ${JPEG_LIBRARIES} ${PNG_LIBRARIES} ${OpenMP_C_FLAGS} -lpthread -ldl -lm)
 list(JOIN FLR_PC_PRIVATE " " FLR_PC_PRIVATE)
 configure_file(cmake/fastlr.pc.in "${CMAKE_BINARY_DIR}/fastlr.pc" @ONLY)
 install(FILES "${CMAKE_BINARY_DIR}/fastlr.pc" DESTINATION "${FLR_INSTALL_PC}")

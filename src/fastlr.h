@@ -97,6 +97,9 @@ typedef struct flr_config {
   char *which;                             /* plot: "all", "sweep", "schedule", "loss" */
   char *format;                            /* plot: "both", "svg", "png" */
   char *label;                             /* convert csv: the column of the classes, "label" */
+  int64_t image_size, image_channels;      /* convert imagefolder: -1: as they are; 3 */
+  int64_t max_pixels;                      /* convert imagefolder: 100 million */
+  int strict;                              /* convert imagefolder: nothing is left out */
   int diff;                                /* inspect: two files side by side */
   int reschedule;                          /* with resume: options may differ from the checkpoint's */
   unsigned char given[FLR_CONFIG_OPTIONS]; /* which options were set rather than left at their defaults */

@@ -8,27 +8,51 @@
 typedef struct flr_convert_options {
   const char *kind;   /* flr_convert_kinds() */
   const char *source; /* folder or file, as the kind has it */
-  const char *label;  /* csv: the column of the classes; NULL: "label" */
   const char *out;    /* the file to write; replaced when it is there */
+  int workers;        /* threads that read, decode and write; below 1: one */
+  const char *label;  /* csv: the column of the classes; NULL: "label" */
+  /* imagefolder */
+  int64_t size;          /* 0: images have one size already; else the short side becomes it and the middle is cut out */
+  int channels;          /* 1 or 3 */
+  int64_t max_pixels;    /* larger images are left out */
+  int strict;            /* 1: what would be left out is an error */
+  int sorted;            /* 1: training samples in the order of their paths; 0: shuffled by the seed */
+  double valid_fraction; /* NAN: none; else this share of the training images becomes the validation split */
+  uint64_t seed;
+  /* For people; NULL: nobody. In the calling thread. */
+  void *context;
+  void (*progress)(void *context, int64_t done, int64_t total); /* samples, about five times a second */
 } flr_convert_options;
 
 /* What was written. */
 typedef struct flr_convert_result {
   int64_t samples[FLR_SPLIT_COUNT]; /* 0: the split is not there */
   int64_t height, width, channels, classes;
-  int64_t bytes; /* of the file */
+  int64_t bytes;   /* of the file */
+  int64_t skipped; /* files that were left out */
+  char *reasons;   /* their first lines "PATH: reason", FLR_CONVERT_REASONS at most; owned */
 } flr_convert_result;
 
-/* The kinds there are: "idx, cifar, csv". */
+enum { FLR_CONVERT_REASONS = 5 };
+
+/* One worker, three channels, 100 million pixels at most, nothing else asked for. */
+void flr_convert_options_defaults(flr_convert_options *out);
+
+/* The kinds there are: "imagefolder, idx, cifar, csv". */
 const char *flr_convert_kinds(void);
 /* FLR_ERROR_USAGE with what there is when no kind has this name. Not collective. */
 flr_status flr_convert_check_kind(const char *kind);
 
-/* Reads `source` once and writes `out`: samples and labels contiguously, mean and std of the whole training split (bytes: in
-   units of value/255), class_names. `out` appears whole or not at all: it is written under a temporary name, synced and
-   renamed. Errors: FLR_ERROR_USAGE (no such kind), FLR_ERROR_NO_INPUT (what the kind needs is not there), FLR_ERROR_DATA (no
-   magic number, cut off, label out of range, counts that differ), FLR_ERROR_IO (full disk..); nothing is left then. Not
-   collective. */
+/* Reads `source` and writes `out`: samples and labels, mean and std of the whole training split (bytes: in units of value/255),
+   class_names. What is written depends on the source and the options that concern it, not on the number of workers. `out`
+   appears whole or not at all: it is written under a temporary name, synced and renamed; what killed conversions to the same
+   name have left on this host is removed. Images that cannot be read are left out: their list is OUT.skipped.txt.
+   Memory: for each worker a block of 1 MiB (at least a sample), and for images what image.h says; the list of images, about 60
+   bytes each and their paths. Errors: FLR_ERROR_USAGE (no such kind), FLR_ERROR_NO_INPUT (what the kind needs is not there),
+   FLR_ERROR_DATA (no magic number, cut off, label out of range, counts that differ, images of several sizes, no image),
+   FLR_ERROR_UNAVAILABLE (built without a library), FLR_ERROR_IO (full disk..); nothing is left then. The caller clears the
+   result. Not collective. */
 flr_status flr_convert(const flr_convert_options *options, flr_convert_result *out);
+void flr_convert_result_clear(flr_convert_result *result);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "core/hdf5_lock.h"
 #include "core/memory.h"
+#include "datasets/convert/leftovers.h"
 
 enum { STRUCTURE_BYTES = 1 << 20, ALIGN_FROM = 1 << 16, ALIGNMENT = 4096, NAME = 32, LABEL_PART = 4096 };
 
@@ -129,12 +130,11 @@ static flr_status fill_structure(flr_h5_target *t, const flr_convert_source *s) 
 }
 
 flr_status flr_h5_target_begin(flr_h5_target *out, const char *path, const flr_convert_source *source) {
-  const size_t room = strlen(path) + 32;
   struct stat info;
   *out = (flr_h5_target){.path = path, .fd = -1, .sample_bytes = source->sample_bytes, .channels = source->channels};
   if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return io_failed(out, EISDIR);
-  FLR_TRY(flr_alloc(&out->temporary, (int64_t)room, 1));
-  (void)snprintf(out->temporary, room, "%s.tmp.%ld", path, (long)getpid());
+  FLR_TRY(flr_leftovers_remove(path));
+  FLR_TRY(flr_leftovers_name(&out->temporary, path));
   out->fd = open(out->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   flr_status status = out->fd < 0 ? io_failed(out, errno) : fill_structure(out, source);
   if (status != FLR_OK) flr_h5_target_abandon(out);

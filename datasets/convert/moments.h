@@ -18,6 +18,8 @@ typedef struct flr_moments {
 flr_status flr_moments_init(flr_moments *out, int64_t channels, int floats);
 /* Adds [n, channels] values. */
 void flr_moments_add(flr_moments *moments, const void *values, int64_t n);
+/* Adds what another one of bytes has been fed. */
+void flr_moments_merge(flr_moments *moments, const flr_moments *other);
 /* Sets mean and std (over all values, divided by their count; of bytes as value/255); a constant channel gets std 1, as in
    flr_dataset_measure. */
 void flr_moments_finish(flr_moments *moments);

@@ -4,6 +4,7 @@
 #include "backend/backend.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "datasets/convert/image.h"
 #include "report/plot.h"
 
 enum { REASON_BYTES = 1024 };
@@ -43,6 +44,8 @@ flr_status flr_cmd_backends(const flr_command_args *args) {
   add(array, "comm", "self", "", "one rank, no launcher");
   add(array, "comm", "mpi", "", "under mpirun or srun");
   add(array, "comm", "nccl", cuda, "between GPUs, under mpirun or srun"); /* it is part of the same module */
+  add(array, "convert", "libjpeg", flr_image_has("libjpeg") ? "" : "not in this build", "reads JPEG files");
+  add(array, "convert", "libpng", flr_image_has("libpng") ? "" : "not in this build", "reads PNG files");
   add(array, "convert", "zlib", "", "reads .gz files");
   add(array, "plots", "gnuplot", flr_plot_available() ? "" : "not found in PATH: no plots are drawn", "svg, png, terminal");
   if (json) {

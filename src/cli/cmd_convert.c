@@ -1,13 +1,17 @@
 /* convert: other people's collections into the data set format. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "datasets/convert/convert.h"
 #include "mpi/launch.h"
+#include "report/progress.h"
+#include "report/terminal.h"
 
-enum { MESSAGE_BYTES = 1024 };
+enum { MESSAGE_BYTES = 1024, DURATION = 16 };
 
 static void tell(const char *path, const flr_convert_result *r, double seconds) {
   char splits[128] = "";
@@ -21,14 +25,105 @@ static void tell(const char *path, const flr_convert_result *r, double seconds) 
           (long long)r->width, (long long)r->channels, (long long)r->classes, (double)r->bytes / 1e6, seconds);
 }
 
-static flr_status convert(const flr_command_args *args, const flr_config *config) {
-  const flr_convert_options options = {
-      .kind = args->operands[0], .source = args->operands[1], .label = config->label, .out = args->operands[2]};
-  const double start = flr_clock_seconds();
-  flr_convert_result result;
-  FLR_TRY(flr_convert(&options, &result));
-  if (!config->quiet) tell(options.out, &result, flr_clock_seconds() - start);
+/* A warning, also with --quiet: fewer samples than files is nothing to overlook. */
+static void tell_skipped(const char *path, const flr_convert_result *r) {
+  const char *reason = r->reasons;
+  if (r->skipped == 0) return;
+  fprintf(stderr, "fastlr_dist: warning: %lld files were left out, see %s.skipped.txt\n", (long long)r->skipped, path);
+  for (int i = 0; i < FLR_CONVERT_REASONS && *reason; i++) {
+    const int length = (int)strcspn(reason, "\n");
+    fprintf(stderr, "  %.*s\n", length, reason);
+    reason += length + (reason[length] == '\n');
+  }
+  if (r->skipped > FLR_CONVERT_REASONS) fprintf(stderr, "  and %lld more\n", (long long)r->skipped - FLR_CONVERT_REASONS);
+}
+
+/* ---- the live line ---- */
+
+typedef struct live {
+  flr_log *log; /* owned */
+  double start;
+} live;
+
+static void show(void *context, int64_t done, int64_t total) {
+  const live *l = context;
+  char text[128], left[DURATION];
+  const double seconds = flr_clock_seconds() - l->start, rate = (double)done / seconds;
+  if (seconds < 1 || done == 0) return;
+  (void)snprintf(text, sizeof text, "converting: %3.0f %% of %lld samples, %.0f samples/s, %s left",
+                 100 * (double)done / (double)total, (long long)total, rate,
+                 flr_format_duration(left, (double)(total - done) / rate));
+  flr_log_status(l->log, text);
+}
+
+/* ---- options ---- */
+
+/* Those that are about one kind of source, and what the others lack. */
+static const struct {
+  const char *option, *kind, *lack;
+} own_options[] = {{"label", "csv", "has no columns"},
+                   {"size", "imagefolder", "takes samples as they are"},
+                   {"channels", "imagefolder", "takes samples as they are"},
+                   {"max-pixels", "imagefolder", "takes samples as they are"},
+                   {"strict", "imagefolder", "leaves nothing out"}};
+
+static flr_status check_option(const char *name, const char *kind) {
+  for (size_t i = 0; i < sizeof own_options / sizeof own_options[0]; i++)
+    if (strcmp(name, own_options[i].option) == 0 && strcmp(kind, own_options[i].kind) != 0)
+      return flr_fail(FLR_ERROR_USAGE, "--%s: convert %s %s: only %s takes it", name, kind, own_options[i].lack,
+                      own_options[i].kind);
   return FLR_OK;
+}
+
+static flr_status check_options(const flr_command_args *args, const flr_config *config) {
+  FLR_TRY(flr_convert_check_kind(args->operands[0]));
+  for (int i = 0; i < args->setting_count; i++) FLR_TRY(check_option(args->settings[i].name, args->operands[0]));
+  if (config->image_channels != 2) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "--channels: 2 is not allowed: 3 for colours or 1 for grey");
+}
+
+static flr_convert_options options_of(const flr_command_args *args, const flr_config *config) {
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  flr_convert_options o;
+  flr_convert_options_defaults(&o);
+  o.kind = args->operands[0];
+  o.source = args->operands[1];
+  o.out = args->operands[2];
+  o.workers = config->workers > 0 ? (int)config->workers : cores > 0 ? (int)cores : 1;
+  o.label = config->label;
+  o.size = config->image_size > 0 ? config->image_size : 0;
+  o.channels = (int)config->image_channels;
+  o.max_pixels = config->max_pixels;
+  o.strict = config->strict;
+  o.sorted = strcmp(config->order, "sequential") == 0;
+  o.valid_fraction = config->valid_fraction;
+  o.seed = config->seed;
+  return o;
+}
+
+/* ---- the work ---- */
+
+static flr_status convert_watched(const flr_convert_options *options, int quiet) {
+  flr_convert_result result;
+  const double start = flr_clock_seconds();
+  const flr_status status = flr_convert(options, &result);
+  if (options->context) flr_log_status(((const live *)options->context)->log, "");
+  if (status == FLR_OK) tell_skipped(options->out, &result);
+  if (status == FLR_OK && !quiet) tell(options->out, &result, flr_clock_seconds() - start);
+  flr_convert_result_clear(&result);
+  return status;
+}
+
+static flr_status convert(const flr_command_args *args, const flr_config *config) {
+  flr_convert_options options = options_of(args, config);
+  live line = {.start = flr_clock_seconds()};
+  if (config->quiet) return convert_watched(&options, 1);
+  FLR_TRY(flr_log_create(&line.log, stderr, FLR_LOG_INFO, flr_terminal_is_live(STDERR_FILENO)));
+  options.progress = show;
+  options.context = &line;
+  const flr_status status = convert_watched(&options, 0);
+  flr_log_destroy(line.log);
+  return status;
 }
 
 /* Rank 0 works, the others wait for what became of it. Its message stays as it is: it is not about a rank. */
@@ -41,19 +136,11 @@ static flr_status convert_together(flr_comm *comm, const flr_command_args *args,
   return status;
 }
 
-static flr_status check_label(const flr_command_args *args) {
-  for (int i = 0; i < args->setting_count; i++)
-    if (strcmp(args->settings[i].name, "label") == 0 && strcmp(args->operands[0], "csv") != 0)
-      return flr_fail(FLR_ERROR_USAGE, "--label: convert %s has no columns: only csv takes it", args->operands[0]);
-  return FLR_OK;
-}
-
 flr_status flr_cmd_convert(const flr_command_args *args) {
   flr_config config;
   flr_comm *comm = NULL;
   flr_status status = flr_command_config(args, NULL, &config);
-  if (status == FLR_OK) status = flr_convert_check_kind(args->operands[0]);
-  if (status == FLR_OK) status = check_label(args);
+  if (status == FLR_OK) status = check_options(args, &config);
   if (status == FLR_OK) status = flr_launch_start(&comm, config.comm);
   if (status == FLR_OK) status = convert_together(comm, args, &config);
   if (comm) flr_launch_finish(comm);

@@ -12,7 +12,8 @@ typedef enum flr_rng_stream {
   FLR_STREAM_SPLIT = 4,   /* validation split */
   FLR_STREAM_DROPOUT = 5,
   FLR_STREAM_AUGMENT = 6,
-  FLR_STREAM_SYNTHETIC = 7
+  FLR_STREAM_SYNTHETIC = 7,
+  FLR_STREAM_CONVERT = 8 /* order of samples in converted files */
 } flr_rng_stream;
 
 /* A key from seed, stream and a substream (layer, epoch, parameter): distinct triples give unrelated sequences. */

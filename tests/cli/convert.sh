@@ -60,7 +60,6 @@ bad 65 '\.\./\.\./table\.csv has no column label but a, b, answer: name that of 
 bad 66 '\.\./\.\./good/train\.csv: No such file or directory' csv good
 refused 64 '--label: convert idx has no columns: only csv takes it' convert idx ../../good out.h5 --label a
 refused 64 '--label: fit does not take it: only convert' --label a
-bad 64 'convert: imagefolder is not in this version yet: ' imagefolder good
 bad 64 'convert: tar is no kind of source: ' tar good
 refused 64 'convert: a file.s name is missing: fastlr_dist convert ' convert idx ../../good
 bad 66 '\.\./\.\./nothing: No such file or directory' idx nothing
