@@ -2,6 +2,7 @@
 #include "datasets/dataset.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -9,7 +10,7 @@
 #include "core/rng.h"
 #include "datasets/dataset_impl.h"
 
-enum { MEASURED_SAMPLES = 65536 };
+enum { MEASURED_SAMPLES = 65536, READ_SAMPLES = 16 };
 
 static const double default_valid_fraction = 0.2;
 
@@ -77,16 +78,30 @@ static void add_floats(channel_sums *sums, const float *sample, int64_t pixels, 
     }
 }
 
-static flr_status add_samples(flr_dataset *d, uint64_t seed, void *sample, channel_sums *sums) {
-  const int64_t samples = d->samples[FLR_SPLIT_TRAIN], measured = samples < MEASURED_SAMPLES ? samples : MEASURED_SAMPLES;
-  const uint64_t key = flr_rng_key(seed, FLR_STREAM_SPLIT, 1);
-  for (int64_t i = 0; i < measured; i++) {
-    const int64_t row = measured == samples ? i : flr_permute(key, samples, i);
-    FLR_TRY(flr_dataset_read(d, FLR_SPLIT_TRAIN, &row, 1, sample));
-    if (d->dtype == FLR_U8)
-      add_bytes(sums, sample, d->height * d->width, d->channels);
-    else
-      add_floats(sums, sample, d->height * d->width, d->channels);
+static int compare_rows(const void *a, const void *b) {
+  int64_t x, y;
+  memcpy(&x, a, sizeof x);
+  memcpy(&y, b, sizeof y);
+  return (x > y) - (x < y);
+}
+
+/* In file order, so that a compressed block is decoded once. */
+static void choose_rows(int64_t *rows, int64_t n, int64_t samples, uint64_t key) {
+  for (int64_t i = 0; i < n; i++) rows[i] = n == samples ? i : flr_permute(key, samples, i);
+  if (n < samples) qsort(rows, (size_t)n, sizeof *rows, compare_rows);
+}
+
+static flr_status add_samples(flr_dataset *d, const int64_t *rows, int64_t measured, char *samples, channel_sums *sums) {
+  for (int64_t first = 0; first < measured; first += READ_SAMPLES) {
+    const int64_t n = measured - first < READ_SAMPLES ? measured - first : READ_SAMPLES;
+    FLR_TRY(flr_dataset_read(d, FLR_SPLIT_TRAIN, rows + first, n, samples));
+    for (int64_t i = 0; i < n; i++) {
+      const void *sample = samples + (size_t)i * d->sample_bytes;
+      if (d->dtype == FLR_U8)
+        add_bytes(sums, sample, d->height * d->width, d->channels);
+      else
+        add_floats(sums, sample, d->height * d->width, d->channels);
+    }
   }
   sums->count = measured * d->height * d->width;
   return FLR_OK;
@@ -103,15 +118,20 @@ static void finish_channel(const channel_sums *sums, int bytes, int64_t channels
 
 flr_status flr_dataset_measure(flr_dataset *d, uint64_t seed, float *mean, float *std) {
   channel_sums sums = {0};
-  void *sample = NULL;
+  char *read = NULL;
+  int64_t *rows = NULL;
+  const int64_t samples = d->samples[FLR_SPLIT_TRAIN], measured = samples < MEASURED_SAMPLES ? samples : MEASURED_SAMPLES;
   flr_status status;
   FLR_TRY_GOTO(status, flr_alloc(&sums.integer, 2 * d->channels, sizeof(uint64_t)), done);
   FLR_TRY_GOTO(status, flr_alloc(&sums.real, 2 * d->channels, sizeof(double)), done);
-  FLR_TRY_GOTO(status, flr_alloc(&sample, (int64_t)d->sample_bytes, 1), done);
-  FLR_TRY_GOTO(status, add_samples(d, seed, sample, &sums), done);
+  FLR_TRY_GOTO(status, flr_alloc(&read, READ_SAMPLES, d->sample_bytes), done);
+  FLR_TRY_GOTO(status, flr_alloc(&rows, measured, sizeof *rows), done);
+  choose_rows(rows, measured, samples, flr_rng_key(seed, FLR_STREAM_SPLIT, 1));
+  FLR_TRY_GOTO(status, add_samples(d, rows, measured, read, &sums), done);
   for (int64_t c = 0; c < d->channels; c++) finish_channel(&sums, d->dtype == FLR_U8, d->channels, c, mean, std);
 done:
-  flr_free(sample);
+  flr_free(rows);
+  flr_free(read);
   flr_free(sums.real);
   flr_free(sums.integer);
   return status;

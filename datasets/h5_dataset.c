@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "datasets/dataset_impl.h"
 #include "datasets/digits_embedded.h"
-#include "datasets/h5_rows.h"
+#include "datasets/h5_blocks.h"
 
 enum { MAX_FILES = 64, MAX_SOURCES = 4 * MAX_FILES, PLANE_BYTES = 16384, MOST_CLASSES = 1 << 20 };
 
@@ -24,6 +24,7 @@ typedef struct h5_dataset {
   int source_count;
   flr_h5_source sources[MAX_SOURCES];
   split_rows splits[FLR_SPLIT_COUNT];
+  flr_h5_blocks blocks;
 } h5_dataset;
 
 /* ---- reading rows ---- */
@@ -57,6 +58,7 @@ static flr_status read_rows(flr_dataset *dataset, flr_split split, const int64_t
 
 static void destroy(flr_dataset *dataset) {
   h5_dataset *d = (h5_dataset *)dataset;
+  flr_h5_blocks_clear(&d->blocks);
   for (int split = 0; split < FLR_SPLIT_COUNT; split++)
     for (int i = 0; i < d->splits[split].count; i++) flr_h5_rows_clear(&d->splits[split].parts[i]);
   for (int i = 0; i < d->source_count; i++) flr_h5_source_close(&d->sources[i]);
@@ -230,6 +232,7 @@ static flr_status add_part(h5_dataset *d, flr_split split, flr_h5_source *source
   const flr_h5_rows *part = &rows->parts[rows->count - 1];
   rows->first[rows->count] = rows->first[rows->count - 1] + part->dims[0];
   FLR_TRY(match_shape(d, part));
+  FLR_TRY(flr_h5_blocks_add(&d->blocks, &rows->parts[rows->count - 1]));
   return append_labels(d, split, y_source, y_path, largest);
 }
 
@@ -353,9 +356,10 @@ flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *opt
   FLR_TRY(flr_alloc(&d, 1, sizeof *d));
   d->head.ops = &h5_ops;
   flr_hdf5_lock();
-  const flr_status status = read_files(d, options);
+  flr_status status = read_files(d, options);
   for (int i = 0; i < d->source_count; i++) flr_h5_source_close_structure(&d->sources[i]);
   flr_hdf5_unlock();
+  if (status == FLR_OK) status = flr_h5_blocks_start(&d->blocks, 0);
   if (status != FLR_OK) {
     destroy(&d->head);
     return status;

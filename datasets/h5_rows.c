@@ -36,19 +36,6 @@ static flr_status find_shape(flr_h5_rows *r, hid_t dataset) {
   return FLR_OK;
 }
 
-/* The first filter of a compressed data set is named, with the command that takes it off. */
-static flr_status check_filters(const flr_h5_rows *r, hid_t plist) {
-  if (H5Pget_nfilters(plist) == 0) return FLR_OK;
-  char name[64] = "";
-  unsigned flags;
-  size_t values = 0;
-  (void)H5Pget_filter2(plist, 0, &flags, &values, NULL, sizeof name, name, NULL);
-  return flr_fail(
-      FLR_ERROR_DATA,
-      "%s: %s is stored through the filter %s, which this version does not read: h5repack -f NONE -l CONTI %s OUT.h5",
-      r->source->name, r->path, name[0] ? name : "(unnamed)", r->source->name);
-}
-
 static flr_status check_extent(const flr_h5_rows *r, int64_t offset, int64_t bytes) {
   if (offset >= 0 && bytes >= 0 && offset <= r->source->bytes - bytes) return FLR_OK;
   return flr_fail(FLR_ERROR_DATA, "%s is cut off: %s reaches to byte %lld, the file has %lld", r->source->name, r->path,
@@ -66,45 +53,6 @@ static flr_status place_contiguous(flr_h5_rows *r, hid_t dataset) {
   return check_extent(r, r->offset, bytes);
 }
 
-static flr_status place_chunk(flr_h5_rows *r, hid_t dataset, hid_t space, hsize_t index, int64_t chunk_bytes) {
-  hsize_t where[H5S_MAX_RANK], size;
-  unsigned mask;
-  haddr_t address;
-  if (H5Dget_chunk_info(dataset, space, index, where, &mask, &address, &size) < 0 || address == HADDR_UNDEF)
-    return flr_fail(FLR_ERROR_DATA, "%s: %s: chunk %lld cannot be found", r->source->name, r->path, (long long)index);
-  FLR_TRY(check_extent(r, (int64_t)address, chunk_bytes));
-  r->chunk_offset[(int64_t)where[0] / r->chunk_rows] = (int64_t)address;
-  return FLR_OK;
-}
-
-static flr_status list_chunks(flr_h5_rows *r, hid_t dataset, hid_t space) {
-  const int64_t chunks = (r->dims[0] + r->chunk_rows - 1) / r->chunk_rows;
-  hsize_t stored = 0;
-  if (H5Dget_num_chunks(dataset, space, &stored) < 0)
-    return flr_fail(FLR_ERROR_DATA, "%s: %s: its chunks cannot be listed: the file is damaged", r->source->name, r->path);
-  if ((int64_t)stored != chunks)
-    return flr_fail(FLR_ERROR_DATA, "%s: %s has %lld of its %lld chunks: it was never written whole", r->source->name, r->path,
-                    (long long)stored, (long long)chunks);
-  FLR_TRY(flr_alloc(&r->chunk_offset, chunks, sizeof(int64_t)));
-  for (hsize_t i = 0; i < stored; i++) FLR_TRY(place_chunk(r, dataset, space, i, r->chunk_rows * (int64_t)r->row_bytes));
-  return FLR_OK;
-}
-
-static flr_status place_chunks(flr_h5_rows *r, hid_t dataset, hid_t plist) {
-  hsize_t dims[H5S_MAX_RANK];
-  const int rank = H5Pget_chunk(plist, H5S_MAX_RANK, dims);
-  FLR_TRY(check_filters(r, plist));
-  for (int i = 1; i < rank; i++)
-    if ((int64_t)dims[i] != r->dims[i])
-      return flr_fail(FLR_ERROR_DATA, "%s: the chunks of %s cut samples in pieces: h5repack -l CONTI %s OUT.h5",
-                      r->source->name, r->path, r->source->name);
-  r->chunk_rows = (int64_t)dims[0];
-  const hid_t space = H5Dget_space(dataset); /* HDF5 1.10 does not take H5S_ALL here */
-  const flr_status status = list_chunks(r, dataset, space);
-  (void)H5Sclose(space);
-  return status;
-}
-
 static flr_status copy_compact(flr_h5_rows *r, hid_t dataset) {
   FLR_TRY(flr_alloc(&r->copy, r->dims[0], r->row_bytes));
   if (H5Dread(dataset, r->floating ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, r->copy) < 0)
@@ -118,7 +66,7 @@ static flr_status place(flr_h5_rows *r, hid_t dataset) {
   flr_status status;
   r->offset = -1;
   if (layout == H5D_CHUNKED)
-    status = place_chunks(r, dataset, plist);
+    status = flr_h5_chunks_init(&r->chunks, r->source, r->path, dataset, r->rank, r->dims, r->floating ? 4 : 1);
   else if (layout == H5D_COMPACT)
     status = copy_compact(r, dataset);
   else if (layout == H5D_CONTIGUOUS && H5Pget_external_count(plist) == 0)
@@ -148,17 +96,34 @@ flr_status flr_h5_rows_init(flr_h5_rows *out, const flr_h5_source *source, const
 }
 
 void flr_h5_rows_clear(flr_h5_rows *rows) {
-  flr_free(rows->chunk_offset);
+  flr_h5_chunks_clear(&rows->chunks);
   flr_free(rows->copy);
   *rows = (flr_h5_rows){.offset = -1};
 }
 
+/* Where a row lies in the file. */
+static int64_t place_of(const flr_h5_rows *r, int64_t row) {
+  if (r->offset >= 0) return r->offset + row * (int64_t)r->row_bytes;
+  const int64_t rows = flr_h5_chunks_rows(&r->chunks);
+  return r->chunks.list[row / rows].offset + row % rows * (int64_t)r->row_bytes;
+}
+
+flr_status flr_h5_rows_read_run(const flr_h5_rows *r, int64_t row, int64_t n, void *out) {
+  if (!r->copy) return flr_h5_source_read(r->source, place_of(r, row), (size_t)n * r->row_bytes, out);
+  memcpy(out, r->copy + (size_t)row * r->row_bytes, (size_t)n * r->row_bytes);
+  return FLR_OK;
+}
+
 flr_status flr_h5_rows_read(const flr_h5_rows *r, int64_t row, size_t first, size_t bytes, void *out) {
-  if (r->copy) {
+  const void *data;
+  if (!r->cache && !r->copy) return flr_h5_source_read(r->source, place_of(r, row) + (int64_t)first, bytes, out);
+  if (!r->cache) {
     memcpy(out, r->copy + (size_t)row * r->row_bytes + first, bytes);
     return FLR_OK;
   }
-  const int64_t base = r->offset >= 0 ? r->offset + row * (int64_t)r->row_bytes
-                                      : r->chunk_offset[row / r->chunk_rows] + row % r->chunk_rows * (int64_t)r->row_bytes;
-  return flr_h5_source_read(r->source, base + (int64_t)first, bytes, out);
+  const int64_t block = r->first_block + row / r->block_rows;
+  FLR_TRY(flr_block_cache_get(r->cache, block, &data));
+  memcpy(out, (const unsigned char *)data + (size_t)(row % r->block_rows) * r->row_bytes + first, bytes);
+  flr_block_cache_release(r->cache, block);
+  return FLR_OK;
 }

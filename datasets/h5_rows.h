@@ -2,9 +2,10 @@
 #ifndef FLR_DATASETS_H5_ROWS_H
 #define FLR_DATASETS_H5_ROWS_H
 
-#include "datasets/h5_source.h"
+#include "datasets/block_cache.h"
+#include "datasets/h5_chunks.h"
 
-enum { FLR_H5_ROWS_DIMS = 4 };
+enum { FLR_H5_ROWS_DIMS = FLR_H5_MOST_AXES };
 
 typedef struct flr_h5_rows {
   const flr_h5_source *source; /* borrowed */
@@ -13,18 +14,27 @@ typedef struct flr_h5_rows {
   int64_t dims[FLR_H5_ROWS_DIMS]; /* dims[0] rows */
   int floating;                   /* 1: float32, 0: uint8 */
   size_t row_bytes;
-  int64_t offset; /* contiguous: of row 0; -1: in chunks */
-  int64_t chunk_rows;
-  int64_t *chunk_offset; /* [chunks] */
-  unsigned char *copy;   /* data kept in HDF5's own headers (compact): all of it, NULL otherwise */
+  int64_t offset;       /* contiguous: of row 0; -1: not */
+  flr_h5_chunks chunks; /* without a list: not in chunks */
+  unsigned char *copy;  /* data kept in HDF5's own headers (compact): all of it, NULL otherwise */
+  /* Set by flr_h5_blocks: rows are taken from blocks in memory. */
+  flr_block_cache *cache; /* NULL: rows are read where they lie */
+  int64_t block_rows, first_block;
 } flr_h5_rows;
 
-/* Looks the data set up and checks that its rows can be read as they lie. Errors: FLR_ERROR_DATA naming file, path and remedy.
- */
+/* Looks the data set up and checks that its rows can be read. Errors: FLR_ERROR_DATA naming file, path and remedy,
+   FLR_ERROR_UNAVAILABLE where it needs a library that is not built in. */
 flr_status flr_h5_rows_init(flr_h5_rows *out, const flr_h5_source *source, const char *path);
 void flr_h5_rows_clear(flr_h5_rows *rows);
 
-/* Copies `bytes` from byte `first` of row `row`. Thread-safe; no allocation. Errors: FLR_ERROR_IO naming file and offset. */
+/* 1: reading them takes decoding, so that they are only read through blocks. */
+static inline int flr_h5_rows_need_blocks(const flr_h5_rows *r) { return r->chunks.list && !flr_h5_chunks_plain(&r->chunks); }
+
+/* Reads n rows from `row` on to out: all of one chunk at most. Not for those that need blocks. */
+flr_status flr_h5_rows_read_run(const flr_h5_rows *rows, int64_t row, int64_t n, void *out);
+
+/* Copies `bytes` from byte `first` of row `row`. Thread-safe; no allocation. Errors: FLR_ERROR_IO naming file and offset,
+   FLR_ERROR_DATA naming the chunk that does not decode. */
 flr_status flr_h5_rows_read(const flr_h5_rows *rows, int64_t row, size_t first, size_t bytes, void *out);
 
 #endif

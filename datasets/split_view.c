@@ -7,6 +7,8 @@
 #include "core/rng.h"
 #include "datasets/dataset_impl.h"
 
+enum { AT_ONCE = 256 };
+
 typedef struct split_view {
   flr_dataset head;
   flr_dataset *inner;
@@ -16,9 +18,12 @@ typedef struct split_view {
 static flr_status read_rows(flr_dataset *dataset, flr_split split, const int64_t *rows, int64_t n, void *out) {
   split_view *view = (split_view *)dataset;
   if (split == FLR_SPLIT_TEST) return flr_dataset_read(view->inner, split, rows, n, out);
-  for (int64_t i = 0; i < n; i++)
-    FLR_TRY(flr_dataset_read(view->inner, FLR_SPLIT_TRAIN, &view->rows[split][rows[i]], 1,
-                             (char *)out + (size_t)i * dataset->sample_bytes));
+  int64_t inner[AT_ONCE];
+  for (int64_t first = 0; first < n; first += AT_ONCE) {
+    const int64_t count = n - first < AT_ONCE ? n - first : AT_ONCE;
+    for (int64_t i = 0; i < count; i++) inner[i] = view->rows[split][rows[first + i]];
+    FLR_TRY(flr_dataset_read(view->inner, FLR_SPLIT_TRAIN, inner, count, (char *)out + (size_t)first * dataset->sample_bytes));
+  }
   return FLR_OK;
 }
 

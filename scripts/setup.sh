@@ -6,7 +6,7 @@ set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 run_packages=(build-essential cmake ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev libdnnl-dev
-  libcjson-dev zlib1g-dev libjpeg-dev libpng-dev gnuplot-nox)
+  libcjson-dev zlib1g-dev libdeflate-dev liblz4-dev libzstd-dev libjpeg-dev libpng-dev gnuplot-nox)
 test_packages=(libcmocka-dev hdf5-tools libjpeg-turbo-progs procps iproute2)
 cuda_packages=(python3-venv) # which installs NVIDIA's packages
 # Tools of the lint tests, which are skipped where a system does not offer them.
@@ -49,7 +49,7 @@ check_elsewhere() {
   echo "setup.sh: this is not Debian or Ubuntu, so nothing was installed" >&2
   [ ${#lacking[@]} = 0 ] || echo "setup.sh: missing commands: ${lacking[*]}" >&2
   die "needed: a C compiler with OpenMP, CMake 3.22, Ninja or make, Open MPI 4.1, parallel HDF5 1.10, oneDNN 2.6 or 3.x, cJSON," \
-    "zlib, libjpeg-turbo, libpng, gnuplot; for the tests also cmocka, the HDF5 tools and procps. With these in place: cmake --preset release && cmake --build build/release"
+    "zlib, libjpeg-turbo, libpng, gnuplot, and for compressed data libdeflate, LZ4 and zstd; for the tests also cmocka, the HDF5 tools and procps. With these in place: cmake --preset release && cmake --build build/release"
 }
 
 # install SET [CUDA]: the packages of that set

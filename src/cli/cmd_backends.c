@@ -4,6 +4,7 @@
 #include "backend/backend.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "datasets/codec.h"
 #include "datasets/convert/image.h"
 #include "report/plot.h"
 
@@ -32,6 +33,16 @@ static void add_backends(cJSON *array, char cuda[REASON_BYTES]) {
   }
 }
 
+/* What compressed data are read with. */
+static void add_codecs(cJSON *array) {
+  const char *lz4 = flr_codec_missing(FLR_FILTER_LZ4), *zstd = flr_codec_missing(FLR_FILTER_ZSTD);
+  char deflate[64];
+  (void)snprintf(deflate, sizeof deflate, "by %s, with shuffle and fletcher32", flr_codec_inflater());
+  add(array, "codec", "deflate", "", deflate);
+  add(array, "codec", "lz4", lz4 ? lz4 : "", "HDF5's filter 32004");
+  add(array, "codec", "zstd", zstd ? zstd : "", "HDF5's filter 32015");
+}
+
 flr_status flr_cmd_backends(const flr_command_args *args) {
   flr_config config;
   flr_status status = flr_command_config(args, NULL, &config);
@@ -44,6 +55,7 @@ flr_status flr_cmd_backends(const flr_command_args *args) {
   add(array, "comm", "self", "", "one rank, no launcher");
   add(array, "comm", "mpi", "", "under mpirun or srun");
   add(array, "comm", "nccl", cuda, "between GPUs, under mpirun or srun"); /* it is part of the same module */
+  add_codecs(array);
   add(array, "convert", "libjpeg", flr_image_has("libjpeg") ? "" : "not in this build", "reads JPEG files");
   add(array, "convert", "libpng", flr_image_has("libpng") ? "" : "not in this build", "reads PNG files");
   add(array, "convert", "zlib", "", "reads .gz files");

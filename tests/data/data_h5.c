@@ -205,10 +205,6 @@ static void check_fixture_refused(void **state, const h5_fixture *fixture, const
 
 static void test_h5__what_is_refused(void **state) {
   h5_fixture x = images;
-  x.chunk_rows = 8;
-  x.deflate = 1;
-  check_fixture_refused(state, &x, "h5repack");
-  x = images;
   x.x_type = H5T_STD_I16LE;
   check_fixture_refused(state, &x, "2-byte integers");
   h5_fixture f = features;

@@ -14,7 +14,6 @@ static hid_t creation(const h5_fixture *f, int rank, const hsize_t *dims) {
   chunk[0] = (hsize_t)f->chunk_rows;
   if (f->compact) H5Pset_layout(list, H5D_COMPACT);
   if (f->chunk_rows) H5Pset_chunk(list, rank, chunk);
-  if (f->deflate) H5Pset_deflate(list, 3);
   return list;
 }
 

@@ -9,7 +9,7 @@ typedef struct h5_fixture {
   int64_t rows, height, width, channels; /* features: 0, 0, D */
   int64_t first_row;                     /* value of row i is that of row first_row + i */
   int64_t chunk_rows;                    /* 0: contiguous */
-  int nchw, deflate, compact;
+  int nchw, compact;
   hid_t x_type, y_type; /* 0: H5T_NATIVE_UINT8 or FLOAT, H5T_NATIVE_INT32 */
   const char *x, *y;    /* NULL: "train/images" or "train/features", "train/labels" */
 } h5_fixture;

@@ -39,9 +39,11 @@ void seed_write_checkpoint(const char *path, int kind) {
 }
 
 static void add(hid_t file, const char *name, hid_t type, int rank, const hsize_t *dims, const void *values, int kind) {
-  const hsize_t chunk[] = {2, SIDE, SIDE, 1};
+  const hsize_t chunk[] = {2, SIDE, SIDE, 1}, cut[] = {4, 1, SIDE, 1};
   const hid_t space = H5Screate_simple(rank, dims, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
   if (kind == SEED_CHUNKED) need(H5Pset_chunk(list, rank, chunk) >= 0, name);
+  if (kind == SEED_FILTERED) need(H5Pset_chunk(list, rank, cut) >= 0 && H5Pset_shuffle(list) >= 0, name);
+  if (kind == SEED_FILTERED) need(H5Pset_deflate(list, 6) >= 0 && H5Pset_fletcher32(list) >= 0, name);
   if (kind == SEED_COMPACT) need(H5Pset_layout(list, H5D_COMPACT) >= 0, name);
   const hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
   need(set >= 0 && H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name);
