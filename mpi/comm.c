@@ -56,6 +56,19 @@ flr_status flr_comm_exchange(flr_comm *comm, const float *send, const int64_t *s
   WAITING(comm, comm->ops->exchange(comm, send, send_count, send_offset, recv, recv_count, recv_offset));
 }
 
+static void take_back(void *context, void *data) {
+  flr_comm *comm = context;
+  comm->ops->take_back(comm, data);
+}
+
+flr_status flr_comm_lend(flr_comm *comm, flr_buffer *out, size_t bytes) {
+  void *memory = NULL;
+  if (comm->ops->lend) FLR_TRY(comm->ops->lend(comm, bytes, &memory));
+  if (memory)
+    *out = (flr_buffer){.data = memory, .bytes = bytes, .space = FLR_SPACE_HOST, .release = take_back, .context = comm};
+  return FLR_OK;
+}
+
 flr_status flr_comm_all_reduce(flr_comm *comm, void *buffer, int64_t count, flr_comm_type type) {
   flr_comm_request request = {0};
   FLR_TRY(flr_comm_all_reduce_begin(comm, FLR_LANE_CONTROL, buffer, count, type, &request));

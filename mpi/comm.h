@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "tensor/buffer.h"
 
 typedef struct flr_comm flr_comm;
 typedef struct flr_comm_ops flr_comm_ops;
@@ -45,6 +46,11 @@ struct flr_comm_ops {
   /* Looks, without blocking, whether the comm has broken meanwhile: FLR_ERROR_PEER naming what is known. NULL: it says so
      itself in its calls. */
   flr_status (*check)(flr_comm *comm);
+  /* Memory in which sums need no copying: *out has `bytes` zeroed bytes on every rank, or is NULL where there is none of that
+     kind. Sums on a part of it are on the same part on every rank. Collective. NULL: never. */
+  flr_status (*lend)(flr_comm *comm, size_t bytes, void **out);
+  /* Takes it back; at the latest destroy does. Not collective, but every rank does the same. */
+  void (*take_back)(flr_comm *comm, void *memory);
   /* 1: its sums on the data lane can be part of a recorded step (backend/device.h). */
   int recordable;
   /* Ends the whole job with this exit code; does not return when there are other ranks. */
@@ -60,12 +66,23 @@ struct flr_comm {
   int waiting;     /* 1 while a caller is blocked in a collective: it waits for others and is not itself silent. Atomic */
   int owns_launch; /* 1: flr_launch_start began MPI for it, flr_launch_finish ends MPI with it */
   char host[64];
+  double connect_seconds; /* from the start of MPI until every rank could work with every other */
+  /* What sums over host memory go by: "mpi", "shared" (memory that a node's ranks share), "mixed" (by size), NULL: one rank. */
+  const char *algorithm;
+  char algorithm_note[240]; /* how that was chosen */
 };
 
 /* One rank, no MPI needed. */
 flr_status flr_comm_self_create(flr_comm **out);
-/* Open MPI over MPI_COMM_WORLD; MPI must be initialised with MPI_THREAD_MULTIPLE (launch.h). Collective. */
-flr_status flr_comm_mpi_create(flr_comm **out);
+
+typedef struct flr_comm_mpi_options {
+  const char *algorithm; /* of sums: "mpi", "shared" (where that can be had), or "auto": whichever is faster at the start */
+  int ranks_per_node;    /* 0: as they are; tests: so many ranks of a host are taken for a node */
+} flr_comm_mpi_options;
+
+/* Open MPI over MPI_COMM_WORLD; MPI must be initialised with MPI_THREAD_MULTIPLE (launch.h). options NULL: "mpi". Collective.
+ */
+flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *options);
 
 /* Checked, dispatching calls; NULL and range mistakes are FLR_ERROR_INTERNAL. Semantics as in the table. Collective, but test.
  */
@@ -79,6 +96,9 @@ flr_status flr_comm_barrier(flr_comm *comm);
 flr_status flr_comm_all_gather(flr_comm *comm, const void *in, void *out, size_t bytes);
 flr_status flr_comm_exchange(flr_comm *comm, const float *send, const int64_t *send_count, const int64_t *send_offset,
                              float *recv, const int64_t *recv_count, const int64_t *recv_offset);
+/* Fills *out, which is empty, with memory that the comm lends, or leaves it empty (as in the table); flr_buffer_clear gives it
+   back, before the comm is destroyed. */
+flr_status flr_comm_lend(flr_comm *comm, flr_buffer *out, size_t bytes);
 /* begin + wait on the control lane. */
 flr_status flr_comm_all_reduce(flr_comm *comm, void *buffer, int64_t count, flr_comm_type type);
 flr_status flr_comm_broadcast(flr_comm *comm, void *buffer, size_t bytes, int root);

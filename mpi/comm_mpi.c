@@ -1,21 +1,32 @@
-/* Open MPI: one communicator per lane, so that bulk and control traffic never order each other. */
+/* Open MPI: one communicator per lane, so that bulk and control traffic never order each other. Sums may go by shared memory
+   instead (comm_shared.h), which moves only while this rank works on it: whatever waits for MPI works on that too. */
 #include "mpi/comm_mpi.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/memory.h"
+#include "mpi/comm_choice.h"
+#include "mpi/comm_shared.h"
+
+/* When nothing moves: how often the core is given away before sleeping, how long that is, how often MPI gets a turn. */
+enum { YIELDS = 2000, NAP_NANOSECONDS = 50000, MPI_TURN = 16 };
 
 typedef struct mpi_comm {
   flr_comm head;
+  flr_shared *shared; /* NULL: none */
+  flr_comm_choice by_shared;
   MPI_Comm lanes[2];
   MPI_Comm heartbeat;
   int *counts; /* [4, size] of an exchange */
 } mpi_comm;
 
-_Static_assert(sizeof(MPI_Request) <= sizeof(void *[2]), "an MPI_Request fits in a request's handle");
+/* A request's handle: MPI's own, or NULL and the sum in shared memory. */
+_Static_assert(sizeof(MPI_Request) <= sizeof(void *), "an MPI_Request fits in half a request's handle");
 
 static mpi_comm *of(const flr_comm *comm) { return (mpi_comm *)(uintptr_t)comm; }
 
@@ -35,14 +46,31 @@ static MPI_Datatype datatype(flr_comm_type type) {
 }
 
 static void keep(flr_comm_request *request, MPI_Request mpi_request) {
+  request->handle[1] = NULL;
   memcpy(request->handle, &mpi_request, sizeof mpi_request);
   request->active = 1;
+}
+
+static flr_status begin_shared(mpi_comm *c, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
+                               flr_comm_request *request) {
+  flr_shared_op *op;
+  int moved;
+  FLR_TRY(flr_shared_begin(c->shared, lane, buffer, count, type, &op));
+  request->handle[1] = op;
+  request->active = 1;
+  return flr_shared_progress(c->shared, &moved);
+}
+
+/* What was lent is worth it at any size. */
+static int goes_by_shared(const mpi_comm *c, const void *buffer, int64_t count, flr_comm_type type) {
+  return c->shared && (flr_comm_chosen(&c->by_shared, count, type) || flr_shared_is_lent(c->shared, buffer));
 }
 
 static flr_status all_reduce_begin(flr_comm *comm, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
                                    flr_comm_request *request) {
   int elements;
   MPI_Request mpi_request;
+  if (goes_by_shared(of(comm), buffer, count, type)) return begin_shared(of(comm), lane, buffer, count, type, request);
   FLR_TRY(flr_to_int(&elements, count, "the element count of an all-reduce"));
   FLR_MPI(MPI_Iallreduce(MPI_IN_PLACE, buffer, elements, datatype(type), MPI_SUM, of(comm)->lanes[lane], &mpi_request));
   keep(request, mpi_request);
@@ -59,36 +87,105 @@ static flr_status broadcast_begin(flr_comm *comm, flr_comm_lane lane, void *buff
   return FLR_OK;
 }
 
+static flr_status move_shared(mpi_comm *c, int *moved) {
+  *moved = 0;
+  return c->shared && !flr_shared_idle(c->shared) ? flr_shared_progress(c->shared, moved) : FLR_OK;
+}
+
+static flr_status give_mpi_a_turn(const mpi_comm *c) {
+  int there;
+  FLR_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, c->lanes[FLR_LANE_CONTROL], &there, MPI_STATUS_IGNORE));
+  return FLR_OK;
+}
+
+/* Ranks may be more than cores, and the one that is waited for needs one. */
+static void rest(int *idle) {
+  const struct timespec nap = {.tv_nsec = NAP_NANOSECONDS};
+  if (++*idle < 300)
+    __builtin_ia32_pause();
+  else if (*idle < YIELDS)
+    (void)sched_yield();
+  else
+    (void)nanosleep(&nap, NULL);
+}
+
 static flr_status test(flr_comm *comm, flr_comm_request *request, int *done) {
-  (void)comm;
+  mpi_comm *c = of(comm);
   MPI_Request mpi_request;
-  memcpy(&mpi_request, request->handle, sizeof mpi_request);
-  FLR_MPI(MPI_Test(&mpi_request, done, MPI_STATUS_IGNORE));
-  memcpy(request->handle, &mpi_request, sizeof mpi_request);
+  int moved;
+  FLR_TRY(move_shared(c, &moved));
+  if (request->handle[1]) {
+    FLR_TRY(give_mpi_a_turn(c));
+    *done = flr_shared_done(c->shared, request->handle[1]);
+  } else {
+    memcpy(&mpi_request, request->handle, sizeof mpi_request);
+    FLR_MPI(MPI_Test(&mpi_request, done, MPI_STATUS_IGNORE));
+    memcpy(request->handle, &mpi_request, sizeof mpi_request);
+  }
   request->active = !*done;
   return FLR_OK;
 }
 
-static flr_status wait(flr_comm *comm, flr_comm_request *request) {
-  (void)comm;
-  MPI_Request mpi_request;
-  memcpy(&mpi_request, request->handle, sizeof mpi_request);
-  request->active = 0;
+static flr_status wait_shared(mpi_comm *c, flr_shared_op *op) {
+  int moved = 0;
+  for (int idle = 0; !flr_shared_done(c->shared, op);) {
+    FLR_TRY(move_shared(c, &moved));
+    if (moved) {
+      idle = 0;
+      continue;
+    }
+    if (idle % MPI_TURN == MPI_TURN - 1) FLR_TRY(give_mpi_a_turn(c));
+    rest(&idle);
+  }
+  return FLR_OK;
+}
+
+static flr_status wait_mpi(mpi_comm *c, MPI_Request mpi_request) {
+  int done = 0, moved = 0;
+  for (int idle = 0; c->shared && !flr_shared_idle(c->shared);) {
+    FLR_MPI(MPI_Test(&mpi_request, &done, MPI_STATUS_IGNORE));
+    if (done) return FLR_OK;
+    FLR_TRY(move_shared(c, &moved));
+    if (moved)
+      idle = 0;
+    else
+      rest(&idle);
+  }
   FLR_MPI(MPI_Wait(&mpi_request, MPI_STATUS_IGNORE));
   return FLR_OK;
 }
 
+static flr_status wait(flr_comm *comm, flr_comm_request *request) {
+  MPI_Request mpi_request;
+  request->active = 0;
+  if (request->handle[1]) return wait_shared(of(comm), request->handle[1]);
+  memcpy(&mpi_request, request->handle, sizeof mpi_request);
+  return wait_mpi(of(comm), mpi_request);
+}
+
 static flr_status barrier(flr_comm *comm) {
-  FLR_MPI(MPI_Barrier(of(comm)->lanes[FLR_LANE_CONTROL]));
+  const MPI_Comm lane = of(comm)->lanes[FLR_LANE_CONTROL];
+  MPI_Request mpi_request;
+  if (of(comm)->shared) {
+    FLR_MPI(MPI_Ibarrier(lane, &mpi_request));
+    return wait_mpi(of(comm), mpi_request);
+  }
+  FLR_MPI(MPI_Barrier(lane));
   return FLR_OK;
 }
 
 /* Whole words where they divide, so that 8 GiB a rank fit in an int. */
 static flr_status all_gather(flr_comm *comm, const void *in, void *out, size_t bytes) {
   const MPI_Datatype type = bytes % sizeof(float) == 0 ? MPI_FLOAT : MPI_BYTE;
+  const MPI_Comm lane = of(comm)->lanes[FLR_LANE_CONTROL];
+  MPI_Request mpi_request;
   int count;
   FLR_TRY(flr_to_int(&count, (int64_t)(type == MPI_FLOAT ? bytes / sizeof(float) : bytes), "the size of an all-gather"));
-  FLR_MPI(MPI_Allgather(in, count, type, out, count, type, of(comm)->lanes[FLR_LANE_CONTROL]));
+  if (of(comm)->shared) {
+    FLR_MPI(MPI_Iallgather(in, count, type, out, count, type, lane, &mpi_request));
+    return wait_mpi(of(comm), mpi_request);
+  }
+  FLR_MPI(MPI_Allgather(in, count, type, out, count, type, lane));
   return FLR_OK;
 }
 
@@ -103,10 +200,18 @@ static flr_status exchange(flr_comm *comm, const float *send, const int64_t *sen
   int *counts = of(comm)->counts;
   const int64_t *const given[] = {send_count, send_offset, recv_count, recv_offset};
   for (int i = 0; i < 4; i++) FLR_TRY(narrow(counts + i * size, given[i], size));
-  FLR_MPI(MPI_Alltoallv(send, counts, counts + size, MPI_FLOAT, recv, counts + 2 * size, counts + 3 * size, MPI_FLOAT,
-                        of(comm)->lanes[FLR_LANE_CONTROL]));
-  return FLR_OK;
+  MPI_Request mpi_request;
+  FLR_MPI(MPI_Ialltoallv(send, counts, counts + size, MPI_FLOAT, recv, counts + 2 * size, counts + 3 * size, MPI_FLOAT,
+                         of(comm)->lanes[FLR_LANE_CONTROL], &mpi_request));
+  return wait_mpi(of(comm), mpi_request);
 }
+
+static flr_status lend(flr_comm *comm, size_t bytes, void **out) {
+  *out = NULL;
+  return of(comm)->shared ? flr_shared_lend(of(comm)->shared, bytes, out) : FLR_OK;
+}
+
+static void take_back(flr_comm *comm, void *memory) { flr_shared_return(of(comm)->shared, memory); }
 
 static void abort_job(flr_comm *comm, int exit_code) {
   (void)comm;
@@ -116,6 +221,7 @@ static void abort_job(flr_comm *comm, int exit_code) {
 
 static void destroy(flr_comm *comm) {
   mpi_comm *c = of(comm);
+  flr_shared_destroy(c->shared);
   MPI_Comm *const all[] = {&c->lanes[0], &c->lanes[1], &c->heartbeat};
   for (int i = 0; i < 3; i++)
     if (*all[i] != MPI_COMM_NULL) (void)MPI_Comm_free(all[i]);
@@ -131,6 +237,8 @@ static const flr_comm_ops mpi_ops = {.name = "mpi",
                                      .barrier = barrier,
                                      .all_gather = all_gather,
                                      .exchange = exchange,
+                                     .lend = lend,
+                                     .take_back = take_back,
                                      .abort = abort_job,
                                      .destroy = destroy};
 
@@ -160,13 +268,32 @@ static flr_status open_all(mpi_comm *c) {
   return flr_alloc(&c->counts, 4 * (int64_t)c->head.size, sizeof(int));
 }
 
-flr_status flr_comm_mpi_create(flr_comm **out) {
+/* By shared memory where that is wanted and can be had. */
+static flr_status open_shared(mpi_comm *c, const flr_comm_mpi_options *options) {
+  char why[80] = "";
+  c->head.algorithm = "mpi";
+  if (c->head.size == 1 || strcmp(options->algorithm, "mpi") == 0) return FLR_OK;
+  FLR_TRY(flr_shared_create(&c->shared, options->ranks_per_node, why, sizeof why));
+  if (!c->shared) {
+    (void)snprintf(c->head.algorithm_note, sizeof c->head.algorithm_note, "sums go by mpi: %s", why);
+    return FLR_OK;
+  }
+  FLR_TRY(flr_comm_choose(&c->head, &c->by_shared, strcmp(options->algorithm, "shared") == 0));
+  if (strcmp(c->head.algorithm, "mpi") != 0) return FLR_OK;
+  flr_shared_destroy(c->shared);
+  c->shared = NULL;
+  return FLR_OK;
+}
+
+flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *options) {
+  static const flr_comm_mpi_options defaults = {.algorithm = "mpi"};
   mpi_comm *c;
   *out = NULL;
   FLR_TRY(flr_alloc(&c, 1, sizeof *c));
   c->head.ops = &mpi_ops;
   c->lanes[0] = c->lanes[1] = c->heartbeat = MPI_COMM_NULL;
-  const flr_status status = open_all(c);
+  flr_status status = open_all(c);
+  if (status == FLR_OK) status = open_shared(c, options ? options : &defaults);
   if (status != FLR_OK) {
     destroy(&c->head);
     return status;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "mpi/comm_mpi.h"
 
 static const char *first_of(const char *const *names) {
@@ -57,7 +58,8 @@ static flr_status start_self(flr_comm **out) {
   return flr_comm_self_create(out);
 }
 
-flr_status flr_launch_start(flr_comm **out, const char *kind) {
+flr_status flr_launch_start(flr_comm **out, const char *kind, const flr_comm_mpi_options *options) {
+  const double began = flr_clock_seconds();
   *out = NULL;
   const int borrowed = mpi_is_running();
   if (strcmp(kind, "self") == 0) return start_self(out);
@@ -66,8 +68,9 @@ flr_status flr_launch_start(flr_comm **out, const char *kind) {
   if (!any && strcmp(kind, "mpi") != 0)
     return flr_fail(FLR_ERROR_USAGE, "--comm: %s is not allowed: auto, nccl, mpi or self", kind);
   FLR_TRY(start_mpi());
-  FLR_TRY(flr_comm_mpi_create(out));
+  FLR_TRY(flr_comm_mpi_create(out, options));
   (*out)->owns_launch = !borrowed;
+  (*out)->connect_seconds = flr_clock_seconds() - began;
   return FLR_OK;
 }
 

@@ -17,7 +17,7 @@ int flr_launch_rank(void);
    under a launcher, else self; "nccl": the same, which sums on GPUs need beside it (comm_bulk.h); "mpi"; "self"): initialises
    MPI with MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors: FLR_ERROR_USAGE (self under a launcher of several ranks).
    Collective. *out is destroyed by flr_launch_finish. */
-flr_status flr_launch_start(flr_comm **out, const char *kind);
+flr_status flr_launch_start(flr_comm **out, const char *kind, const flr_comm_mpi_options *options);
 
 /* Destroys the comm (NULL allowed) and finalises MPI if flr_launch_start began it. Collective. */
 void flr_launch_finish(flr_comm *comm);

@@ -77,6 +77,7 @@ typedef struct flr_config {
   int64_t threads;        /* -1: fits the cores */
   char *precision;        /* NULL: bf16 on cuda, else f32 */
   char *comm_dtype;       /* "f32" */
+  char *comm_algorithm;   /* "auto" */
   int cuda_graph;         /* 1 */
   int64_t shards;         /* -1: the rank count */
   int deterministic;      /* 0 */

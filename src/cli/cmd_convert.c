@@ -141,7 +141,7 @@ flr_status flr_cmd_convert(const flr_command_args *args) {
   flr_comm *comm = NULL;
   flr_status status = flr_command_config(args, NULL, &config);
   if (status == FLR_OK) status = check_options(args, &config);
-  if (status == FLR_OK) status = flr_launch_start(&comm, config.comm);
+  if (status == FLR_OK) status = flr_launch_start(&comm, config.comm, NULL);
   if (status == FLR_OK) status = convert_together(comm, args, &config);
   if (comm) flr_launch_finish(comm);
   flr_config_clear(&config);

@@ -66,6 +66,22 @@ static flr_status create_bulk(flr_session *s) {
   return flr_comm_staged_create(&s->bulk, &options);
 }
 
+/* Gradients where the other ranks of the node reach them, so that sums copy nothing. */
+static flr_status share_gradients(flr_session *s) {
+  const size_t bytes = s->state.gradients.bytes;
+  flr_buffer lent = {0};
+  if (!s->backend->host_memory || s->bulk || s->comm->size == 1) return FLR_OK;
+  FLR_TRY(flr_comm_lend(s->comm, &lent, bytes));
+  if (lent.data) {
+    flr_buffer_clear(&s->state.gradients);
+    s->state.gradients = lent;
+  } else if (strcmp(s->comm->algorithm, "mpi") != 0) {
+    flr_log_write(s->log, FLR_LOG_VERBOSE, "gradients are copied for their sums: %s",
+                  s->comm->local_size < s->comm->size ? "there are several nodes" : "/dev/shm has too little room for them");
+  }
+  return FLR_OK;
+}
+
 static flr_status create_reducer(flr_session *s) {
   const flr_params *layout = flr_graph_params(s->graph);
   const flr_reducer_options options = {.elements = layout->grad_elements,
@@ -109,6 +125,7 @@ flr_status flr_build_create(flr_session *s) {
   const int on_device = s->plan.training && s->backend->ops->device;
   if (s->plan.training) {
     FLR_TRY(flr_comm_agree(s->comm, create_bulk(s)));
+    FLR_TRY(share_gradients(s));
     FLR_TRY(flr_comm_agree(s->comm, create_reducer(s)));
   }
   FLR_TRY(flr_comm_agree(s->comm, create_executor(s)));

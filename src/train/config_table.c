@@ -114,6 +114,8 @@ static const flr_option options[] = {
     STRING("comm", comm, "auto", NULL, run, "NAME", "auto, nccl, mpi or self"),
     INTEGER("threads", threads, NULL, 1, 4096, run, "CPU threads per rank"),
     STRING("comm-dtype", comm_dtype, "f32", "f32,bf16", run, "TYPE", "of gradients on the wire: f32 or bf16 (nccl)"),
+    STRING("comm-algorithm", comm_algorithm, "auto", "auto,mpi,shared", run, "NAME",
+           "of sums in host memory: mpi, shared (memory of a node's ranks) or auto: what is faster at the start"),
     SWITCH("cuda-graph", cuda_graph, "on", run, "run a step on the GPU as one recorded piece"),
     INTEGER("shards", shards, NULL, 1, 1 << 20, run, "logical shards of the global batch (the rank count)"),
     FLAG("deterministic", deterministic, run, "the same bits at every rank count (--threads is 1 unless given)"),

@@ -80,6 +80,8 @@ flr_status flr_metrics_start(flr_session *s) {
                               integer("shards", s->plan.shards),
                               string("backend", s->backend->ops->name),
                               string("comm", s->comm->ops->name),
+                              string("comm_algorithm", s->comm->algorithm ? s->comm->algorithm : "none"),
+                              number("connect_seconds", s->comm->connect_seconds),
                               string("model", s->plan.model),
                               integer("parameters", flr_graph_params(s->graph)->trainable),
                               integer("train_samples", s->dataset->samples[FLR_SPLIT_TRAIN]),

@@ -46,8 +46,12 @@ static flr_log_level log_level(const flr_config *config) {
   return config->quiet ? FLR_LOG_WARNING : config->verbose ? FLR_LOG_VERBOSE : FLR_LOG_INFO;
 }
 
+/* Deterministic sums of gradients are no all-reduce, and the other sums must not depend on what was chosen. */
+static const char *comm_algorithm(const flr_config *config) { return config->deterministic ? "mpi" : config->comm_algorithm; }
+
 static flr_status open_ranks(flr_session *s) {
-  FLR_TRY(flr_launch_start(&s->comm, s->config->comm));
+  const flr_comm_mpi_options options = {.algorithm = comm_algorithm(s->config)};
+  FLR_TRY(flr_launch_start(&s->comm, s->config->comm, &options));
   FILE *stream = s->comm->rank == 0 && s->report ? s->report->stream : NULL;
   FLR_TRY(flr_log_create(&s->log, stream, log_level(s->config), s->report ? s->report->terminal : 0));
   FLR_TRY(flr_progress_create(&s->progress, s->log));
@@ -185,6 +189,9 @@ static void tell_start(const flr_session *s) {
   if (s->plan.training && s->plan.span.frozen > 0 && !s->config->init_weights && !(s->resume && s->resume->found))
     flr_log_write(s->log, FLR_LOG_WARNING,
                   "--policy fine-tune without --init-weights: it first trains the last layer group alone, on random features");
+  if (s->comm->size > 1)
+    flr_log_write(s->log, FLR_LOG_VERBOSE, "%d ranks connected in %.3f s; %s", s->comm->size, s->comm->connect_seconds,
+                  s->comm->algorithm_note[0] ? s->comm->algorithm_note : "sums go by mpi");
   flr_log_write(s->log, FLR_LOG_VERBOSE, "activation memory %.1f MiB, ready after %.3f s",
                 (double)flr_executor_arena_bytes(s->executor) / 0x1p20, flr_clock_seconds() - s->start_time);
 }

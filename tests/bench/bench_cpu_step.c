@@ -9,13 +9,14 @@
 #include <string.h>
 
 #include "backend/cpu/cpu_impl.h"
+#include "bench_stats.h"
 #include "core/clock.h"
 #include "core/rng.h"
 #include "nn/executor.h"
 #include "nn/graph.h"
 #include "op_timer.h"
 
-enum { MAX_PAIRS = 200, RESAMPLES = 2000, MAX_PRIMITIVES = 256 };
+enum { MAX_PAIRS = BENCH_MOST_PAIRS, MAX_PRIMITIVES = 256 };
 
 typedef struct bench_options {
   int threads, pairs, per_op;
@@ -37,36 +38,6 @@ typedef struct bench_net {
   flr_step_values values;
   flr_loss_result result;
 } bench_net;
-
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(const double *values, int n) {
-  double sorted[MAX_PAIRS];
-  memcpy(sorted, values, sizeof(double) * (size_t)n);
-  qsort(sorted, (size_t)n, sizeof(double), compare);
-  return n % 2 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
-}
-
-/* 95 % interval of the ratio of medians over resampled pairs. */
-static void bootstrap(const double *top, const double *bottom, int n, double interval[2]) {
-  static double ratios[RESAMPLES];
-  const uint64_t key = flr_rng_key(1, FLR_STREAM_SYNTHETIC, 77);
-  for (int r = 0; r < RESAMPLES; r++) {
-    double a[MAX_PAIRS], b[MAX_PAIRS];
-    for (int i = 0; i < n; i++) {
-      const int pick = (int)(flr_rng_uniform(key, (uint64_t)(r * MAX_PAIRS + i)) * (float)n);
-      a[i] = top[pick];
-      b[i] = bottom[pick];
-    }
-    ratios[r] = median(a, n) / median(b, n);
-  }
-  qsort(ratios, RESAMPLES, sizeof(double), compare);
-  interval[0] = ratios[RESAMPLES / 40];
-  interval[1] = ratios[RESAMPLES - 1 - RESAMPLES / 40];
-}
 
 static flr_status allocate(bench_net *net, const flr_params *params) {
   const size_t flat = (size_t)params->elements * sizeof(float), states = (size_t)params->state_elements * sizeof(float);
@@ -224,9 +195,9 @@ static flr_status measure_resnet(bench_net *net, bound *b, const bench_options *
     FLR_TRY(run_step(net, &step[at]));
     FLR_TRY(run_bound(net->backend, b, &alone[at]));
   }
-  const double images = (double)options->batch, whole = median(step, options->pairs),
-               convolutions = median(alone, options->pairs);
-  bootstrap(alone, step, options->pairs, interval);
+  const double images = (double)options->batch, whole = bench_median(step, options->pairs),
+               convolutions = bench_median(alone, options->pairs);
+  bench_interval(alone, step, options->pairs, interval);
   printf(
       "resnet18 32x32 batch %lld: step %.1f ms, %.1f images/s; convolutions alone %.1f ms, %.1f images/s; ratio %.3f [%.3f, "
       "%.3f]\n",
@@ -258,7 +229,7 @@ static flr_status measure_mlp(bench_net *net, const bench_options *options) {
     fresh_batch(net, i + 2);
     FLR_TRY(run_step(net, &step[i < 0 ? 0 : i]));
   }
-  const double whole = median(step, options->pairs);
+  const double whole = bench_median(step, options->pairs);
   printf("mlp 3072-1024-1024-10 batch %lld: step %.2f ms, %.0f images/s\n", (long long)options->batch, 1e3 * whole,
          (double)options->batch / whole);
   if (options->per_op) op_timer_print(&net->timer, stdout, options->pairs);

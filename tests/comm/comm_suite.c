@@ -1,4 +1,5 @@
-/* What every comm must do, at any rank count: exact sums, broadcasts, gathers, exchanges, agreement. */
+/* What every comm must do, at any rank count: exact sums, broadcasts, gathers, exchanges, agreement.
+   comm_suite KIND [ALGORITHM [RANKS OF A HOST THAT COUNT AS A NODE]] */
 #include <signal.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include "mpi/launch.h"
 
 static flr_comm *comm;
+static flr_comm_mpi_options options;
 static const char *current = "start";
 
 static void on_alarm(int signal_number) {
@@ -47,7 +49,7 @@ static void check_sums(const void *buffer, int64_t count, flr_comm_type type) {
 static void test_comm__sums_exactly(void **state) {
   (void)state;
   CASE("sums");
-  static const int64_t counts[] = {0, 1, 7, 1000, 1000003};
+  static const int64_t counts[] = {0, 1, 7, 1000, 2049, 5003, 32769, 1000003};
   for (int type = FLR_COMM_F32; type <= FLR_COMM_I64; type++)
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++)
       for (int lane = FLR_LANE_DATA; lane <= FLR_LANE_CONTROL; lane++) {
@@ -61,6 +63,46 @@ static void test_comm__sums_exactly(void **state) {
         check_sums(buffer, counts[c], (flr_comm_type)type);
         flr_free(buffer);
       }
+}
+
+/* In memory that the comm lends, at places that are no multiple of anything; what was given back can be lent again. */
+static void test_comm__sums_in_memory_that_it_lends(void **state) {
+  (void)state;
+  CASE("lent");
+  enum { COUNT = 200003, TURNS = 3 };
+  static const int64_t starts[] = {1, 5, 77, 5000, COUNT};
+  for (int turn = 0; turn < TURNS; turn++) {
+    flr_buffer lent = {0};
+    flr_comm_request requests[4] = {{{0}, 0}};
+    CHECK_OK(flr_comm_lend(comm, &lent, COUNT * sizeof(float)));
+    if (!lent.data) skip();
+    float *numbers = lent.data;
+    for (int64_t i = 0; i < COUNT; i++) assert_true(numbers[i] == 0);
+    for (int part = 0; part < 4; part++) {
+      const int64_t count = starts[part + 1] - starts[part];
+      fill(numbers + starts[part], count, FLR_COMM_F32);
+      CHECK_OK(flr_comm_all_reduce_begin(comm, FLR_LANE_DATA, numbers + starts[part], count, FLR_COMM_F32, &requests[part]));
+    }
+    for (int part = 0; part < 4; part++) {
+      CHECK_OK(flr_comm_wait(comm, &requests[part]));
+      check_sums(numbers + starts[part], starts[part + 1] - starts[part], FLR_COMM_F32);
+    }
+    assert_true(numbers[0] == 0);
+    flr_buffer_clear(&lent);
+    assert_null(lent.data);
+  }
+}
+
+static void test_comm__lends_where_all_ranks_share_memory(void **state) {
+  (void)state;
+  CASE("lends");
+  flr_buffer lent = {0};
+  const int shared = comm->size > 1 && options.algorithm && strcmp(options.algorithm, "shared") == 0;
+  CHECK_OK(flr_comm_lend(comm, &lent, 1000));
+  assert_int_equal(lent.data != NULL, shared && (options.ranks_per_node == 0 || options.ranks_per_node >= comm->size));
+  flr_buffer_clear(&lent);
+  CHECK_OK(flr_comm_lend(comm, &lent, (size_t)1 << 50)); /* more than there is */
+  assert_null(lent.data);
 }
 
 enum { FLIGHTS = 12, FLIGHT = 50000 };
@@ -81,6 +123,52 @@ static void test_comm__several_are_under_way_on_both_lanes(void **state) {
     while (!done) CHECK_OK(flr_comm_test(comm, &requests[i], &done));
     check_sums(buffers[i], FLIGHT, FLR_COMM_F32);
     flr_free(buffers[i]);
+  }
+}
+
+/* Some wait for the bulk first, others for the small things that come after it. */
+static void test_comm__lanes_do_not_wait_for_each_other(void **state) {
+  (void)state;
+  CASE("lanes");
+  enum { COUNT = 3000000 };
+  float *buffer;
+  int32_t ranks[16];
+  CHECK_OK(flr_alloc(&buffer, COUNT, sizeof(float)));
+  for (int turn = 0; turn < 2; turn++) {
+    const int bulk_first = comm->rank % 2 == turn;
+    int64_t one = 1;
+    flr_comm_request request = {0};
+    fill(buffer, COUNT, FLR_COMM_F32);
+    CHECK_OK(flr_comm_all_reduce_begin(comm, FLR_LANE_DATA, buffer, COUNT, FLR_COMM_F32, &request));
+    if (bulk_first) CHECK_OK(flr_comm_wait(comm, &request));
+    CHECK_OK(flr_comm_barrier(comm));
+    CHECK_OK(flr_comm_all_gather(comm, &comm->rank, ranks, sizeof(int32_t)));
+    CHECK_OK(flr_comm_broadcast(comm, &one, sizeof one, comm->size - 1));
+    CHECK_OK(flr_comm_all_reduce(comm, &one, 1, FLR_COMM_I64));
+    assert_int_equal(one, comm->size);
+    if (!bulk_first) CHECK_OK(flr_comm_wait(comm, &request));
+    check_sums(buffer, COUNT, FLR_COMM_F32);
+  }
+  flr_free(buffer);
+}
+
+/* Rounding tells the order: any other gives another sum. */
+static void test_comm__adds_the_ranks_of_a_node_in_order(void **state) {
+  (void)state;
+  CASE("order");
+  static const float numbers[] = {1e8f, 3, -1e8f, 5};
+  static const int64_t counts[] = {3, 40000};
+  if (!options.algorithm || strcmp(options.algorithm, "shared") != 0 || options.ranks_per_node > 0 || comm->size > 4) skip();
+  volatile float wanted = 0;
+  for (int rank = 0; rank < comm->size; rank++) wanted += numbers[rank];
+  for (int c = 0; c < 2; c++) {
+    float *buffer;
+    CHECK_OK(flr_alloc(&buffer, counts[c], sizeof(float)));
+    for (int64_t i = 0; i < counts[c]; i++) buffer[i] = numbers[comm->rank];
+    CHECK_OK(flr_comm_all_reduce(comm, buffer, counts[c], FLR_COMM_F32));
+    for (int64_t i = 0; i < counts[c]; i++)
+      if (!(buffer[i] == wanted)) fail_msg("element %lld is %g, wanted %g", (long long)i, (double)buffer[i], (double)wanted);
+    flr_free(buffer);
   }
 }
 
@@ -163,12 +251,18 @@ static void test_comm__knows_its_place(void **state) {
   assert_true(comm->local_rank >= 0 && comm->local_rank < comm->local_size && comm->local_size <= comm->size);
   assert_true(strlen(comm->host) > 0);
   CHECK_OK(flr_comm_barrier(comm));
+  if (options.algorithm && comm->size > 1 && strcmp(comm->algorithm, options.algorithm) != 0)
+    fail_msg("sums go by %s: %s", comm->algorithm, comm->algorithm_note);
 }
 
 int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_comm__sums_exactly),
+      cmocka_unit_test(test_comm__sums_in_memory_that_it_lends),
+      cmocka_unit_test(test_comm__lends_where_all_ranks_share_memory),
       cmocka_unit_test(test_comm__several_are_under_way_on_both_lanes),
+      cmocka_unit_test(test_comm__lanes_do_not_wait_for_each_other),
+      cmocka_unit_test(test_comm__adds_the_ranks_of_a_node_in_order),
       cmocka_unit_test(test_comm__broadcasts_from_every_rank),
       cmocka_unit_test(test_comm__gathers_in_rank_order),
       cmocka_unit_test(test_comm__exchanges_uneven_parts),
@@ -176,7 +270,10 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_comm__knows_its_place),
   };
   flr_comm *unknown;
-  if (argc != 2 || flr_launch_start(&unknown, "bogus") != FLR_ERROR_USAGE || flr_launch_start(&comm, argv[1]) != FLR_OK) {
+  options.algorithm = argc > 2 ? argv[2] : NULL;
+  options.ranks_per_node = argc > 3 ? atoi(argv[3]) : 0;
+  if (argc < 2 || flr_launch_start(&unknown, "bogus", NULL) != FLR_ERROR_USAGE ||
+      flr_launch_start(&comm, argv[1], options.algorithm ? &options : NULL) != FLR_OK) {
     fprintf(stderr, "cannot start: %s\n", flr_status_message());
     return 1;
   }

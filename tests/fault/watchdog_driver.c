@@ -50,7 +50,9 @@ int main(int argc, char **argv) {
   flr_watchdog *watchdog;
   if (argc < 3) return 2;
   const plan p = read_plan(argc, argv);
-  if (flr_launch_start(&comm, "auto") != FLR_OK || flr_watchdog_start(&watchdog, comm, p.timeout, p.with_stack) != FLR_OK)
+  const flr_comm_mpi_options options = {.algorithm = "shared"};
+  if (flr_launch_start(&comm, "auto", &options) != FLR_OK ||
+      flr_watchdog_start(&watchdog, comm, p.timeout, p.with_stack) != FLR_OK)
     return 2;
   printf("pid %d of rank %d\n", (int)getpid(), comm->rank);
   fflush(stdout);

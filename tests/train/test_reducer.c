@@ -110,7 +110,8 @@ int main(int argc, char **argv) {
   };
   (void)argc;
   (void)argv;
-  if (flr_launch_start(&comm, "auto") != FLR_OK) return 1;
+  const flr_comm_mpi_options options = {.algorithm = "shared"};
+  if (flr_launch_start(&comm, "auto", &options) != FLR_OK) return 1;
   const int failed = cmocka_run_group_tests(tests, NULL, NULL);
   flr_launch_finish(comm);
   return failed;

@@ -1,0 +1,80 @@
+/* Measuring sums by MPI and by shared memory in turn. */
+#include "mpi/comm_choice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+
+enum { MOST_ROUNDS = 7, BUDGET_NANOSECONDS = 5000000 };
+
+/* MPI has to be this much faster to be taken: noise should not decide, since the order of sums is another one then. */
+static const double favour = 0.5;
+
+/* Nanoseconds, added up over the ranks, of one sum of fresh numbers. */
+static flr_status time_once(flr_comm *comm, float *numbers, int64_t count, int64_t *out) {
+  flr_comm_request request = {0};
+  for (int64_t i = 0; i < count; i++) numbers[i] = (float)i;
+  FLR_TRY(flr_comm_barrier(comm));
+  const double began = flr_clock_seconds();
+  FLR_TRY(flr_comm_all_reduce_begin(comm, FLR_LANE_DATA, numbers, count, FLR_COMM_F32, &request));
+  FLR_TRY(flr_comm_wait(comm, &request));
+  *out = (int64_t)((flr_clock_seconds() - began) * 1e9);
+  return flr_comm_all_reduce(comm, out, 1, FLR_COMM_I64);
+}
+
+static flr_status time_pair(flr_comm *comm, int *shared, float *numbers, int64_t count, int64_t *best) {
+  for (int way = 0; way < 2; way++) {
+    int64_t nanoseconds;
+    *shared = way;
+    FLR_TRY(time_once(comm, numbers, count, &nanoseconds));
+    if (best[way] == 0 || nanoseconds < best[way]) best[way] = nanoseconds;
+  }
+  return FLR_OK;
+}
+
+static flr_status measure(flr_comm *comm, int *shared, float *numbers, int64_t count, int64_t *best) {
+  int64_t warm[2] = {0};
+  FLR_TRY(time_pair(comm, shared, numbers, count, warm));
+  const int64_t rounds = BUDGET_NANOSECONDS * comm->size / (warm[0] + warm[1] + 1);
+  for (int64_t i = 0; i < 1 || (i < rounds && i < MOST_ROUNDS); i++) FLR_TRY(time_pair(comm, shared, numbers, count, best));
+  return FLR_OK;
+}
+
+static void note(flr_comm *comm, const char *size, const int64_t *best, int shared) {
+  const size_t used = strlen(comm->algorithm_note);
+  const double microseconds = 1e-3 / comm->size;
+  (void)snprintf(comm->algorithm_note + used, sizeof comm->algorithm_note - used, "%s%s by %s (mpi %.0f us, shared %.0f us)",
+                 used ? ", " : "sums of ", size, shared ? "shared memory" : "mpi", (double)best[0] * microseconds,
+                 (double)best[1] * microseconds);
+}
+
+static flr_status choose_all(flr_comm *comm, flr_comm_choice *choice, float *numbers) {
+  static const struct {
+    const char *name;
+    int64_t bytes;
+  } examples[FLR_COMM_CLASSES] = {{"2 KiB", 2 << 10}, {"128 KiB", 128 << 10}, {"4 MiB", 4 << 20}};
+  for (int class = 0; class < FLR_COMM_CLASSES; class ++) {
+    int64_t best[2] = {0};
+    FLR_TRY(measure(comm, &choice->shared[class], numbers, examples[class].bytes / (int64_t)sizeof(float), best));
+    choice->shared[class] = (double)best[0] >= favour * (double)best[1];
+    note(comm, examples[class].name, best, choice->shared[class]);
+  }
+  return FLR_OK;
+}
+
+flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always) {
+  float *numbers;
+  for (int class = 0; class < FLR_COMM_CLASSES; class ++) choice->shared[class] = always;
+  comm->algorithm = "shared";
+  (void)snprintf(comm->algorithm_note, sizeof comm->algorithm_note, "%s", always ? "sums go by shared memory" : "");
+  if (always) return FLR_OK;
+  FLR_TRY(flr_alloc(&numbers, 4 << 20, 1));
+  const flr_status status = choose_all(comm, choice, numbers);
+  flr_free(numbers);
+  int count = 0;
+  for (int class = 0; class < FLR_COMM_CLASSES; class ++) count += choice->shared[class];
+  comm->algorithm = count == 0 ? "mpi" : count < FLR_COMM_CLASSES ? "mixed" : "shared";
+  return status;
+}
