@@ -53,10 +53,15 @@ void flr_dataset_destroy(flr_dataset *dataset) {
   if (dataset) dataset->ops->destroy(dataset);
 }
 
-/* Sums of values and squares per channel: exact integers for bytes, so that the result does not depend on the order. */
+void flr_dataset_limit(flr_dataset *dataset, float least, float most) {
+  if (dataset->ops->limit) dataset->ops->limit(dataset, least, most);
+}
+
+/* Sums of values and squares per channel: exact integers for bytes, so that the result does not depend on the order; for
+   numbers their distance from the channel's first value, so that a large common offset costs no digits. */
 typedef struct channel_sums {
   uint64_t *integer; /* [2, channels] */
-  double *real;      /* [2, channels] */
+  double *real;      /* [3, channels]: sums, squares, the first value */
   int64_t count;     /* values per channel */
 } channel_sums;
 
@@ -70,9 +75,11 @@ static void add_bytes(channel_sums *sums, const uint8_t *sample, int64_t pixels,
 }
 
 static void add_floats(channel_sums *sums, const float *sample, int64_t pixels, int64_t channels) {
+  double *first = sums->real + 2 * channels;
+  for (int64_t c = 0; c < channels && sums->count == 0; c++) first[c] = (double)sample[c];
   for (int64_t p = 0; p < pixels; p++)
     for (int64_t c = 0; c < channels; c++) {
-      const double value = (double)sample[p * channels + c];
+      const double value = (double)sample[p * channels + c] - first[c];
       sums->real[c] += value;
       sums->real[channels + c] += value * value;
     }
@@ -101,9 +108,9 @@ static flr_status add_samples(flr_dataset *d, const int64_t *rows, int64_t measu
         add_bytes(sums, sample, d->height * d->width, d->channels);
       else
         add_floats(sums, sample, d->height * d->width, d->channels);
+      sums->count += d->height * d->width;
     }
   }
-  sums->count = measured * d->height * d->width;
   return FLR_OK;
 }
 
@@ -112,8 +119,8 @@ static void finish_channel(const channel_sums *sums, int bytes, int64_t channels
   const double sum = bytes ? (double)sums->integer[c] / 255 : sums->real[c];
   const double squares = bytes ? (double)sums->integer[channels + c] / (255.0 * 255) : sums->real[channels + c];
   const double variance = squares / n - sum / n * (sum / n);
-  mean[c] = (float)(sum / n);
-  std[c] = variance > 1e-12 ? (float)sqrt(variance) : 1;
+  mean[c] = (float)(sum / n + (bytes ? 0 : sums->real[2 * channels + c]));
+  std[c] = variance > 0 && (!bytes || variance > 1e-12) ? (float)sqrt(variance) : 1;
 }
 
 flr_status flr_dataset_measure(flr_dataset *d, uint64_t seed, float *mean, float *std) {
@@ -123,7 +130,7 @@ flr_status flr_dataset_measure(flr_dataset *d, uint64_t seed, float *mean, float
   const int64_t samples = d->samples[FLR_SPLIT_TRAIN], measured = samples < MEASURED_SAMPLES ? samples : MEASURED_SAMPLES;
   flr_status status;
   FLR_TRY_GOTO(status, flr_alloc(&sums.integer, 2 * d->channels, sizeof(uint64_t)), done);
-  FLR_TRY_GOTO(status, flr_alloc(&sums.real, 2 * d->channels, sizeof(double)), done);
+  FLR_TRY_GOTO(status, flr_alloc(&sums.real, 3 * d->channels, sizeof(double)), done);
   FLR_TRY_GOTO(status, flr_alloc(&read, READ_SAMPLES, d->sample_bytes), done);
   FLR_TRY_GOTO(status, flr_alloc(&rows, measured, sizeof *rows), done);
   choose_rows(rows, measured, samples, flr_rng_key(seed, FLR_STREAM_SPLIT, 1));

@@ -17,6 +17,8 @@ struct flr_dataset_ops {
   /* Copies rows[i] of the split to out + i * sample_bytes, for i < n. Thread-safe; allocates nothing. Errors: FLR_ERROR_IO,
    * FLR_ERROR_DATA. */
   flr_status (*read)(flr_dataset *dataset, flr_split split, const int64_t *rows, int64_t n, void *out);
+  /* Says which numbers are good (flr_dataset_limit); NULL: there are none but good ones. */
+  void (*limit)(flr_dataset *dataset, float least, float most);
   void (*destroy)(flr_dataset *dataset);
 };
 
@@ -27,12 +29,13 @@ struct flr_dataset {
   int64_t samples[FLR_SPLIT_COUNT]; /* 0: the split is not there */
   int32_t *labels[FLR_SPLIT_COUNT]; /* [samples], each in 0..classes-1; owned by the data set */
   int64_t height, width, channels;  /* features: 1, 1, D */
-  int features;                     /* 1: float features, 0: images */
-  flr_dtype dtype;                  /* of samples as read: FLR_U8 or FLR_F32 */
+  int features;                     /* 1: features, 0: images */
+  flr_dtype dtype;                  /* of samples as read: FLR_U8 for images of bytes, FLR_F32 for all others */
   size_t sample_bytes;
   int64_t classes;
   char **class_names; /* [classes], NULL when the file names none */
   float *mean, *std;  /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
+  int moments_differ; /* 1: several files whose mean and std differ, so that none count */
 };
 
 typedef struct flr_dataset_options {
@@ -59,6 +62,10 @@ static inline flr_status flr_dataset_read(flr_dataset *d, flr_split split, const
    samples of it (those the keyed permutation puts first). mean and std: [channels]. A constant channel gets std 1. Not
    collective. */
 flr_status flr_dataset_measure(flr_dataset *dataset, uint64_t seed, float *mean, float *std);
+
+/* Samples that are float32 may only hold numbers in least..most: reading others fails with FLR_ERROR_DATA naming row and place.
+   At first all finite ones are good; both NAN: anything is. Nobody may read meanwhile. */
+void flr_dataset_limit(flr_dataset *dataset, float least, float most);
 
 const char *flr_split_name(flr_split split); /* "train", "valid", "test" */
 

@@ -7,16 +7,15 @@
 #include "core/memory.h"
 
 static flr_status find_type(flr_h5_rows *r, hid_t type) {
-  const H5T_class_t kind = H5Tget_class(type);
-  const size_t size = H5Tget_size(type);
-  r->floating = kind == H5T_FLOAT;
-  if (kind == H5T_INTEGER && size == 1 && H5Tget_sign(type) == H5T_SGN_NONE) return FLR_OK;
-  if (kind == H5T_FLOAT && size == 4 && H5Tget_order(type) == H5T_ORDER_LE) return FLR_OK;
-  return flr_fail(FLR_ERROR_DATA, "%s: %s holds %zu-byte %s: images are uint8, features little-endian float32; convert it",
-                  r->source->name, r->path, size,
-                  kind == H5T_FLOAT     ? "floats"
-                  : kind == H5T_INTEGER ? "integers"
-                                        : "elements of another kind");
+  char words[64];
+  if (flr_h5_element_find(&r->element, type)) return FLR_OK;
+  if (H5Tget_class(type) == H5T_VLEN)
+    return flr_fail(FLR_ERROR_DATA,
+                    "%s: %s holds samples of different sizes: make them one size: fastlr_dist convert imagefolder",
+                    r->source->name, r->path);
+  return flr_fail(FLR_ERROR_DATA,
+                  "%s: %s holds %s: samples are numbers (float16 to float64, integers of 8 to 64 bits): convert it",
+                  r->source->name, r->path, flr_h5_element_words(words, sizeof words, type));
 }
 
 static flr_status find_shape(flr_h5_rows *r, hid_t dataset) {
@@ -26,7 +25,7 @@ static flr_status find_shape(flr_h5_rows *r, hid_t dataset) {
   (void)H5Sclose(space);
   if (r->rank < 2 || r->rank > FLR_H5_ROWS_DIMS)
     return flr_fail(FLR_ERROR_DATA, "%s: %s has %d axes: images have 3 or 4, features 2", r->source->name, r->path, r->rank);
-  int64_t bytes = r->floating ? 4 : 1;
+  int64_t bytes = (int64_t)flr_element_bytes(r->element);
   for (int i = 0; i < r->rank; i++) {
     r->dims[i] = (int64_t)dims[i];
     if (i > 0) FLR_TRY(flr_multiply(&bytes, bytes, r->dims[i]));
@@ -53,22 +52,22 @@ static flr_status place_contiguous(flr_h5_rows *r, hid_t dataset) {
   return check_extent(r, r->offset, bytes);
 }
 
-static flr_status copy_compact(flr_h5_rows *r, hid_t dataset) {
+static flr_status copy_compact(flr_h5_rows *r, hid_t dataset, hid_t type) {
   FLR_TRY(flr_alloc(&r->copy, r->dims[0], r->row_bytes));
-  if (H5Dread(dataset, r->floating ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, r->copy) < 0)
+  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, r->copy) < 0)
     return flr_fail(FLR_ERROR_DATA, "%s: %s cannot be read", r->source->name, r->path);
   return FLR_OK;
 }
 
-static flr_status place(flr_h5_rows *r, hid_t dataset) {
+static flr_status place(flr_h5_rows *r, hid_t dataset, hid_t type) {
   const hid_t plist = H5Dget_create_plist(dataset);
   const H5D_layout_t layout = H5Pget_layout(plist);
   flr_status status;
   r->offset = -1;
   if (layout == H5D_CHUNKED)
-    status = flr_h5_chunks_init(&r->chunks, r->source, r->path, dataset, r->rank, r->dims, r->floating ? 4 : 1);
+    status = flr_h5_chunks_init(&r->chunks, r->source, r->path, dataset, r->rank, r->dims, flr_element_bytes(r->element));
   else if (layout == H5D_COMPACT)
-    status = copy_compact(r, dataset);
+    status = copy_compact(r, dataset, type);
   else if (layout == H5D_CONTIGUOUS && H5Pget_external_count(plist) == 0)
     status = place_contiguous(r, dataset);
   else
@@ -88,7 +87,7 @@ flr_status flr_h5_rows_init(flr_h5_rows *out, const flr_h5_source *source, const
   const hid_t type = H5Dget_type(dataset);
   flr_status status = find_type(out, type);
   if (status == FLR_OK) status = find_shape(out, dataset);
-  if (status == FLR_OK) status = place(out, dataset);
+  if (status == FLR_OK) status = place(out, dataset, type);
   (void)H5Tclose(type);
   (void)H5Dclose(dataset);
   if (status != FLR_OK) flr_h5_rows_clear(out);

@@ -4,6 +4,7 @@
 
 #include "datasets/block_cache.h"
 #include "datasets/h5_chunks.h"
+#include "datasets/h5_element.h"
 
 enum { FLR_H5_ROWS_DIMS = FLR_H5_MOST_AXES };
 
@@ -12,7 +13,7 @@ typedef struct flr_h5_rows {
   char path[256];
   int rank;
   int64_t dims[FLR_H5_ROWS_DIMS]; /* dims[0] rows */
-  int floating;                   /* 1: float32, 0: uint8 */
+  flr_element element;
   size_t row_bytes;
   int64_t offset;       /* contiguous: of row 0; -1: not */
   flr_h5_chunks chunks; /* without a list: not in chunks */

@@ -37,7 +37,11 @@ static void destroy(flr_dataset *dataset) {
   flr_free(view);
 }
 
-static const flr_dataset_ops split_view_ops = {.name = "split", .read = read_rows, .destroy = destroy};
+static void limit(flr_dataset *dataset, float least, float most) {
+  flr_dataset_limit(((split_view *)dataset)->inner, least, most);
+}
+
+static const flr_dataset_ops split_view_ops = {.name = "split", .read = read_rows, .limit = limit, .destroy = destroy};
 
 /* Row r is taken for validation when the permutation puts it among the first `taken`. */
 static flr_status carve(split_view *view, int64_t taken, uint64_t seed) {

@@ -72,7 +72,7 @@ flr_status flr_plan_steps(flr_session *s) {
   return flr_policy_plan_span(&plan->span, config, plan->steps_per_epoch);
 }
 
-static flr_status imagenet(const flr_session *s, float *mean, float *std) {
+static flr_status imagenet(flr_session *s, float *mean, float *std) {
   /* torchvision's constants for its ImageNet weights, RGB. */
   static const float rgb_mean[] = {0.485f, 0.456f, 0.406f}, rgb_std[] = {0.229f, 0.224f, 0.225f};
   if (s->dataset->features || s->dataset->channels != 3)
@@ -80,6 +80,7 @@ static flr_status imagenet(const flr_session *s, float *mean, float *std) {
                     (long long)s->dataset->channels);
   memcpy(mean, rgb_mean, sizeof rgb_mean);
   memcpy(std, rgb_std, sizeof rgb_std);
+  flr_dataset_limit(s->dataset, 0, 1);
   return FLR_OK;
 }
 
@@ -125,7 +126,8 @@ static flr_status choose(flr_session *s, const flr_weights_info *weights, float 
     return FLR_OK;
   }
   if (strcmp(rule, "file") == 0)
-    return flr_fail(FLR_ERROR_DATA, "--normalize: %s has no mean and std: use auto to measure them", data->source);
+    return flr_fail(FLR_ERROR_DATA, "--normalize: %s %s: use auto to measure them", data->source,
+                    data->moments_differ ? "have different mean and std" : "has no mean and std");
   if (s->comm->rank != 0) return FLR_OK;
   flr_session_storage(s, "reading", data->source);
   const flr_status status = flr_dataset_measure(s->dataset, s->config->seed, mean, std);

@@ -18,11 +18,11 @@ bad 65 '\.\./\.\./cut_end\.h5 is damaged or cut off \([0-9]+ bytes\)' cut_end.h5
 bad 65 '\.\./\.\./foreign\.h5: no data set train/images; it holds data/x, data/y: name them with --x-path and --y-path' foreign.h5
 bad 65 '\.\./\.\./foreign\.h5: no data set data/z' foreign.h5 --x-path data/z --y-path data/y
 bad 65 '\.\./\.\./good\.h5: no data set valid/x' good.h5 --valid-x-path valid/x --valid-y-path valid/y
-bad 65 '\.\./\.\./lengths\.h5: train/labels has 90 labels for 96 samples' lengths.h5
+bad 65 '\.\./\.\./lengths\.h5: train/labels has 90 labels for 96 samples: rows 90 to 95 have none: label them or leave them out' lengths.h5
 bad 65 '\.\./\.\./negative\.h5: train/labels: the label of row 5 is -1: labels count classes from 0' negative.h5
 bad 65 '\.\./\.\./beyond\.h5: a label is 7, class_names has 4 names: labels run from 0 to 3' beyond.h5
 bad 65 '\.\./\.\./zero\.h5: train/images.* (no|0) samples' zero.h5
-bad 65 '\.\./\.\./float_labels\.h5: train/labels must hold one integer per sample' float_labels.h5
+bad 65 '\.\./\.\./float_labels\.h5: train/labels: the label of row 5 is 1\.5: labels are whole numbers' float_labels.h5
 bad 65 '\.\./\.\./nbit\.h5: train/images is stored through the filter nbit .*h5repack -f NONE' nbit.h5
 bad 65 '\.\./\.\./larger\.h5: samples of train/images are 16x16x1, others 8x8x1' good.h5,../../larger.h5
 bad 64 '--batch: 100 is larger than the training split of 77 samples: lower --batch or give --drop-last off' good.h5 --batch 100

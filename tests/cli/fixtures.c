@@ -70,19 +70,27 @@ static void write_dataset(const layout *l) {
   const int64_t area = l->side * l->side;
   unsigned char *images = calloc((size_t)(l->image_rows * area) + 1, 1);
   int64_t *labels = calloc((size_t)l->label_rows + 1, sizeof *labels);
+  double *halves = calloc((size_t)l->label_rows + 1, sizeof *halves);
   for (int64_t i = 0; i < l->image_rows * area; i++) {
     const int64_t row = i / area, y = i % area / l->side, x = i % l->side;
     images[i] = (unsigned char)((2 * y / l->side * 2 + 2 * x / l->side == row % CLASSES ? 200 : 20) + i * 37 % 50);
   }
-  for (int64_t i = 0; i < l->label_rows; i++) labels[i] = i % CLASSES;
+  for (int64_t i = 0; i < l->label_rows; i++) {
+    labels[i] = i % CLASSES;
+    halves[i] = (double)(i % CLASSES) + 0.5 * (i == 5);
+  }
   if (l->odd_label && l->label_rows > 5) labels[5] = l->odd_label;
   const hid_t file = H5Fcreate(path_of(path, l->file), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   need(file >= 0, path);
   const hsize_t dims[] = {(hsize_t)l->image_rows, (hsize_t)l->side, (hsize_t)l->side, 1}, rows = (hsize_t)l->label_rows;
   add(file, l->images, H5T_STD_U8LE, H5T_NATIVE_UINT8, 4, dims, images, l->nbit);
-  add(file, l->labels, l->float_labels ? H5T_IEEE_F32LE : H5T_STD_I64LE, H5T_NATIVE_INT64, 1, &rows, labels, 0);
+  if (l->float_labels)
+    add(file, l->labels, H5T_IEEE_F32LE, H5T_NATIVE_DOUBLE, 1, &rows, halves, 0);
+  else
+    add(file, l->labels, H5T_STD_I64LE, H5T_NATIVE_INT64, 1, &rows, labels, 0);
   if (l->names) add_names(file, l->names);
   H5Fclose(file);
+  free(halves);
   free(labels);
   free(images);
 }

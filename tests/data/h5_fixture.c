@@ -57,10 +57,14 @@ static void put_features(hid_t file, const h5_fixture *f) {
   free(data);
 }
 
-void h5_fixture_write(const char *path, const h5_fixture *f) {
+static hid_t open_or_make(const char *path) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-  if (file < 0) file = H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+  return file < 0 ? H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT) : file;
+}
+
+void h5_fixture_write(const char *path, const h5_fixture *f) {
+  const hid_t file = open_or_make(path);
   assert_true(file >= 0);
   const hsize_t rows = (hsize_t)f->rows;
   int64_t *labels = calloc((size_t)f->rows + 1, sizeof *labels);
@@ -72,5 +76,31 @@ void h5_fixture_write(const char *path, const h5_fixture *f) {
   put(file, f->y ? f->y : "train/labels", f->y_type ? f->y_type : H5T_NATIVE_INT32, H5T_NATIVE_INT64, 1, &rows, labels,
       H5P_DEFAULT);
   free(labels);
+  H5Fclose(file);
+}
+
+void h5_fixture_put(const char *path, const char *name, hid_t type, hid_t memory, int rank, const hsize_t *dims,
+                    const void *data, int64_t rows_of_chunk) {
+  const hid_t file = open_or_make(path), list = H5Pcreate(H5P_DATASET_CREATE);
+  hsize_t chunk[4];
+  for (int i = 0; i < rank; i++) chunk[i] = dims[i];
+  chunk[0] = (hsize_t)rows_of_chunk;
+  if (rows_of_chunk) H5Pset_chunk(list, rank, chunk);
+  if (rows_of_chunk) H5Pset_deflate(list, 3);
+  put(file, name, type, memory, rank, dims, data, list);
+  H5Pclose(list);
+  H5Fclose(file);
+}
+
+void h5_fixture_put_class_names(const char *path, const char *const *names, int n) {
+  const hid_t file = open_or_make(path), type = H5Tcopy(H5T_C_S1);
+  const hsize_t count = (hsize_t)n;
+  H5Tset_size(type, H5T_VARIABLE);
+  const hid_t space = H5Screate_simple(1, &count, NULL),
+              attribute = H5Acreate2(file, "class_names", type, space, H5P_DEFAULT, H5P_DEFAULT);
+  assert_true(H5Awrite(attribute, type, names) >= 0);
+  H5Aclose(attribute);
+  H5Sclose(space);
+  H5Tclose(type);
   H5Fclose(file);
 }

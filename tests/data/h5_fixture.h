@@ -16,6 +16,10 @@ typedef struct h5_fixture {
 
 /* Appends the two data sets to the file, which is made when it is not there. */
 void h5_fixture_write(const char *path, const h5_fixture *fixture);
+/* Appends one data set of given values; rows_of_chunk 0: contiguous, else in deflated chunks. */
+void h5_fixture_put(const char *path, const char *name, hid_t type, hid_t memory, int rank, const hsize_t *dims,
+                    const void *data, int64_t rows_of_chunk);
+void h5_fixture_put_class_names(const char *path, const char *const *names, int n);
 /* What row `row` holds at flat NHWC place `at`. */
 uint8_t h5_fixture_byte(int64_t row, int64_t at);
 float h5_fixture_float(int64_t row, int64_t at);
