@@ -8,7 +8,7 @@
 #include "core/hash.h"
 #include "core/memory.h"
 
-enum { MOST_SAMPLES = 256, ROOM = 2048 };
+enum { MOST_SAMPLES = 256, ROOM = FLR_FINGERPRINT_BYTES };
 
 static flr_status hash_samples(flr_dataset *d, flr_split split, uint64_t *out) {
   const int64_t count = d->samples[split] < MOST_SAMPLES ? d->samples[split] : MOST_SAMPLES;
@@ -76,23 +76,28 @@ static int find_line(const char *text, const line *wanted, line *out) {
   return 0;
 }
 
-static void add_difference(char *text, size_t size, const line *kept, const line *now) {
+static void add_difference(char *text, size_t size, const line *kept, const line *now, const char *word) {
   const size_t used = strlen(text);
   const line *named = kept->name ? kept : now;
-  (void)snprintf(text + used, size - used, "%s%.*s: %.*s, now %.*s", used ? "; " : "", named->name_length, named->name,
-                 kept->value_length, kept->value, now->value_length, now->value);
+  (void)snprintf(text + used, size - used, "%s%.*s: %.*s, %s %.*s", used ? "; " : "", named->name_length, named->name,
+                 kept->value_length, kept->value, word, now->value_length, now->value);
 }
 
-flr_status flr_fingerprint_compare(const char *kept, const char *now, const char *origin) {
-  char text[640] = "";
+void flr_fingerprint_differences(char *text, size_t size, const char *kept, const char *now, const char *word) {
   line a, b;
+  text[0] = '\0';
   for (const char *rest = kept; next_line(&rest, &a);) {
     const int there = find_line(now, &a, &b);
     const int same = there && a.value_length == b.value_length && memcmp(a.value, b.value, (size_t)a.value_length) == 0;
-    if (strncmp(a.name, "source", 6) != 0 && !same) add_difference(text, sizeof text, &a, &b);
+    if (strncmp(a.name, "source", 6) != 0 && !same) add_difference(text, size, &a, &b, word);
   }
   for (const char *rest = now; next_line(&rest, &b);)
-    if (!find_line(kept, &b, &a)) add_difference(text, sizeof text, &a, &b);
+    if (!find_line(kept, &b, &a)) add_difference(text, size, &a, &b, word);
+}
+
+flr_status flr_fingerprint_compare(const char *kept, const char *now, const char *origin) {
+  char text[640];
+  flr_fingerprint_differences(text, sizeof text, kept, now, "now");
   if (!text[0]) return FLR_OK;
   return flr_fail(FLR_ERROR_DATA, "%s: the data changed since it was written (%s): give back the data it is for", origin, text);
 }

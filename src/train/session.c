@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "mpi/hosts.h"
 #include "mpi/launch.h"
 #include "train/build.h"
 #include "train/lr_find.h"
@@ -17,6 +18,7 @@
 #include "train/plan.h"
 #include "train/resume.h"
 #include "train/run_dir.h"
+#include "train/same_data.h"
 #include "train/saver.h"
 #include "train/sweep.h"
 #include "train/trainer.h"
@@ -64,7 +66,8 @@ static flr_status open_data(flr_session *s) {
   flr_session_storage(s, "reading", s->config->data);
   const flr_status opened = flr_plan_open_data(s);
   flr_session_storage_done(s);
-  FLR_TRY(flr_comm_agree(s->comm, opened));
+  FLR_TRY(flr_comm_agree_by_host(s->comm, opened));
+  FLR_TRY(flr_same_data_check(s));
   return flr_comm_agree(s->comm, flr_plan_steps(s));
 }
 
