@@ -18,7 +18,7 @@ struct flr_decoder {
 /* ---- fletcher32 ---- */
 
 /* Sums of big-endian 16-bit words, folded often enough not to overflow. */
-static uint32_t fletcher32(const unsigned char *data, size_t bytes) {
+uint32_t flr_fletcher32(const unsigned char *data, size_t bytes) {
   enum { WORDS = 360 };
   uint32_t low = 0, high = 0;
   for (size_t words = bytes / 2; words > 0;) {
@@ -46,7 +46,7 @@ flr_status flr_check_fletcher32(flr_bytes in) {
   if (in.size < CHECKSUM_BYTES) return flr_fail(FLR_ERROR_DATA, "it is too short for its checksum");
   const unsigned char *end = in.data + in.size - CHECKSUM_BYTES;
   const uint32_t stored = (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
-  const uint32_t sum = fletcher32(in.data, in.size - CHECKSUM_BYTES);
+  const uint32_t sum = flr_fletcher32(in.data, in.size - CHECKSUM_BYTES);
   const uint32_t swapped = (sum & 0x00ff00ff) << 8 | (sum & 0xff00ff00) >> 8; /* as HDF5 before 1.6.3 wrote it */
   if (stored == sum || stored == swapped) return FLR_OK;
   return flr_fail(FLR_ERROR_DATA, "wrong checksum (fletcher32 %08x, stored %08x)", sum, stored);

@@ -24,6 +24,9 @@ typedef struct flr_filters {
   size_t element_bytes; /* what shuffle takes apart */
 } flr_filters;
 
+/* HDF5's variant of the sum. Pure. */
+uint32_t flr_fletcher32(const unsigned char *data, size_t bytes);
+
 /* One thread's state and buffers. */
 typedef struct flr_decoder flr_decoder;
 

@@ -26,6 +26,9 @@ flr_status flr_undo_zstd(void *context, flr_bytes in, flr_room *out);
 void *flr_zstd_create(void); /* NULL: no memory, or no zstd */
 void flr_zstd_destroy(void *context);
 
+/* What undoing LZ4 or zstd will give, as the chunk itself says; 0: it cannot be, or is not told. */
+size_t flr_decoded_size(int id, flr_bytes in);
+
 void flr_unshuffle(flr_bytes in, size_t element_bytes, unsigned char *out);
 /* HDF5's variant: the last four bytes are the sum of the others. */
 flr_status flr_check_fletcher32(flr_bytes in);

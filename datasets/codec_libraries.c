@@ -147,6 +147,27 @@ flr_status flr_undo_zstd(void *context, flr_bytes in, flr_room *out) {
 
 #endif
 
+/* ---- sizes ---- */
+
+/* HDF5 allows no larger chunks, and no codec packs better than this. */
+enum { MOST_RATIO = 1 << 16 };
+
+static uint64_t told_size(int id, flr_bytes in) {
+#ifdef FLR_HAVE_LZ4
+  if (id == FLR_FILTER_LZ4) return in.size < 12 ? 0 : big_endian(in.data, 8);
+#endif
+#ifdef FLR_HAVE_ZSTD
+  if (id == FLR_FILTER_ZSTD) return ZSTD_getFrameContentSize(in.data, in.size);
+#endif
+  (void)id, (void)in;
+  return 0;
+}
+
+size_t flr_decoded_size(int id, flr_bytes in) {
+  const uint64_t size = told_size(id, in);
+  return size > UINT32_MAX || size / MOST_RATIO > in.size ? 0 : (size_t)size;
+}
+
 /* ---- what there is ---- */
 
 const char *flr_codec_missing(int id) {

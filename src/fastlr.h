@@ -92,17 +92,20 @@ typedef struct flr_config {
   char *plot; /* "auto", "none", "terminal" */
   /* outputs and other commands */
   int json, csv;
-  int64_t groups;                          /* schedule: 1 */
-  char *split;                             /* eval, predict: "valid" */
-  char *resume;                            /* fit, find: a checkpoint or a folder; "": of `out`; NULL: no */
-  char *which;                             /* plot: "all", "sweep", "schedule", "loss" */
-  char *format;                            /* plot: "both", "svg", "png" */
-  char *label;                             /* convert csv: the column of the classes, "label" */
-  int64_t image_size, image_channels;      /* convert imagefolder: -1: as they are; 3 */
-  int64_t max_pixels;                      /* convert imagefolder: 100 million */
-  int strict;                              /* convert imagefolder: nothing is left out */
-  int diff;                                /* inspect: two files side by side */
-  int reschedule;                          /* with resume: options may differ from the checkpoint's */
+  int64_t groups;                     /* schedule: 1 */
+  char *split;                        /* eval, predict: "valid" */
+  char *resume;                       /* fit, find: a checkpoint or a folder; "": of `out`; NULL: no */
+  char *which;                        /* plot: "all", "sweep", "schedule", "loss" */
+  char *format;                       /* plot: "both", "svg", "png" */
+  char *label;                        /* convert csv: the column of the classes, "label" */
+  int64_t image_size, image_channels; /* convert imagefolder: -1: as they are; 3 */
+  int64_t max_pixels;                 /* convert imagefolder: 100 million */
+  int strict;                         /* convert imagefolder: nothing is left out */
+  char *compress;                     /* convert: "none", "deflate", "lz4", "zstd" */
+  int64_t compress_level, chunk_rows; /* convert: -1: the codec's own; -1: about 1 MiB of compressed ones, else no chunks */
+  int checksum;                       /* convert: 1 */
+  int diff;                           /* inspect: two files side by side */
+  int reschedule;                     /* with resume: options may differ from the checkpoint's */
   unsigned char given[FLR_CONFIG_OPTIONS]; /* which options were set rather than left at their defaults */
 } flr_config;
 

@@ -16,10 +16,11 @@
 static const flr_convert_ops *const kinds[] = {&flr_convert_imagefolder, &flr_convert_idx, &flr_convert_cifar,
                                                &flr_convert_csv};
 
-enum { KIND_COUNT = sizeof kinds / sizeof kinds[0], MOST_PIXELS = 100000000 };
+enum { KIND_COUNT = sizeof kinds / sizeof kinds[0], MOST_PIXELS = 100000000, MOST_CHUNK_BYTES = 1 << 30 };
 
 void flr_convert_options_defaults(flr_convert_options *out) {
-  *out = (flr_convert_options){.workers = 1, .channels = 3, .max_pixels = MOST_PIXELS, .valid_fraction = NAN, .seed = 1};
+  *out = (flr_convert_options){
+      .workers = 1, .channels = 3, .max_pixels = MOST_PIXELS, .valid_fraction = NAN, .seed = 1, .checksum = 1};
 }
 
 const char *flr_convert_kinds(void) { return "imagefolder, idx, cifar, csv"; }
@@ -79,7 +80,7 @@ static flr_status write_list(const flr_convert_source *s, const char *path) {
   return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", path, strerror(error));
 }
 
-/* The list beside the file; an older conversion's goes. */
+/* The list beside the file; an older conversion's goes. Rank 0. */
 static flr_status tell_skipped(const flr_convert_source *s, const char *out) {
   char *path;
   FLR_TRY(name_list(out, &path));
@@ -102,27 +103,75 @@ static flr_status take_reasons(const flr_convert_source *s, flr_convert_result *
   return FLR_OK;
 }
 
+/* ---- ranks ---- */
+
+static flr_status agree(const flr_convert_team *team, flr_status local) {
+  return team ? team->agree(team->context, local) : local;
+}
+
+static int is_first(const flr_convert_options *options) { return !options->team || options->team->rank == 0; }
+
+/* Rank 0 makes the file, the others open it. */
+static flr_status begin(flr_h5_target *target, flr_convert_source *source, const flr_convert_options *options,
+                        const flr_h5_layout *layout) {
+  const flr_convert_team *team = options->team;
+  flr_status status = FLR_OK;
+  *target = (flr_h5_target){.fd = -1};
+  if (is_first(options)) status = flr_h5_target_begin(target, options->out, source, layout);
+  if (!team) return status;
+  FLR_TRY(agree(team, status));
+  return flr_h5_target_share(target, options->out, source, layout, team);
+}
+
 /* ---- the whole ---- */
+
+static flr_status choose_layout(flr_h5_layout *out, const flr_convert_source *s, const flr_convert_options *o) {
+  flr_encoding *e = &out->encoding;
+  *out = (flr_h5_layout){.block_rows = FLR_CONVERT_BLOCK_BYTES / (int64_t)s->sample_bytes};
+  if (out->block_rows < 1) out->block_rows = 1;
+  FLR_TRY(flr_compression_parse(&e->compression, o->compress ? o->compress : "none", o->level));
+  e->level = (int)o->level;
+  e->checksum = o->checksum;
+  e->element_bytes = s->features ? sizeof(float) : 1;
+  out->chunked = e->compression != FLR_COMPRESS_NONE || o->chunk_rows > 0;
+  if (o->chunk_rows > 0) out->block_rows = o->chunk_rows;
+  if (out->block_rows <= MOST_CHUNK_BYTES / (int64_t)s->sample_bytes || out->block_rows == 1) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "--chunk-rows: %lld samples of %zu bytes are more than the %d MiB that a chunk may have",
+                  (long long)o->chunk_rows, s->sample_bytes, MOST_CHUNK_BYTES >> 20);
+}
+
+static flr_status finish(flr_convert_source *source, flr_h5_target *target, const flr_convert_options *options,
+                         flr_copied *copied) {
+  if (!is_first(options)) return flr_h5_target_sync(target);
+  flr_moments_finish(&copied->moments);
+  FLR_TRY(tell_skipped(source, options->out));
+  return FLR_OK;
+}
 
 /* *again 1: samples were left out, nothing is written yet. */
 static flr_status fill(flr_convert_source *source, flr_h5_target *target, const flr_convert_options *options, int *again) {
-  flr_moments moments;
-  flr_status status = flr_convert_copy(source, target, options, &moments);
+  flr_copied copied;
+  flr_status status = flr_convert_copy(source, target, options, &copied);
   *again = 0;
-  if (status == FLR_OK) flr_moments_finish(&moments);
   if (status == FLR_OK && source->ops->settle) status = source->ops->settle(source, again);
-  if (status == FLR_OK && !*again) status = tell_skipped(source, options->out);
-  if (status == FLR_OK && !*again) status = flr_h5_target_commit(target, moments.mean, moments.std);
-  flr_moments_clear(&moments);
+  if (status == FLR_OK && !*again) {
+    status = agree(options->team, finish(source, target, options, &copied));
+    if (status == FLR_OK && is_first(options))
+      status = flr_h5_target_commit(target, copied.moments.mean, copied.moments.std, copied.checksums);
+    status = agree(options->team, status);
+  }
+  flr_copied_clear(&copied);
   return status;
 }
 
 static flr_status write_target(flr_convert_source *source, const flr_convert_options *options, int64_t *bytes, int *again) {
   flr_h5_target target;
+  flr_h5_layout layout;
   FLR_TRY(check_source(source));
-  FLR_TRY(flr_h5_target_begin(&target, options->out, source));
+  FLR_TRY(choose_layout(&layout, source, options));
+  FLR_TRY(begin(&target, source, options, &layout));
   const flr_status status = fill(source, &target, options, again);
-  *bytes = target.bytes;
+  *bytes = target.places.bytes;
   flr_h5_target_abandon(&target);
   return status;
 }
@@ -135,17 +184,27 @@ static void describe(const flr_convert_source *source, flr_convert_result *out) 
   out->classes = source->classes;
 }
 
-flr_status flr_convert(const flr_convert_options *options, flr_convert_result *out) {
+static flr_status convert(const flr_convert_ops *kind, const flr_convert_options *options, flr_convert_result *out) {
   flr_convert_source *source = NULL;
-  *out = (flr_convert_result){0};
-  FLR_TRY(flr_convert_check_kind(options->kind));
-  FLR_TRY(find_kind(options->kind)->open(&source, options));
+  FLR_TRY(kind->open(&source, options));
   flr_status status = FLR_OK;
   for (int again = 1; again && status == FLR_OK;) status = write_target(source, options, &out->bytes, &again);
   describe(source, out);
-  if (status == FLR_OK) status = take_reasons(source, out);
+  if (status == FLR_OK) status = agree(options->team, take_reasons(source, out));
   source->ops->close(source);
   return status;
+}
+
+flr_status flr_convert(const flr_convert_options *options, flr_convert_result *out) {
+  flr_convert_options alone = *options;
+  flr_compression compression;
+  *out = (flr_convert_result){0};
+  FLR_TRY(flr_convert_check_kind(options->kind));
+  FLR_TRY(flr_compression_parse(&compression, options->compress ? options->compress : "none", options->level));
+  const flr_convert_ops *kind = find_kind(options->kind);
+  if (kind->read || !options->team) return convert(kind, options, out);
+  alone.team = NULL; /* what is read from its start to its end is read by rank 0 */
+  return agree(options->team, options->team->rank == 0 ? convert(kind, &alone, out) : FLR_OK);
 }
 
 void flr_convert_result_clear(flr_convert_result *result) {

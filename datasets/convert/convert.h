@@ -5,6 +5,20 @@
 #include "core/status.h"
 #include "datasets/dataset.h"
 
+/* Ranks that convert together, as this room sees them. All calls are collective, and block. */
+typedef struct flr_convert_team {
+  void *context;
+  int rank, size;
+  /* FLR_OK when all ranks give it, else the failure of one of them, on all. */
+  flr_status (*agree)(void *context, flr_status local);
+  /* Over all ranks, in place. */
+  flr_status (*sum)(void *context, int64_t *values, int64_t n);
+  /* From rank 0. */
+  flr_status (*broadcast)(void *context, void *data, int64_t bytes);
+  /* Rank 0 gets what every rank has, in their order: bytes_of [size] of them, each a multiple of 4, known to all. */
+  flr_status (*collect)(void *context, const void *mine, void *all, const int64_t *bytes_of);
+} flr_convert_team;
+
 typedef struct flr_convert_options {
   const char *kind;   /* flr_convert_kinds() */
   const char *source; /* folder or file, as the kind has it */
@@ -19,6 +33,12 @@ typedef struct flr_convert_options {
   int sorted;            /* 1: training samples in the order of their paths; 0: shuffled by the seed */
   double valid_fraction; /* NAN: none; else this share of the training images becomes the validation split */
   uint64_t seed;
+  /* What is written */
+  const char *compress;         /* "none", "deflate", "lz4" or "zstd"; NULL: none */
+  int64_t level;                /* of compression; 0: the usual one */
+  int64_t chunk_rows;           /* samples of a chunk; 0: about 1 MiB of them where they are compressed, else no chunks */
+  int checksum;                 /* 1: fletcher32 for chunks, attributes that `inspect` compares for what is contiguous */
+  const flr_convert_team *team; /* NULL: one process; borrowed */
   /* For people; NULL: nobody. In the calling thread. */
   void *context;
   void (*progress)(void *context, int64_t done, int64_t total); /* samples, about five times a second */

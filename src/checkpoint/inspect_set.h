@@ -16,8 +16,8 @@ typedef struct flr_inspect_meter {
 flr_status flr_inspect_describe(flr_inspect_set *out, hid_t set);
 
 /* Reads numbers (as they are, floats narrower than 32 bits as float) and texts to their end. own: the attribute "checksum" is
- * one of seal.h and is compared. What is neither number nor text is only described. Errors: FLR_ERROR_DATA, without the file's
- * name; FLR_ERROR_INTERNAL (memory). */
+ * one of seal.h and is compared; it is so too beside an attribute "checksum_rows" (datasets/FORMAT.md). What is neither number
+ * nor text is only described. Errors: FLR_ERROR_DATA, without the file's name; FLR_ERROR_INTERNAL (memory). */
 flr_status flr_inspect_read(flr_inspect_set *out, hid_t file, hid_t set, int own, flr_inspect_meter *meter);
 
 /* How a data set of numbers is read in pieces of whole chunks, about 4 MiB each. */

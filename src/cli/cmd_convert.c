@@ -98,6 +98,10 @@ static flr_convert_options options_of(const flr_command_args *args, const flr_co
   o.sorted = strcmp(config->order, "sequential") == 0;
   o.valid_fraction = config->valid_fraction;
   o.seed = config->seed;
+  o.compress = config->compress;
+  o.level = config->compress_level > 0 ? config->compress_level : 0;
+  o.chunk_rows = config->chunk_rows > 0 ? config->chunk_rows : 0;
+  o.checksum = config->checksum;
   return o;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/inspect_document.h"
 #include "cli/json.h"
 #include "cli/live_line.h"
+#include "datasets/h5_filters.h"
 
 /* ---- text ---- */
 
@@ -83,6 +84,7 @@ static flr_status print_file(flr_inspect *file, const char *path, const flr_conf
 static flr_status look_through(flr_inspect *file, const char *path) {
   flr_live_line line;
   FLR_TRY(flr_live_line_init(&line));
+  flr_h5_filters_register();
   const flr_status status = flr_inspect_file(file, path, &line.progress);
   flr_live_line_clear(&line);
   return status;

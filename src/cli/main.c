@@ -23,7 +23,7 @@ static const flr_command commands[] = {
     {"suggest", "CURVE.csv", "suggestions from columns lr,loss", 1, "json,csv,smooth", flr_cmd_suggest},
     {"inspect", "FILE.h5 | --diff A B", "what a file holds, and whether it is whole", 1, "json,diff", flr_cmd_inspect},
     {"convert", "imagefolder|idx|cifar|csv SRC OUT.h5", "other files into a data set", 3,
-     "label,size,channels,max-pixels,strict", flr_cmd_convert},
+     "label,size,channels,max-pixels,strict,compress,compress-level,chunk-rows,checksum", flr_cmd_convert},
     {"export", "CKPT.h5 OUT.safetensors", "weights under the model's usual names", 2, "", flr_cmd_export},
     {"backends", "", "what this build and this machine can use", 0, "json", flr_cmd_backends},
 };
