@@ -24,7 +24,8 @@ struct flr_loader {
   slot *slots;
   int slot_count;
   pthread_t *threads;
-  int thread_count;
+  flr_augment_space *spaces; /* [workers] */
+  int thread_count, threads_begun;
   pthread_mutex_t mutex;
   pthread_cond_t filled, freed;
   int64_t claimed;   /* steps handed to workers */
@@ -65,12 +66,20 @@ static void plan_batch(const flr_loader *l, slot *s, int64_t step) {
   s->batch.count = filled;
 }
 
-static void fill(const flr_loader *l, slot *s, int64_t step) {
+static void augment(const flr_loader *l, const slot *s, flr_augment_space *space) {
+  const flr_sampler *sampler = &l->options.sampler;
+  const int64_t epoch = s->batch.step / flr_sampler_steps(sampler);
+  const uint64_t key = flr_augment_key(sampler->seed, sampler->stream, epoch);
+  flr_augment_batch(&l->options.augment, space, key, s->rows, s->batch.count, s->samples.data);
+}
+
+static void fill(const flr_loader *l, slot *s, int64_t step, flr_augment_space *space) {
   plan_batch(l, s, step);
   const int32_t *labels = l->dataset->labels[l->options.split];
   int32_t *out = s->labels.data;
   for (int64_t i = 0; i < s->batch.count; i++) out[i] = labels[s->rows[i]];
   s->status = flr_dataset_read(l->dataset, l->options.split, s->rows, s->batch.count, s->samples.data);
+  if (s->status == FLR_OK) augment(l, s, space);
   if (s->status != FLR_OK) {
     strncpy(s->message, flr_status_message(), sizeof s->message - 1);
     s->message[sizeof s->message - 1] = '\0';
@@ -85,13 +94,14 @@ static int may_claim(const flr_loader *l) {
 static void *work(void *context) {
   flr_loader *l = context;
   pthread_mutex_lock(&l->mutex);
+  flr_augment_space *space = &l->spaces[l->threads_begun++];
   for (;;) {
     while (!l->stopping && !may_claim(l) && l->claimed < l->options.steps) pthread_cond_wait(&l->freed, &l->mutex);
     if (l->stopping || l->claimed >= l->options.steps) break;
     const int64_t index = l->claimed++;
     slot *s = &l->slots[index % l->slot_count];
     pthread_mutex_unlock(&l->mutex);
-    fill(l, s, l->options.first_step + index);
+    fill(l, s, l->options.first_step + index, space);
     pthread_mutex_lock(&l->mutex);
     s->ready = 1;
     pthread_cond_signal(&l->filled);
@@ -120,6 +130,8 @@ static flr_status alloc_slots(flr_loader *l) {
 
 static flr_status start_threads(flr_loader *l) {
   FLR_TRY(flr_alloc(&l->threads, l->options.workers, sizeof *l->threads));
+  FLR_TRY(flr_alloc(&l->spaces, l->options.workers, sizeof *l->spaces));
+  for (int i = 0; i < l->options.workers; i++) FLR_TRY(flr_augment_space_init(&l->spaces[i], &l->options.augment));
   for (; l->thread_count < l->options.workers; l->thread_count++)
     if (pthread_create(&l->threads[l->thread_count], NULL, work, l) != 0)
       return flr_fail(FLR_ERROR_INTERNAL, "cannot start loader thread %d", l->thread_count);
@@ -192,6 +204,8 @@ void flr_loader_destroy(flr_loader *l) {
   pthread_cond_destroy(&l->filled);
   pthread_cond_destroy(&l->freed);
   pthread_mutex_destroy(&l->mutex);
+  for (int i = 0; l->spaces && i < l->options.workers; i++) flr_augment_space_clear(&l->spaces[i]);
+  flr_free(l->spaces);
   flr_free(l->slots);
   flr_free(l->threads);
   flr_free(l);

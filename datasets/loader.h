@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "datasets/augment.h"
 #include "datasets/dataset.h"
 #include "datasets/sampler.h"
 #include "tensor/buffer.h"
@@ -14,6 +15,7 @@ typedef struct flr_loader flr_loader;
 typedef struct flr_loader_options {
   flr_split split;
   flr_sampler sampler;
+  flr_augment augment;              /* what is made of the samples; all zero: nothing */
   int64_t shards;                   /* V: logical shards of the global batch */
   int64_t first_shard, shard_count; /* this rank's */
   int64_t first_step, steps;        /* which steps of the run */
@@ -29,7 +31,7 @@ typedef struct flr_batch {
   int64_t step;
   int64_t global_count;          /* samples of the global batch over all ranks */
   int64_t count;                 /* of this rank, may be 0 */
-  const void *samples;           /* [count, h, w, c] */
+  const void *samples;           /* [count, h, w, c], as augment delivers them */
   const int32_t *labels;         /* [count] */
   const int64_t *rows;           /* [count] */
   const int64_t *shard_first;    /* [shard_count + 1]: shard s of this rank is samples shard_first[s] .. shard_first[s+1]-1 */

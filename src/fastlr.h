@@ -26,6 +26,10 @@ typedef struct flr_config {
   char *normalize;           /* "auto" */
   char *order;               /* "shuffled" */
   int drop_last;             /* 1 */
+  char *augment;             /* "auto" */
+  int64_t crop_size;         /* -1: the stored size */
+  int64_t crop_pad;          /* -1: 4, or 0 with a smaller crop_size */
+  char *crop_scale;          /* NULL: "0.08,1" */
   int64_t workers, prefetch; /* -1: fits the cores */
   /* model */
   char *model;    /* NULL: by the data */

@@ -14,7 +14,7 @@ import time
 from pick_study import pairs
 
 MOST_ROUNDS = 8
-QUIET = "--threads 1 --workers 1 --backend cpu --plot none --quiet --checkpoint-every 1000000".split()
+QUIET = "--augment none --threads 1 --workers 1 --backend cpu --plot none --quiet --checkpoint-every 1000000".split()
 
 
 class Missing(Exception):

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "datasets/augment.h"
 #include "fastlr.h"
 #include "optim/decay.h"
 #include "train/config_table.h"
@@ -93,6 +94,8 @@ static flr_status check_decays(const flr_config *c) {
 }
 
 static flr_status check_forms(const flr_config *c) {
+  double least, most;
+  FLR_TRY(flr_augment_parse_scale(c->crop_scale, &least, &most));
   FLR_TRY(check_decays(c));
   if (strcmp(c->lr, "auto") != 0) FLR_TRY(check_rates("--lr", c->lr));
   FLR_TRY(check_rates("--sweep-start", c->sweep_start));

@@ -37,6 +37,13 @@ static const flr_option options[] = {
     STRING("normalize", normalize, "auto", "auto,file,imagenet,none", data, "RULE", "auto, file, imagenet or none"),
     STRING("order", order, "shuffled", "shuffled,sequential", data, "ORDER", "shuffled or sequential"),
     SWITCH("drop-last", drop_last, "on", data, "leave out the ragged last batch of an epoch in training"),
+    STRING("augment", augment, "auto", "auto,none,flip,crop-flip,resized-crop-flip", data, "KIND",
+           "auto, none, flip, crop-flip or resized-crop-flip, of training images"),
+    INTEGER("crop-size", crop_size, NULL, 1, 65536, data, "height and width of the images that the model sees (as stored)"),
+    INTEGER("crop-pad", crop_pad, NULL, 0, 65535, data,
+            "crop-flip: rows and columns reflected around the image (4; with --crop-size: 0)"),
+    STRING("crop-scale", crop_scale, NULL, NULL, data, "A,B",
+           "resized-crop-flip: least and largest share of the image's area (0.08,1)"),
     INTEGER("workers", workers, NULL, 1, 256, data, "loader threads per rank"),
     INTEGER("prefetch", prefetch, NULL, 1, 1024, data, "batches read ahead"),
 
@@ -167,7 +174,6 @@ static const flr_option options[] = {
 
     /* CLI.md has these; this version takes them only where they change nothing. */
     LATER("window", NULL),
-    LATER("augment", "auto,none"),
 };
 
 const flr_option_table flr_config_table = {options, sizeof options / sizeof options[0], AT(given)};

@@ -71,7 +71,7 @@ static flr_status init_slot(flr_session *s, step_slot *slot) {
     flr_partition(s->plan.batch, s->plan.shards, s->plan.first_shard + shard, &first, &count);
     samples += count;
   }
-  FLR_TRY(flr_backend_alloc(b, &slot->samples, (size_t)samples * s->dataset->sample_bytes));
+  FLR_TRY(flr_backend_alloc(b, &slot->samples, (size_t)samples * s->plan.sample_bytes));
   FLR_TRY(flr_backend_alloc(b, &slot->labels, (size_t)samples * sizeof(int32_t)));
   FLR_TRY(flr_backend_alloc(b, &slot->values, values));
   FLR_TRY(flr_backend_alloc(b, &slot->outcome, outcome_bytes));
@@ -152,8 +152,7 @@ static flr_status upload(const flr_device_step *d, step_slot *slot, const flr_ba
   const flr_device_ops *device = device_of(d);
   const size_t count = (size_t)batch->count;
   FLR_TRY(set_mark(d, MARK_UPLOAD));
-  FLR_TRY(
-      device->upload_begin(s->backend, FLR_QUEUE_COPY, slot->samples.data, batch->samples, count * s->dataset->sample_bytes));
+  FLR_TRY(device->upload_begin(s->backend, FLR_QUEUE_COPY, slot->samples.data, batch->samples, count * s->plan.sample_bytes));
   FLR_TRY(device->upload_begin(s->backend, FLR_QUEUE_COPY, slot->labels.data, batch->labels, count * sizeof(int32_t)));
   FLR_TRY(set_mark(d, MARK_UPLOADED));
   FLR_TRY(device->fence_record(slot->uploaded, FLR_QUEUE_COPY));
@@ -167,7 +166,7 @@ static flr_executor_io piece_io(const flr_device_step *d, const step_slot *slot,
   const size_t first = (size_t)piece.first;
   outcome *out = slot->outcome.data;
   return (flr_executor_io){.batch = piece.count,
-                           .input = (const char *)slot->samples.data + first * s->dataset->sample_bytes,
+                           .input = (const char *)slot->samples.data + first * s->plan.sample_bytes,
                            .labels = (const int32_t *)slot->labels.data + first,
                            .params = s->state.params.data,
                            .params_low = s->state.params_low.data,

@@ -61,7 +61,7 @@ static void count_confusion(flr_session *s, const int32_t *labels, int64_t count
 /* probabilities: of the piece. */
 static flr_status evaluate_piece(flr_session *s, const flr_batch *batch, int64_t shard, flr_piece piece, float *probabilities) {
   const int64_t first = piece.first, count = piece.count;
-  const size_t sample = s->dataset->sample_bytes;
+  const size_t sample = s->plan.sample_bytes;
   const void *input, *labels;
   FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
                              &input));

@@ -13,16 +13,17 @@
 /* A checkpoint knows how many classes there are, which a file that lacks the last ones does not tell. */
 static flr_status match_checkpoint(const flr_session *s, const char *path, const flr_weights_info *info) {
   flr_dataset *d = s->dataset;
+  const int64_t height = s->plan.augment.out_height, width = s->plan.augment.out_width;
   if (info->classes < 1 || info->channels < 1) return FLR_OK; /* it does not say */
   if (d->classes < info->classes && !d->class_names) d->classes = info->classes;
-  if (d->classes == info->classes && d->channels == info->channels && d->height == info->height && d->width == info->width)
+  if (d->classes == info->classes && d->channels == info->channels && height == info->height && width == info->width)
     return FLR_OK;
   return flr_fail(
       FLR_ERROR_DATA,
       "%s was trained on samples of %lldx%lldx%lld in %lld classes, %s has %lldx%lldx%lld in %lld: give the data that "
       "it is for",
       path, (long long)info->height, (long long)info->width, (long long)info->channels, (long long)info->classes, d->source,
-      (long long)d->height, (long long)d->width, (long long)d->channels, (long long)d->classes);
+      (long long)height, (long long)width, (long long)d->channels, (long long)d->classes);
 }
 
 flr_status flr_session_check_checkpoint(flr_session *s, const char *checkpoint) {
@@ -86,13 +87,14 @@ static double dropout_of(const flr_config *config, const char *head) {
 
 flr_status flr_session_create_model(flr_session *s, const char *checkpoint) {
   const flr_dataset *data = s->dataset;
-  const char *name = s->config->model ? s->config->model : flr_model_auto(data->height, data->width), *head;
+  const int64_t height = s->plan.augment.out_height, width = s->plan.augment.out_width;
+  const char *name = s->config->model ? s->config->model : flr_model_auto(height, width), *head;
   s->plan.model = name;
   FLR_TRY(choose_head(s, checkpoint, &head));
   FLR_TRY(check_head(s, head));
   const flr_model_options options = {.name = name,
-                                     .height = data->height,
-                                     .width = data->width,
+                                     .height = height,
+                                     .width = width,
                                      .channels = data->channels,
                                      .classes = data->classes,
                                      .hidden = s->config->hidden,

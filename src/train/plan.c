@@ -24,6 +24,18 @@ flr_status flr_plan_open_data(flr_session *s) {
   return flr_dataset_open(&s->dataset, &options);
 }
 
+flr_status flr_plan_samples(flr_session *s) {
+  const flr_config *config = s->config;
+  const flr_augment_options options = {.kind = config->augment,
+                                       .crop_size = config->crop_size,
+                                       .crop_pad = config->crop_pad,
+                                       .scale = config->crop_scale,
+                                       .random = s->plan.training};
+  FLR_TRY(flr_augment_init(&s->plan.augment, s->dataset, &options));
+  s->plan.sample_bytes = flr_augment_out_bytes(&s->plan.augment);
+  return FLR_OK;
+}
+
 flr_sampler flr_session_sampler(const flr_session *s, flr_split split, flr_rng_stream stream) {
   const int training = s->plan.training && split == FLR_SPLIT_TRAIN;
   return (flr_sampler){.seed = s->config->seed,

@@ -11,6 +11,10 @@ flr_dataset_options flr_plan_dataset(const flr_config *config, const char *sourc
 /* Opens the data set named by the configuration. Not collective; every rank does it. */
 flr_status flr_plan_open_data(flr_session *session);
 
+/* Fills session->plan's augment and sample_bytes: what becomes of the data set's samples. Errors: FLR_ERROR_USAGE naming an
+   option that does not suit them. Not collective, the same on every rank. */
+flr_status flr_plan_samples(flr_session *session);
+
 /* Fills session->plan's shards, batch and steps. Errors: FLR_ERROR_USAGE with both numbers when batch, shards, ranks and
    samples do not fit. Not collective, the same on every rank. */
 flr_status flr_plan_steps(flr_session *session);

@@ -87,11 +87,20 @@ static flr_status keep_number(int64_t *field, const char *name, int64_t kept, in
   return FLR_OK;
 }
 
+/* Options that checkpoints of earlier versions do not have, where the default is not what was done then. */
+static flr_status fill_older(flr_config *out) {
+  for (int i = 0; i < flr_config_table.count; i++)
+    if (strcmp(flr_config_table.options[i].name, "augment") == 0 && !flr_options_is_given(&flr_config_table, out, i))
+      return flr_config_set(out, "augment", "none");
+  return FLR_OK;
+}
+
 flr_status flr_resume_config_merge(flr_config *out, char **changes, const flr_config *asked, const char *stored,
                                    const flr_checkpoint_progress *progress, const char *origin) {
   *changes = NULL;
   FLR_TRY(flr_config_init(out));
   FLR_TRY(flr_config_load_text(out, stored, origin));
+  FLR_TRY(fill_older(out));
   for (int i = 0; i < flr_config_table.count; i++) {
     const flr_option *o = &flr_config_table.options[i];
     const int special = o->type == FLR_OPTION_LATER || strcmp(o->name, "shards") == 0;

@@ -324,8 +324,8 @@ static flr_status write_weights_local(flr_session *s, const char *name) {
                                .mean = s->plan.mean,
                                .std = s->plan.std,
                                .channels = s->dataset->channels,
-                               .height = s->dataset->height,
-                               .width = s->dataset->width};
+                               .height = s->plan.augment.out_height,
+                               .width = s->plan.augment.out_width};
   status = flr_weights_write_final(path, layout, values, norms, &info);
 done:
   flr_config_free_text(config);

@@ -62,8 +62,8 @@ static flr_status fill_facts(flr_saver *saver) {
   char *config;
   file->classes = data->classes;
   file->channels = data->channels;
-  file->height = data->height;
-  file->width = data->width;
+  file->height = s->plan.augment.out_height;
+  file->width = s->plan.augment.out_width;
   file->groups = s->state.layout->groups;
   FLR_TRY(flr_strdup(&file->model, s->plan.model));
   FLR_TRY(flr_config_text(&config, s->config));

@@ -28,10 +28,11 @@ enum { DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
 /* Batch memory that the device copies from fastest. */
 static flr_status pinned(void *context, flr_buffer *out, size_t bytes) { return flr_backend_alloc_host(context, out, bytes); }
 
-flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler, int64_t first,
-                              int64_t steps) {
+static flr_status create_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler,
+                                const flr_augment *augment, int64_t first, int64_t steps) {
   const flr_loader_options options = {.split = split,
                                       .sampler = *sampler,
+                                      .augment = *augment,
                                       .shards = s->plan.shards,
                                       .first_shard = s->plan.first_shard,
                                       .shard_count = s->plan.shard_count,
@@ -42,6 +43,17 @@ flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split,
                                       .alloc = pinned,
                                       .alloc_context = s->backend};
   return flr_comm_agree(s->comm, flr_loader_create(out, s->dataset, &options));
+}
+
+flr_status flr_session_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler, int64_t first,
+                              int64_t steps) {
+  const flr_augment augment = flr_augment_at_test_time(&s->plan.augment);
+  return create_loader(out, s, split, sampler, &augment, first, steps);
+}
+
+flr_status flr_session_training_loader(flr_loader **out, flr_session *s, const flr_sampler *sampler, int64_t first,
+                                       int64_t steps) {
+  return create_loader(out, s, FLR_SPLIT_TRAIN, sampler, &s->plan.augment, first, steps);
 }
 
 static flr_log_level log_level(const flr_config *config) {
@@ -68,6 +80,7 @@ static flr_status open_data(flr_session *s) {
   flr_session_storage_done(s);
   FLR_TRY(flr_comm_agree_by_host(s->comm, opened));
   FLR_TRY(flr_same_data_check(s));
+  FLR_TRY(flr_comm_agree(s->comm, flr_plan_samples(s)));
   return flr_comm_agree(s->comm, flr_plan_steps(s));
 }
 
@@ -144,7 +157,7 @@ static flr_status allocate_step(flr_session *s) {
   flr_partition(s->plan.shards, s->comm->size, 0, &first, &most);
   if (!b->host_memory) {
     const size_t at_once = (size_t)(s->config->sync_bn ? s->plan.shard_count * piece : piece);
-    FLR_TRY(flr_backend_alloc(b, &s->samples, at_once * s->dataset->sample_bytes));
+    FLR_TRY(flr_backend_alloc(b, &s->samples, at_once * s->plan.sample_bytes));
     FLR_TRY(flr_backend_alloc(b, &s->labels, at_once * sizeof(int32_t)));
   }
   FLR_TRY(flr_backend_alloc(b, &s->values, (size_t)s->plan.shard_count * sizeof(flr_step_values)));
@@ -178,6 +191,15 @@ static flr_status check_comm(const flr_session *s) {
   return FLR_OK;
 }
 
+static void tell_augment(const flr_session *s) {
+  const flr_augment *a = &s->plan.augment;
+  const int whole = a->out_height == a->height && a->out_width == a->width;
+  char size[64] = "";
+  if (!whole) (void)snprintf(size, sizeof size, ", seen in %lldx%lld", (long long)a->out_height, (long long)a->out_width);
+  flr_log_write(s->log, FLR_LOG_INFO, "images of %lldx%lld%s; augmentation: %s", (long long)a->height, (long long)a->width,
+                size, flr_augment_name(a->kind));
+}
+
 static void tell_start(const flr_session *s) {
   const flr_params *layout = flr_graph_params(s->graph);
   flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld training and %lld validation samples, %lld classes", s->dataset->source,
@@ -186,6 +208,7 @@ static void tell_start(const flr_session *s) {
   flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld parameters; %d rank%s, %lld shard%s, global batch %lld, %s (%s)", s->plan.model,
                 (long long)layout->trainable, s->comm->size, s->comm->size == 1 ? "" : "s", (long long)s->plan.shards,
                 s->plan.shards == 1 ? "" : "s", (long long)s->plan.batch, s->backend->ops->name, s->backend->description);
+  if (s->plan.training && !s->dataset->features) tell_augment(s);
   if (layout->trained < layout->trainable)
     flr_log_write(s->log, FLR_LOG_INFO, "%lld of these train, %lld are frozen", (long long)layout->trained,
                   (long long)(layout->trainable - layout->trained));

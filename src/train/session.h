@@ -34,6 +34,8 @@ typedef struct flr_run_plan {
   int shuffled, drop_last;
   int sync_bn;               /* 1: a rank's shards are computed in step with each other, batch norm over all of them */
   int training;              /* 0: evaluation only */
+  flr_augment augment;       /* of training samples; its out_height and out_width are what the model sees of any sample */
+  size_t sample_bytes;       /* of a sample as loaders deliver it */
   const char *model;         /* resolved name; a literal of the model list */
   float *mean, *inverse_std; /* [channels], NULL: none; owned by the session */
   float *std;                /* [channels], what final.h5 stores; owned */
@@ -98,9 +100,14 @@ struct flr_session {
 /* The sampler of a split: training order, or file order for evaluation. */
 flr_sampler flr_session_sampler(const flr_session *session, flr_split split, flr_rng_stream stream);
 
-/* Starts a loader over this rank's shards, for the steps first .. steps - 1. *out is owned by the caller. Collective. */
+/* Starts a loader over this rank's shards, for the steps first .. steps - 1, of samples in their test-time form. *out is owned
+   by the caller. Collective. */
 flr_status flr_session_loader(flr_loader **out, flr_session *session, flr_split split, const flr_sampler *sampler,
                               int64_t first, int64_t steps);
+
+/* The same of training samples, as --augment makes them. */
+flr_status flr_session_training_loader(flr_loader **out, flr_session *session, const flr_sampler *sampler, int64_t first,
+                                       int64_t steps);
 
 /* The sweep under way. */
 static inline flr_sweep *flr_session_sweep(const flr_session *session) { return &session->sweeps[session->sweep_at]; }

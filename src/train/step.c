@@ -39,7 +39,7 @@ static flr_status set_values(flr_session *s, const flr_directive *directive, con
 /* Input and labels of a shard's piece, ready for the executor but for the gradients. */
 static flr_status piece_io(flr_session *s, const flr_batch *batch, int64_t shard, flr_piece piece, flr_executor_io *io) {
   const int64_t first = piece.first, count = piece.count;
-  const size_t sample = s->dataset->sample_bytes;
+  const size_t sample = s->plan.sample_bytes;
   const void *input, *labels;
   FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
                              &input));
@@ -96,7 +96,7 @@ static flr_status run_shards(flr_session *s, const flr_directive *directive, con
 
 /* The lanes of a batch; without samples where `batch` is NULL. */
 static flr_status open_lanes(flr_session *s, const flr_directive *directive, const flr_batch *batch) {
-  const size_t sample = s->dataset->sample_bytes, count = batch ? (size_t)batch->count : 0;
+  const size_t sample = s->plan.sample_bytes, count = batch ? (size_t)batch->count : 0;
   const void *input = NULL, *labels = NULL;
   if (count > 0) FLR_TRY(flr_step_to_device(s, &s->samples, batch->samples, count * sample, &input));
   if (count > 0) FLR_TRY(flr_step_to_device(s, &s->labels, batch->labels, count * sizeof(int32_t), &labels));

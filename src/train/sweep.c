@@ -125,7 +125,7 @@ static flr_status run_one(flr_session *s) {
   name_part(run.part, s);
   const flr_sampler sampler = flr_session_sampler(s, FLR_SPLIT_TRAIN, FLR_STREAM_SWEEP);
   flr_loader *loader = NULL;
-  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, own + first, own + steps));
+  FLR_TRY(flr_session_training_loader(&loader, s, &sampler, own + first, own + steps));
   const flr_status status = run_steps(&run, loader, first);
   flr_loader_destroy(loader);
   flr_progress_finish(s->progress);

@@ -236,7 +236,7 @@ static flr_status train(training *t, int64_t first, flr_phase_end *end) {
   *end = (flr_phase_end){.reason = FLR_REASON_DONE, .next = first};
   if (first >= steps) return FLR_OK;
   FLR_TRY(flr_build_enter(s, first));
-  FLR_TRY(flr_session_loader(&loader, s, FLR_SPLIT_TRAIN, &sampler, first, steps));
+  FLR_TRY(flr_session_training_loader(&loader, s, &sampler, first, steps));
   t->conductor = flr_conductor_train(t->schedule, steps, s->plan.steps_per_epoch);
   t->conductor.lr_factor = t->lr_factor;
   t->conductor.more = steps < span->end;

@@ -8,7 +8,7 @@ program=$1 intervals=${2:-6} batch=${3:-32} side=${4:-224} every=20
 work=$(mktemp -d -p "${FLR_BENCH_FOLDER:-${TMPDIR:-/tmp}}")
 trap 'rm -rf "$work"' EXIT
 samples=$((batch * every * (intervals + 1))) # all within one epoch: no evaluation between the steps
-"$program" fit --data "synthetic:$samples,$side,$side,3,10" --valid-fraction 0.02 --model resnet50 --batch "$batch" --steps $((every * intervals)) --lr 1e-4 \
+"$program" fit --data "synthetic:$samples,$side,$side,3,10" --valid-fraction 0.02 --model resnet50 --augment none --batch "$batch" --steps $((every * intervals)) --lr 1e-4 \
   --checkpoint-every "$every" --plot none --quiet --log-every 1 --watchdog 0 --out "$work/run"
 awk -v every="$every" -v batch="$batch" -v side="$side" '
   function field(name) { match($0, "\"" name "\": [-0-9.e+]*"); return substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 4) + 0 }

@@ -11,7 +11,7 @@ if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_RO
 # rate RANKS THREADS: images/s of the second epoch of eight steps; the first warms up
 rate() {
   mpirun --oversubscribe --bind-to none -np "$1" "$program" fit --data synthetic:640,32,32,3,10 --valid-fraction 0.2 --model resnet18 \
-    --batch 64 --epochs 2 --lr 0.01 --optimizer sgd --threads "$2" --plot none --quiet --out "$work/run" >&2
+    --augment none --batch 64 --epochs 2 --lr 0.01 --optimizer sgd --threads "$2" --plot none --quiet --out "$work/run" >&2
   sed -n 's/.*"event": "epoch".*"samples_per_second": \([0-9.]*\).*/\1/p' "$work/run/metrics.jsonl" | tail -1
 }
 

@@ -16,7 +16,7 @@ mkdir -p "$work"
 fit() {
   local name=$1
   shift
-  [ -e "$work/$name/final.h5" ] || "$program" fit --model "$model" --stem small --plot none --quiet --out "$work/$name" "$@"
+  [ -e "$work/$name/final.h5" ] || "$program" fit --model "$model" --stem small --augment none --plot none --quiet --out "$work/$name" "$@"
 }
 error() { # of the last epoch of a run
   sed -n 's/.*"event": "epoch".*"error_rate": \([0-9.]*\).*/\1/p' "$work/$1/metrics.jsonl" | tail -1

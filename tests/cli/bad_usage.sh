@@ -71,10 +71,16 @@ numbers() {
 
 words() {
   not_allowed axis-order 'one of nhwc,nchw' hwc ''
+  not_allowed augment 'one of auto,none,flip,crop-flip,resized-crop-flip' crop ''
+  not_allowed crop-scale 'two shares of the image.s area A,B, 0 < A <= B <= 1' 0,1 1 0.5,0.4 0.1,2 ''
   not_allowed normalize 'one of auto,file,imagenet,none' mean
   not_allowed order 'one of shuffled,sequential' random
   not_allowed stem 'one of auto,small,imagenet' big
   not_allowed head 'one of linear,fastai' conv ''
+  refused 64 '--crop-size: 9 is larger than the images of [^,]*digits[^,]*, 8x8: at most 8' --crop-size 9
+  refused 64 '--crop-pad: 8 is not allowed for images of 8x8 .*: reflected are at most 7 rows and columns' --augment crop-flip --crop-pad 8
+  refused 64 '--crop-pad: 4 is for --augment crop-flip, not for none: leave it out' --crop-pad 4
+  refused 64 '--crop-scale: 0.2,1 is for --augment resized-crop-flip, not for flip: leave it out' --augment flip --crop-scale 0.2,1
   refused 64 '--head: fastai stands behind the features of a convolutional model, which mlp is not' --head fastai
   refused 64 '--batch: 2 for 2 shards leaves some with one sample' --head fastai --model cnn --batch 2 --shards 2
   not_allowed hidden 'widths such as 256,128' 0 a 1,,2 1,
@@ -92,7 +98,6 @@ words() {
 
 absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
   later window 3 'leave the option out'
-  later augment flip 'only auto,none'
 }
 
 contradictions() {
@@ -159,7 +164,7 @@ contradictions() {
 }
 
 good() { # every option with a good value, in two runs
-  accepted --data digits --axis-order nhwc --valid-fraction 0.3 --normalize none --order sequential --drop-last off --augment none \
+  accepted --data digits --axis-order nhwc --valid-fraction 0.3 --normalize none --order sequential --drop-last off --augment crop-flip --crop-size 7 --crop-pad 2 \
     --workers 2 --prefetch 3 --model mlp --hidden 32,16 --stem small --head linear --dropout 0.1 --init-head off --train-bn on \
     --freeze-to 0 --batch 60 --accum 2 --epochs 1 --steps 3 --policy one-cycle --lr 1e-4:1e-3 --pick slide --div-factor 10 \
     --pct-start 0.4 --final-div 100 --moms 0.9,0.8 --start-epoch 0 --optimizer sgd --wd 1e-4 --wd-mode l2 --bn-wd off \
@@ -169,6 +174,7 @@ good() { # every option with a good value, in two runs
     --deterministic --watchdog 0 --log-every 1 --quiet --plot none
   accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
     --batch 16
+  accepted --data synthetic:64,9,9,3,3 --augment resized-crop-flip --crop-scale 0.3,1 --crop-size 8 --lr 1e-2 --steps 1 --quiet
   accepted --policy fine-tune --freeze-epochs 1 --lr-mult 50 --lr 1e-2 --steps 2 --batch 700 --quiet --out tuned
   same 'a warning of frozen random features, once' 1 "$(own_words | grep -c 'warning: --policy fine-tune without --init-weights')"
   accepted --sync-bn on --head fastai --model cnn --data synthetic:64,6,6,3,3 --batch 4 --shards 4 --lr 1e-2 --steps 2 --quiet

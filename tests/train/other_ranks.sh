@@ -79,7 +79,7 @@ curve() { sed -n 's/^{"event": "sweep", "time": [^,]*, //p; s/^{"event": "sugges
 # Three sweeps on 4 ranks, from a point of each on 2, 3 and 1: the same curves, pick and weights.
 equal_through_sweeps() {
   local options=(--model cnn --dropout 0.1 --steps 3 --deterministic --shards 4 --sweep-iters 12 --sweep-start 1e-4 --sweep-end 0.1 --sweep-repeats 3
-    --pick minimum --trim-start 0 --trim-end 0 --checkpoint-every 1 --keep 99) ranks point
+    --pick minimum --trim-start 0 --trim-end 0 --checkpoint-every 1 --keep 99 --augment crop-flip) ranks point
   run 4 "$work/swept" "${options[@]}" || fail "three sweeps on 4 ranks: exit code $?"
   [ "$(curve "$work/swept" | wc -l)" = 13 ] || fail "three sweeps on 4 ranks: $(curve "$work/swept" | wc -l) lines of a curve and its suggestions"
   while read -r ranks point; do
@@ -93,6 +93,6 @@ equal_through_sweeps() {
 
 equal_to_the_bit
 equal_through_sweeps
-equal_to_the_bit --sync-bn on
+equal_to_the_bit --sync-bn on --augment resized-crop-flip --crop-size 7
 fine_tuned
 near

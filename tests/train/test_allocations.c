@@ -28,7 +28,7 @@ static void check_phase(flr_session *session, int64_t first) {
   flr_loader *loader;
   double loss = NAN;
   const flr_sampler sampler = flr_session_sampler(session, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
-  CHECK_OK(flr_session_loader(&loader, session, FLR_SPLIT_TRAIN, &sampler, first, first + WARM_UP + STEPS));
+  CHECK_OK(flr_session_training_loader(&loader, session, &sampler, first, first + WARM_UP + STEPS));
   run_steps(session, loader, first, WARM_UP, &loss);
   const alloc_count before = alloc_count_now();
   run_steps(session, loader, first + WARM_UP, STEPS, &loss);
@@ -67,6 +67,8 @@ static void test_step__allocates_nothing(void **state) {
   check_steps((const char *const[]){"model", "resnet20", "data", "synthetic:1024,16,16,3,4", "optimizer", "sgd", COMMON});
   check_steps((const char *const[]){"model", "resnet18", "data", "synthetic:512,8,8,3,4", "batch", "16", "shards", "4",
                                     "threads", "1", COMMON});
+  check_steps((const char *const[]){"model", "cnn", "data", "synthetic:512,20,24,3,4", "augment", "resized-crop-flip",
+                                    "crop-size", "16", "workers", "3", COMMON});
   check_steps((const char *const[]){"model", "resnet20", "data", "synthetic:512,8,8,3,4", "shards", "4", "sync-bn", "on",
                                     "threads", "1", COMMON});
   check_steps((const char *const[]){"model", "cnn", "data", "synthetic:100,8,8,3,4", "shards", "4", "sync-bn", "on",

@@ -148,7 +148,7 @@ static void test_fine_tune__sweeps_frozen_and_takes_the_pick_as_base_rate(void *
 static void run_steps(flr_session *session, int64_t first, int64_t count) {
   flr_loader *loader;
   const flr_sampler sampler = flr_session_sampler(session, FLR_SPLIT_TRAIN, FLR_STREAM_SHUFFLE);
-  CHECK_OK(flr_session_loader(&loader, session, FLR_SPLIT_TRAIN, &sampler, first, first + count));
+  CHECK_OK(flr_session_training_loader(&loader, session, &sampler, first, first + count));
   for (int64_t step = first; step < first + count; step++) {
     flr_batch batch;
     flr_report report;

@@ -41,6 +41,22 @@ static void test_merge__stored_values_stay_where_nothing_is_asked(void **state) 
   flr_config_clear(&out);
 }
 
+/* A run from before images were augmented goes on without; one that says how it is done does so. */
+static void test_merge__older_runs_are_not_augmented(void **state) {
+  (void)state;
+  const char *const asked[] = {NULL};
+  flr_config out;
+  char *changes;
+  CHECK_OK(merge(&out, &changes, stored, asked));
+  assert_string_equal(out.augment, "none");
+  flr_config_clear(&out);
+  CHECK_OK(merge(&out, &changes, "augment = auto\n", asked));
+  assert_string_equal(out.augment, "auto");
+  flr_config_clear(&out);
+  assert_null(changes);
+  refused(stored, "augment", "flip", "--augment: flip, but checkpoint-5.h5 was made with none");
+}
+
 static void test_merge__some_may_change_and_some_may_agree(void **state) {
   (void)state;
   const char *const asked[] = {"keep", "5",  "threads", "1",      "backend", "ref",    "log-every", "1", "batch",
@@ -101,6 +117,7 @@ static void test_copy__is_the_same_configuration(void **state) {
 int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_merge__stored_values_stay_where_nothing_is_asked),
+      cmocka_unit_test(test_merge__older_runs_are_not_augmented),
       cmocka_unit_test(test_merge__some_may_change_and_some_may_agree),
       cmocka_unit_test(test_merge__others_are_refused_with_both_values),
       cmocka_unit_test(test_merge__reschedule_takes_and_records_them),
