@@ -34,7 +34,7 @@ flr_status flr_augment_parse_scale(const char *text, double *least, double *most
   *most = strtod(second, &end);
   if (comma && end != second && !*end && *least > 0 && *least <= *most && *most <= 1) return FLR_OK;
   return flr_fail(FLR_ERROR_USAGE, "--crop-scale: %.40s is not allowed: two shares of the image's area A,B, 0 < A <= B <= 1",
-                  text);
+                  text[0] ? text : "\"\"");
 }
 
 static int64_t shorter(int64_t a, int64_t b) { return a < b ? a : b; }

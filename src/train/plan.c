@@ -2,6 +2,7 @@
 #include "train/plan.h"
 
 #include <math.h>
+#include <sched.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -34,6 +35,21 @@ flr_status flr_plan_samples(flr_session *s) {
   FLR_TRY(flr_augment_init(&s->plan.augment, s->dataset, &options));
   s->plan.sample_bytes = flr_augment_out_bytes(&s->plan.augment);
   return FLR_OK;
+}
+
+enum { LITTLE_SAMPLE = 32 << 10, MOST_WORKERS = 4 };
+
+int flr_plan_workers_for(size_t sample_bytes, int cpus, int threads) {
+  const int spare = cpus - threads;
+  if (sample_bytes < LITTLE_SAMPLE || spare < 1) return 1;
+  return spare < MOST_WORKERS ? spare : MOST_WORKERS;
+}
+
+int flr_plan_workers(const flr_session *s) {
+  cpu_set_t set;
+  const int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) / s->comm->local_size : 1;
+  if (s->config->workers > 0) return (int)s->config->workers;
+  return flr_plan_workers_for(s->plan.sample_bytes, cpus, s->backend->threads);
 }
 
 flr_sampler flr_session_sampler(const flr_session *s, flr_split split, flr_rng_stream stream) {

@@ -15,6 +15,12 @@ flr_status flr_plan_open_data(flr_session *session);
    option that does not suit them. Not collective, the same on every rank. */
 flr_status flr_plan_samples(flr_session *session);
 
+/* Loader threads of a rank: --workers, or by itself one for samples that take little making, else what the rank's part of its
+   host's CPUs leaves beside those that compute, up to four. The backend is open. Pure but for the CPUs. */
+int flr_plan_workers(const flr_session *session);
+/* The same for `cpus` of which `threads` compute. Pure. */
+int flr_plan_workers_for(size_t sample_bytes, int cpus, int threads);
+
 /* Fills session->plan's shards, batch and steps. Errors: FLR_ERROR_USAGE with both numbers when batch, shards, ranks and
    samples do not fit. Not collective, the same on every rank. */
 flr_status flr_plan_steps(flr_session *session);

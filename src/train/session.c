@@ -38,7 +38,7 @@ static flr_status create_loader(flr_loader **out, flr_session *s, flr_split spli
                                       .shard_count = s->plan.shard_count,
                                       .first_step = first,
                                       .steps = steps - first,
-                                      .workers = s->config->workers > 0 ? (int)s->config->workers : 1,
+                                      .workers = flr_plan_workers(s),
                                       .prefetch = s->config->prefetch > 0 ? (int)s->config->prefetch : DEFAULT_PREFETCH,
                                       .alloc = pinned,
                                       .alloc_context = s->backend};

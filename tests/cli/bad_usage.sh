@@ -174,7 +174,7 @@ good() { # every option with a good value, in two runs
     --deterministic --watchdog 0 --log-every 1 --quiet --plot none
   accepted --lr 0 --lr=1e-3,1e-2,1 --steps 1 --policy constant --moms 0.5 --watchdog 2.5 --model cnn --data synthetic:64,6,6,3,3 --quiet \
     --batch 16
-  accepted --data synthetic:64,9,9,3,3 --augment resized-crop-flip --crop-scale 0.3,1 --crop-size 8 --lr 1e-2 --steps 1 --quiet
+  accepted --data synthetic:64,9,9,3,3 --augment resized-crop-flip --crop-scale 0.3,1 --crop-size 8 --batch 16 --lr 1e-2 --steps 1 --quiet
   accepted --policy fine-tune --freeze-epochs 1 --lr-mult 50 --lr 1e-2 --steps 2 --batch 700 --quiet --out tuned
   same 'a warning of frozen random features, once' 1 "$(own_words | grep -c 'warning: --policy fine-tune without --init-weights')"
   accepted --sync-bn on --head fastai --model cnn --data synthetic:64,6,6,3,3 --batch 4 --shards 4 --lr 1e-2 --steps 2 --quiet
