@@ -67,11 +67,12 @@ flr_status flr_convert_check_kind(const char *kind);
    class_names. What is written depends on the source and the options that concern it, not on the number of workers. `out`
    appears whole or not at all: it is written under a temporary name, synced and renamed; what killed conversions to the same
    name have left on this host is removed. Images that cannot be read are left out: their list is OUT.skipped.txt.
-   Memory: for each worker a block of 1 MiB (at least a sample), and for images what image.h says; the list of images, about 60
-   bytes each and their paths. Errors: FLR_ERROR_USAGE (no such kind), FLR_ERROR_NO_INPUT (what the kind needs is not there),
-   FLR_ERROR_DATA (no magic number, cut off, label out of range, counts that differ, images of several sizes, no image),
-   FLR_ERROR_UNAVAILABLE (built without a library), FLR_ERROR_IO (full disk..); nothing is left then. The caller clears the
-   result. Not collective. */
+   Memory: for each worker a block of 1 MiB (at least a sample), where samples are compressed six chunks, and for images what
+   image.h says; on rank 0 a chunk for each rank; the list of images, about 30 bytes each and their paths. Errors:
+   FLR_ERROR_USAGE (no such kind), FLR_ERROR_NO_INPUT (what the kind needs is not there), FLR_ERROR_DATA (no magic number, cut
+   off, label out of range, counts that differ, images of several sizes, no image), FLR_ERROR_UNAVAILABLE (built without a
+   library), FLR_ERROR_IO (full disk..); nothing is left then. The caller clears the result. Collective over options->team:
+   ranks share the work on images, and give the bytes that one would; of all other kinds rank 0 does it. */
 flr_status flr_convert(const flr_convert_options *options, flr_convert_result *out);
 void flr_convert_result_clear(flr_convert_result *result);
 

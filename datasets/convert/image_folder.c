@@ -1,9 +1,11 @@
 /* A folder of class folders of JPEG and PNG files. */
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/memory.h"
 #include "core/permutation.h"
@@ -12,11 +14,11 @@
 #include "datasets/convert/image.h"
 #include "datasets/convert/image_list.h"
 
-enum { PATH_ROOM = 8192, REASON = 1024, SPLIT_SUBSTREAM = 0 };
+enum { PATH_ROOM = 8192, REASON = 1024, KEPT_REASON = 248, SPLIT_SUBSTREAM = 0 };
 
 typedef struct bad_file {
   int64_t index;
-  char reason[REASON];
+  char reason[KEPT_REASON];
 } bad_file;
 
 typedef struct folder_source {
@@ -144,17 +146,44 @@ static flr_status name_classes(folder_source *s) {
   return FLR_OK;
 }
 
-static flr_status open_list(folder_source *s) {
+static flr_status look_around(folder_source *s) {
   flr_image_reader *reader = NULL;
   FLR_TRY(flr_image_list_walk(&s->list, s->head.path));
   FLR_TRY(flr_image_reader_create(&reader, &s->image));
   const flr_status status = find_shape(s, reader);
   flr_image_reader_destroy(reader);
   FLR_TRY(status);
+  if (!s->options->strict || s->list.skipped_count == 0) return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA, "%s/%.*s (--strict)", s->head.path, (int)strcspn(s->list.skipped.data, "\n"),
+                  s->list.skipped.data);
+}
+
+/* What one rank has found: another would see the same, or should. */
+static flr_status share(folder_source *s, const flr_convert_team *team) {
+  struct stat info;
+  int64_t shape[] = {s->head.height, s->head.width, s->pattern};
+  FLR_TRY(flr_image_list_share(&s->list, team));
+  FLR_TRY(team->broadcast(team->context, shape, (int64_t)sizeof shape));
+  s->head.height = shape[0];
+  s->head.width = shape[1];
+  s->pattern = shape[2];
+  flr_status status = FLR_OK;
+  if (stat(s->head.path, &info) != 0)
+    status = flr_fail(FLR_ERROR_NO_INPUT, "%s: %s: all ranks must see what is converted", s->head.path, strerror(errno));
+  return team->agree(team->context, status);
+}
+
+static flr_status open_list(folder_source *s) {
+  const flr_convert_team *team = s->options->team;
+  flr_status status = team && team->rank > 0 ? FLR_OK : look_around(s);
+  if (team) status = team->agree(team->context, status);
+  FLR_TRY(status);
+  if (team) FLR_TRY(share(s, team));
   s->head.channels = s->image.channels;
   s->head.sample_bytes = (size_t)(s->head.height * s->head.width * s->head.channels);
-  FLR_TRY(name_classes(s));
-  return deal(s);
+  status = name_classes(s);
+  if (status == FLR_OK) status = deal(s);
+  return team ? team->agree(team->context, status) : status;
 }
 
 static flr_status open_source(flr_convert_source **out, const flr_convert_options *options) {
@@ -166,10 +195,7 @@ static flr_status open_source(flr_convert_source **out, const flr_convert_option
   s->head.path = options->source;
   s->options = options;
   s->image = (flr_image_options){options->channels, options->size, options->max_pixels};
-  flr_status status = open_list(s);
-  if (status == FLR_OK && options->strict && s->list.skipped_count > 0)
-    status = flr_fail(FLR_ERROR_DATA, "%s/%.*s (--strict)", s->head.path, (int)strcspn(s->list.skipped.data, "\n"),
-                      s->list.skipped.data);
+  const flr_status status = open_list(s);
   if (status == FLR_OK)
     *out = &s->head;
   else
@@ -187,7 +213,7 @@ static void destroy_reader(void *reader) { flr_image_reader_destroy(reader); }
 
 static flr_status leave_out(folder_source *s, int64_t index) {
   bad_file bad = {.index = index};
-  (void)snprintf(bad.reason, sizeof bad.reason, "%s", flr_status_message());
+  (void)snprintf(bad.reason, sizeof bad.reason, "%.*s", KEPT_REASON - 1, flr_status_message());
   (void)pthread_mutex_lock(&s->lock);
   const flr_status status = flr_text_add(&s->bad, (const char *)&bad, (int64_t)sizeof bad);
   (void)pthread_mutex_unlock(&s->lock);
@@ -266,10 +292,39 @@ static flr_status drop_bad(folder_source *s) {
   return deal(s);
 }
 
+/* Every rank gets what all have found. */
+static flr_status gather_bad(folder_source *s, const flr_convert_team *team, int64_t *bytes_of) {
+  int64_t total = 0;
+  flr_text all = {0};
+  memset(bytes_of, 0, (size_t)team->size * sizeof *bytes_of);
+  bytes_of[team->rank] = s->bad.bytes;
+  FLR_TRY(team->sum(team->context, bytes_of, team->size));
+  for (int rank = 0; rank < team->size; rank++) total += bytes_of[rank];
+  FLR_TRY(team->agree(team->context, flr_alloc(&all.data, total, 1)));
+  all.bytes = all.room = total;
+  flr_status status = total ? team->collect(team->context, s->bad.data, all.data, bytes_of) : FLR_OK;
+  if (status == FLR_OK && total) status = team->broadcast(team->context, all.data, total);
+  flr_text_clear(&s->bad);
+  s->bad = all;
+  return status;
+}
+
+static flr_status share_bad(folder_source *s, const flr_convert_team *team) {
+  int64_t *bytes_of;
+  FLR_TRY(team->agree(team->context, flr_alloc(&bytes_of, team->size, sizeof *bytes_of)));
+  const flr_status status = gather_bad(s, team, bytes_of);
+  flr_free(bytes_of);
+  return status;
+}
+
 static flr_status settle(flr_convert_source *source, int *again) {
   folder_source *s = (folder_source *)source;
+  const flr_convert_team *team = s->options->team;
+  if (team) FLR_TRY(share_bad(s, team));
   *again = s->bad.bytes > 0;
-  if (*again) FLR_TRY(drop_bad(s));
+  flr_status status = *again ? drop_bad(s) : FLR_OK;
+  if (team) status = team->agree(team->context, status);
+  FLR_TRY(status);
   source->incomplete = 0;
   source->skipped = s->list.skipped.data;
   source->skipped_bytes = s->list.skipped.bytes;

@@ -35,6 +35,26 @@ void flr_image_list_clear(flr_image_list *list) {
   *list = (flr_image_list){0};
 }
 
+flr_status flr_image_list_share(flr_image_list *list, const flr_convert_team *team) {
+  flr_image_list facts = *list;
+  flr_text *const texts[] = {&list->paths, &list->files, &list->names, &list->skipped};
+  FLR_TRY(team->broadcast(team->context, &facts, (int64_t)sizeof facts));
+  const int64_t bytes[] = {facts.paths.bytes, facts.files.bytes, facts.names.bytes, facts.skipped.bytes};
+  flr_status status = FLR_OK;
+  if (team->rank != 0) { /* its pointers mean nothing here */
+    *list = (flr_image_list){.classes = facts.classes, .skipped_count = facts.skipped_count};
+    memcpy(list->first, facts.first, sizeof list->first);
+    for (int i = 0; i < 4 && status == FLR_OK; i++) {
+      status = flr_alloc(&texts[i]->data, bytes[i], 1);
+      texts[i]->bytes = texts[i]->room = bytes[i];
+    }
+  }
+  FLR_TRY(team->agree(team->context, status));
+  for (int i = 0; i < 4; i++)
+    if (bytes[i] > 0) FLR_TRY(team->broadcast(team->context, texts[i]->data, bytes[i]));
+  return FLR_OK;
+}
+
 const char *flr_image_list_name(const flr_image_list *list, int64_t label) {
   const char *name = list->names.data;
   for (int64_t k = 0; k < label; k++) name += strlen(name) + 1;

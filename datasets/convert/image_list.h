@@ -36,6 +36,8 @@ typedef struct flr_image_file {
    files, a class that the training split lacks, valid and val), FLR_ERROR_INTERNAL (memory). The caller clears the list in any
    case. Not collective. */
 flr_status flr_image_list_walk(flr_image_list *out, const char *source);
+/* Gives rank 0's list to all. Errors: FLR_ERROR_INTERNAL (memory). Collective over team. */
+flr_status flr_image_list_share(flr_image_list *list, const flr_convert_team *team);
 void flr_image_list_clear(flr_image_list *list);
 
 static inline int64_t flr_image_list_count(const flr_image_list *list) { return list->first[FLR_SPLIT_COUNT]; }

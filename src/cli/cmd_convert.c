@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/convert_team.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "datasets/convert/convert.h"
@@ -11,7 +12,7 @@
 #include "report/progress.h"
 #include "report/terminal.h"
 
-enum { MESSAGE_BYTES = 1024, DURATION = 16 };
+enum { DURATION = 16 };
 
 static void tell(const char *path, const flr_convert_result *r, double seconds) {
   char splits[128] = "";
@@ -82,8 +83,8 @@ static flr_status check_options(const flr_command_args *args, const flr_config *
   return flr_fail(FLR_ERROR_USAGE, "--channels: 2 is not allowed: 3 for colours or 1 for grey");
 }
 
-static flr_convert_options options_of(const flr_command_args *args, const flr_config *config) {
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+static flr_convert_options options_of(const flr_comm *comm, const flr_command_args *args, const flr_config *config) {
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN) / (comm->local_size > 1 ? comm->local_size : 1);
   flr_convert_options o;
   flr_convert_options_defaults(&o);
   o.kind = args->operands[0];
@@ -107,36 +108,29 @@ static flr_convert_options options_of(const flr_command_args *args, const flr_co
 
 /* ---- the work ---- */
 
-static flr_status convert_watched(const flr_convert_options *options, int quiet) {
+static flr_status convert_watched(const flr_convert_options *options, int quiet, int first) {
   flr_convert_result result;
   const double start = flr_clock_seconds();
   const flr_status status = flr_convert(options, &result);
-  if (options->context) flr_log_status(((const live *)options->context)->log, "");
-  if (status == FLR_OK) tell_skipped(options->out, &result);
+  flr_log_status(((const live *)options->context)->log, "");
+  if (status == FLR_OK && first) tell_skipped(options->out, &result);
   if (status == FLR_OK && !quiet) tell(options->out, &result, flr_clock_seconds() - start);
   flr_convert_result_clear(&result);
   return status;
 }
 
-static flr_status convert(const flr_command_args *args, const flr_config *config) {
-  flr_convert_options options = options_of(args, config);
+/* On all ranks; rank 0 tells of it. */
+static flr_status convert(flr_comm *comm, const flr_command_args *args, const flr_config *config) {
+  const int quiet = config->quiet || comm->rank > 0;
+  flr_convert_options options = options_of(comm, args, config);
+  const flr_convert_team team = flr_convert_team_of(comm);
   live line = {.start = flr_clock_seconds()};
-  if (config->quiet) return convert_watched(&options, 1);
-  FLR_TRY(flr_log_create(&line.log, stderr, FLR_LOG_INFO, flr_terminal_is_live(STDERR_FILENO)));
-  options.progress = show;
+  if (comm->size > 1) options.team = &team;
+  FLR_TRY(flr_log_create(&line.log, quiet ? NULL : stderr, FLR_LOG_INFO, flr_terminal_is_live(STDERR_FILENO)));
+  options.progress = quiet ? NULL : show;
   options.context = &line;
-  const flr_status status = convert_watched(&options, 0);
+  const flr_status status = convert_watched(&options, quiet, comm->rank == 0);
   flr_log_destroy(line.log);
-  return status;
-}
-
-/* Rank 0 works, the others wait for what became of it. Its message stays as it is: it is not about a rank. */
-static flr_status convert_together(flr_comm *comm, const flr_command_args *args, const flr_config *config) {
-  char message[MESSAGE_BYTES];
-  const flr_status local = comm->rank == 0 ? convert(args, config) : FLR_OK;
-  (void)snprintf(message, sizeof message, "%s", flr_status_message());
-  const flr_status status = flr_comm_agree(comm, local);
-  if (local != FLR_OK && status == local) flr_status_set_message(message);
   return status;
 }
 
@@ -146,7 +140,7 @@ flr_status flr_cmd_convert(const flr_command_args *args) {
   flr_status status = flr_command_config(args, NULL, &config);
   if (status == FLR_OK) status = check_options(args, &config);
   if (status == FLR_OK) status = flr_launch_start(&comm, config.comm, NULL);
-  if (status == FLR_OK) status = convert_together(comm, args, &config);
+  if (status == FLR_OK) status = convert(comm, args, &config);
   if (comm) flr_launch_finish(comm);
   flr_config_clear(&config);
   return status;
