@@ -57,6 +57,8 @@ void flr_dataset_limit(flr_dataset *dataset, float least, float most) {
   if (dataset->ops->limit) dataset->ops->limit(dataset, least, most);
 }
 
+flr_status flr_dataset_check(const flr_dataset *dataset) { return dataset->ops->check ? dataset->ops->check(dataset) : FLR_OK; }
+
 /* Sums of values and squares per channel: exact integers for bytes, so that the result does not depend on the order; for
    numbers their distance from the channel's first value, so that a large common offset costs no digits. */
 typedef struct channel_sums {

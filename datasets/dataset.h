@@ -19,6 +19,8 @@ struct flr_dataset_ops {
   flr_status (*read)(flr_dataset *dataset, flr_split split, const int64_t *rows, int64_t n, void *out);
   /* Says which numbers are good (flr_dataset_limit); NULL: there are none but good ones. */
   void (*limit)(flr_dataset *dataset, float least, float most);
+  /* flr_dataset_check; NULL: it cannot change. */
+  flr_status (*check)(const flr_dataset *dataset);
   void (*destroy)(flr_dataset *dataset);
 };
 
@@ -35,6 +37,7 @@ struct flr_dataset {
   int64_t classes;
   char **class_names; /* [classes], NULL when the file names none */
   float *mean, *std;  /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
+  char slow[320];     /* "": samples are read at full speed; else which are not and why */
   int moments_differ; /* 1: several files whose mean and std differ, so that none count */
 };
 
@@ -66,6 +69,10 @@ flr_status flr_dataset_measure(flr_dataset *dataset, uint64_t seed, float *mean,
 /* Samples that are float32 may only hold numbers in least..most: reading others fails with FLR_ERROR_DATA naming row and place.
    At first all finite ones are good; both NAN: anything is. Nobody may read meanwhile. */
 void flr_dataset_limit(flr_dataset *dataset, float least, float most);
+
+/* Whether the files are still what they were when they were opened. Thread-safe, costs a system call per file. Errors:
+   FLR_ERROR_DATA naming the file that became another, FLR_ERROR_IO. */
+flr_status flr_dataset_check(const flr_dataset *dataset);
 
 const char *flr_split_name(flr_split split); /* "train", "valid", "test" */
 

@@ -14,7 +14,7 @@ flr_status flr_h5_blocks_add(flr_h5_blocks *b, flr_h5_rows *part) {
 
 static int64_t rows_of_block(const flr_h5_rows *r) {
   if (r->chunks.list) return flr_h5_chunks_rows(&r->chunks);
-  const int64_t rows = PLAIN_BLOCK_BYTES / (int64_t)r->row_bytes;
+  const int64_t rows = r->through.per_read > 0 ? r->through.per_read : PLAIN_BLOCK_BYTES / (int64_t)r->row_bytes;
   return rows < 1 ? 1 : rows < r->dims[0] ? rows : r->dims[0];
 }
 
@@ -28,7 +28,7 @@ static flr_status load(void *context, int loader, int64_t block, void *out) {
   const flr_h5_blocks *b = context;
   const flr_h5_rows *r = part_of(b, block);
   const int64_t local = block - r->first_block, first = local * r->block_rows, left = r->dims[0] - first;
-  if (flr_h5_rows_need_blocks(r)) return flr_h5_chunks_load(&r->chunks, &b->loadings[loader], local, out);
+  if (flr_h5_rows_need_decoding(r)) return flr_h5_chunks_load(&r->chunks, &b->loadings[loader], local, out);
   return flr_h5_rows_read_run(r, first, left < r->block_rows ? left : r->block_rows, out);
 }
 
@@ -47,7 +47,7 @@ flr_status flr_h5_blocks_start(flr_h5_blocks *b, int always) {
       return flr_fail(FLR_ERROR_DATA, "%s: %s: %lld rows of a chunk take %lld bytes: h5repack -l CHUNK=.. in smaller chunks",
                       r->source->name, r->path, (long long)r->block_rows, (long long)bytes);
     if ((size_t)bytes > b->block_bytes) b->block_bytes = (size_t)bytes;
-    if (flr_h5_rows_need_blocks(r)) flr_h5_loading_sizes_add(&b->sizes, &r->chunks);
+    if (flr_h5_rows_need_decoding(r)) flr_h5_loading_sizes_add(&b->sizes, &r->chunks);
   }
   const flr_block_cache_options options = {.blocks = blocks, .block_bytes = b->block_bytes, .load = load, .context = b};
   FLR_TRY(flr_block_cache_create(&b->cache, &options));

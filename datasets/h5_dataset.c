@@ -66,7 +66,13 @@ static void limit(flr_dataset *dataset, float least, float most) {
   d->form.most = most;
 }
 
-static const flr_dataset_ops h5_ops = {.name = "hdf5", .read = read_rows, .limit = limit, .destroy = destroy};
+static flr_status check(const flr_dataset *dataset) {
+  const h5_dataset *d = (const h5_dataset *)dataset;
+  for (int i = 0; i < d->source_count; i++) FLR_TRY(flr_h5_source_check(&d->sources[i]));
+  return FLR_OK;
+}
+
+static const flr_dataset_ops h5_ops = {.name = "hdf5", .read = read_rows, .limit = limit, .check = check, .destroy = destroy};
 
 /* ---- paths ---- */
 
@@ -166,6 +172,12 @@ static flr_status match_shape(h5_dataset *d, const flr_h5_rows *r) {
                   r->source->name, r->path, flr_element_name(r->element), head->dtype == FLR_U8 ? "are" : "are not");
 }
 
+/* The first part that is slow speaks for all. */
+static void note_slow(flr_dataset *head, const flr_h5_rows *part) {
+  if (!part->through.why || head->slow[0]) return;
+  (void)snprintf(head->slow, sizeof head->slow, "%.120s: %.80s is %s", part->source->name, part->path, part->through.why);
+}
+
 static flr_status add_part(h5_dataset *d, flr_split split, flr_h5_source *source, const char *x, const char *y) {
   split_rows *rows = &d->splits[split];
   flr_h5_source *x_source, *y_source;
@@ -180,6 +192,7 @@ static flr_status add_part(h5_dataset *d, flr_split split, flr_h5_source *source
   const flr_h5_rows *part = &rows->parts[rows->count - 1];
   rows->first[rows->count] = rows->first[rows->count - 1] + part->dims[0];
   FLR_TRY(match_shape(d, part));
+  note_slow(&d->head, part);
   FLR_TRY(flr_h5_blocks_add(&d->blocks, &rows->parts[rows->count - 1]));
   return append_labels(d, split, source, y_source, y_path);
 }

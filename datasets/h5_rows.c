@@ -59,43 +59,35 @@ static flr_status copy_compact(flr_h5_rows *r, hid_t dataset, hid_t type) {
   return FLR_OK;
 }
 
-static flr_status place(flr_h5_rows *r, hid_t dataset, hid_t type) {
-  const hid_t plist = H5Dget_create_plist(dataset);
+static flr_status place(flr_h5_rows *r, hid_t *dataset, hid_t type) {
+  const hid_t plist = H5Dget_create_plist(*dataset);
   const H5D_layout_t layout = H5Pget_layout(plist);
-  flr_status status;
-  r->offset = -1;
-  if (layout == H5D_CHUNKED)
-    status = flr_h5_chunks_init(&r->chunks, r->source, r->path, dataset, r->rank, r->dims, flr_element_bytes(r->element));
-  else if (layout == H5D_COMPACT)
-    status = copy_compact(r, dataset, type);
-  else if (layout == H5D_CONTIGUOUS && H5Pget_external_count(plist) == 0)
-    status = place_contiguous(r, dataset);
-  else
-    status =
-        flr_fail(FLR_ERROR_DATA,
-                 "%s: %s is virtual or kept in external files, which this version does not read: h5repack -l CONTI %s OUT.h5",
-                 r->source->name, r->path, r->source->name);
   (void)H5Pclose(plist);
-  return status;
+  FLR_TRY(flr_h5_through_init(&r->through, r->source, r->path, dataset));
+  if (r->through.why) return FLR_OK;
+  if (layout == H5D_CHUNKED)
+    return flr_h5_chunks_init(&r->chunks, r->source, r->path, *dataset, r->rank, r->dims, flr_element_bytes(r->element));
+  return layout == H5D_COMPACT ? copy_compact(r, *dataset, type) : place_contiguous(r, *dataset);
 }
 
 flr_status flr_h5_rows_init(flr_h5_rows *out, const flr_h5_source *source, const char *path) {
   *out = (flr_h5_rows){.source = source, .offset = -1};
   (void)snprintf(out->path, sizeof out->path, "%s", path);
-  const hid_t dataset = H5Dopen2(source->file, path, H5P_DEFAULT);
+  hid_t dataset = H5Dopen2(source->file, path, H5P_DEFAULT);
   if (dataset < 0) return flr_fail(FLR_ERROR_DATA, "%s: %s is no data set", source->name, path);
   const hid_t type = H5Dget_type(dataset);
   flr_status status = find_type(out, type);
   if (status == FLR_OK) status = find_shape(out, dataset);
-  if (status == FLR_OK) status = place(out, dataset, type);
+  if (status == FLR_OK) status = place(out, &dataset, type);
   (void)H5Tclose(type);
-  (void)H5Dclose(dataset);
+  if (dataset >= 0) (void)H5Dclose(dataset);
   if (status != FLR_OK) flr_h5_rows_clear(out);
   return status;
 }
 
 void flr_h5_rows_clear(flr_h5_rows *rows) {
   flr_h5_chunks_clear(&rows->chunks);
+  flr_h5_through_clear(&rows->through);
   flr_free(rows->copy);
   *rows = (flr_h5_rows){.offset = -1};
 }
@@ -108,6 +100,7 @@ static int64_t place_of(const flr_h5_rows *r, int64_t row) {
 }
 
 flr_status flr_h5_rows_read_run(const flr_h5_rows *r, int64_t row, int64_t n, void *out) {
+  if (r->through.why) return flr_h5_through_read(&r->through, r->source, r->path, row, n, out);
   if (!r->copy) return flr_h5_source_read(r->source, place_of(r, row), (size_t)n * r->row_bytes, out);
   memcpy(out, r->copy + (size_t)row * r->row_bytes, (size_t)n * r->row_bytes);
   return FLR_OK;

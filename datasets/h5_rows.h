@@ -5,6 +5,7 @@
 #include "datasets/block_cache.h"
 #include "datasets/h5_chunks.h"
 #include "datasets/h5_element.h"
+#include "datasets/h5_through.h"
 
 enum { FLR_H5_ROWS_DIMS = FLR_H5_MOST_AXES };
 
@@ -18,6 +19,7 @@ typedef struct flr_h5_rows {
   int64_t offset;       /* contiguous: of row 0; -1: not */
   flr_h5_chunks chunks; /* without a list: not in chunks */
   unsigned char *copy;  /* data kept in HDF5's own headers (compact): all of it, NULL otherwise */
+  flr_h5_through through;
   /* Set by flr_h5_blocks: rows are taken from blocks in memory. */
   flr_block_cache *cache; /* NULL: rows are read where they lie */
   int64_t block_rows, first_block;
@@ -28,10 +30,12 @@ typedef struct flr_h5_rows {
 flr_status flr_h5_rows_init(flr_h5_rows *out, const flr_h5_source *source, const char *path);
 void flr_h5_rows_clear(flr_h5_rows *rows);
 
-/* 1: reading them takes decoding, so that they are only read through blocks. */
-static inline int flr_h5_rows_need_blocks(const flr_h5_rows *r) { return r->chunks.list && !flr_h5_chunks_plain(&r->chunks); }
+/* 1: reading them takes decoding. */
+static inline int flr_h5_rows_need_decoding(const flr_h5_rows *r) { return r->chunks.list && !flr_h5_chunks_plain(&r->chunks); }
+/* 1: they are only read through blocks: they need decoding, or HDF5. */
+static inline int flr_h5_rows_need_blocks(const flr_h5_rows *r) { return flr_h5_rows_need_decoding(r) || r->through.why; }
 
-/* Reads n rows from `row` on to out: all of one chunk at most. Not for those that need blocks. */
+/* Reads n rows from `row` on to out: all of one chunk at most. Not for those that need decoding. */
 flr_status flr_h5_rows_read_run(const flr_h5_rows *rows, int64_t row, int64_t n, void *out);
 
 /* Copies `bytes` from byte `first` of row `row`. Thread-safe; no allocation. Errors: FLR_ERROR_IO naming file and offset,

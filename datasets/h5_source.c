@@ -22,17 +22,35 @@ const char *flr_h5_source_reason(char *text, size_t size) {
   return text;
 }
 
-static flr_status check_file(const char *path, int fd, int64_t *bytes) {
+static flr_status check_file(flr_h5_source *s) {
   struct stat info;
-  if (fstat(fd, &info) != 0) return flr_fail(FLR_ERROR_IO, "%s: %s", path, strerror(errno));
-  if (S_ISDIR(info.st_mode)) return flr_fail(FLR_ERROR_NO_INPUT, "%s is a folder: give an HDF5 file", path);
-  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes)", path);
-  *bytes = (int64_t)info.st_size;
+  if (fstat(s->fd, &info) != 0) return flr_fail(FLR_ERROR_IO, "%s: %s", s->name, strerror(errno));
+  if (S_ISDIR(info.st_mode)) return flr_fail(FLR_ERROR_NO_INPUT, "%s is a folder: give an HDF5 file", s->name);
+  if (!S_ISREG(info.st_mode))
+    return flr_fail(FLR_ERROR_NO_INPUT, "%s is a pipe or a device: HDF5 needs a file that can be read anywhere", s->name);
+  if (info.st_size == 0) return flr_fail(FLR_ERROR_NO_INPUT, "%s is empty (0 bytes)", s->name);
+  s->bytes = (int64_t)info.st_size;
+  s->changed[0] = (int64_t)info.st_mtim.tv_sec;
+  s->changed[1] = (int64_t)info.st_mtim.tv_nsec;
   return FLR_OK;
+}
+
+flr_status flr_h5_source_check(const flr_h5_source *s) {
+  struct stat info;
+  if (s->memory) return FLR_OK;
+  if (fstat(s->fd, &info) != 0) return flr_fail(FLR_ERROR_IO, "%s: %s", s->name, strerror(errno));
+  if ((int64_t)info.st_size != s->bytes)
+    return flr_fail(FLR_ERROR_DATA,
+                    "%s changed while it was read: it had %lld bytes and has %lld: start again with data that stay", s->name,
+                    (long long)s->bytes, (long long)info.st_size);
+  if ((int64_t)info.st_mtim.tv_sec == s->changed[0] && (int64_t)info.st_mtim.tv_nsec == s->changed[1]) return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA, "%s was written to while it was read: start again with data that stay", s->name);
 }
 
 /* HDF5 says "not HDF5" and "cut off" with the same failure; the signature tells them apart (it may lie behind a user block). */
 static flr_status describe_unreadable(const char *path, int fd, int64_t bytes, const char *reason) {
+  if (strstr(reason, "lock file"))
+    return flr_fail(FLR_ERROR_IO, "%s: HDF5 says: %s: export HDF5_USE_FILE_LOCKING=FALSE", path, reason);
   static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
   unsigned char start[8];
   for (int64_t at = 0; at + 8 <= bytes; at = at ? 2 * at : 512)
@@ -53,17 +71,21 @@ static flr_status open_structure(flr_h5_source *s) {
   return s->file >= 0 ? FLR_OK : describe_unreadable(s->name, s->fd, s->bytes, reason);
 }
 
+static flr_status cannot_open(const char *path, int error) {
+  const int none = error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG || error == ENXIO;
+  return flr_fail(none ? FLR_ERROR_NO_INPUT : FLR_ERROR_IO, "%s: %s: give an HDF5 file, digits or synthetic:N,H,W,C,K", path,
+                  strerror(error));
+}
+
 flr_status flr_h5_source_open(flr_h5_source *out, const char *path) {
   *out = (flr_h5_source){.file = H5I_INVALID_HID, .fd = -1};
   const size_t length = strlen(path);
   if (length >= sizeof out->name) return flr_fail(FLR_ERROR_USAGE, "--data: the path %.60s... is too long", path);
   memcpy(out->name, path, length + 1);
   (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  out->fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (out->fd < 0)
-    return flr_fail(errno == ENOENT || errno == ENOTDIR ? FLR_ERROR_NO_INPUT : FLR_ERROR_IO,
-                    "%s: %s: give an HDF5 file, digits or synthetic:N,H,W,C,K", path, strerror(errno));
-  flr_status status = check_file(path, out->fd, &out->bytes);
+  out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe would wait for its writer */
+  if (out->fd < 0) return cannot_open(path, errno);
+  flr_status status = check_file(out);
   if (status == FLR_OK) status = open_structure(out);
   if (status != FLR_OK) flr_h5_source_close(out);
   return status;

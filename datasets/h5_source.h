@@ -9,11 +9,12 @@
 
 /* An open file: HDF5's handle for structure, a descriptor or the memory image for bytes. */
 typedef struct flr_h5_source {
-  char name[256];
+  char name[1024];
   hid_t file;
   int fd; /* -1 when it is in memory */
   const unsigned char *memory;
   int64_t bytes;
+  int64_t changed[2]; /* when the file was last written: seconds, nanoseconds */
 } flr_h5_source;
 
 /* Opens a file read-only after checking what it is. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_DATA, FLR_ERROR_IO. */
@@ -26,6 +27,9 @@ void flr_h5_source_close(flr_h5_source *source);
 
 /* Reads `bytes` at byte `offset` of the file. Thread-safe. Errors: FLR_ERROR_IO naming file and offset. */
 flr_status flr_h5_source_read(const flr_h5_source *source, int64_t offset, size_t bytes, void *out);
+
+/* Whether the file is as long and as old as it was when it was opened. Thread-safe. Errors: FLR_ERROR_DATA, FLR_ERROR_IO. */
+flr_status flr_h5_source_check(const flr_h5_source *source);
 
 /* HDF5's own words on the last failure. */
 const char *flr_h5_source_reason(char *text, size_t size);

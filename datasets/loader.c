@@ -66,6 +66,14 @@ static void plan_batch(const flr_loader *l, slot *s, int64_t step) {
   s->batch.count = filled;
 }
 
+/* At the start of an epoch the files are looked at too: not at every step, as a server may have to be asked. */
+static flr_status read_samples(const flr_loader *l, slot *s) {
+  const int64_t steps = flr_sampler_steps(&l->options.sampler);
+  if (steps > 0 && (s->batch.step % steps == 0 || s->batch.step == l->options.first_step))
+    FLR_TRY(flr_dataset_check(l->dataset));
+  return flr_dataset_read(l->dataset, l->options.split, s->rows, s->batch.count, s->samples.data);
+}
+
 static void augment(const flr_loader *l, const slot *s, flr_augment_space *space) {
   const flr_sampler *sampler = &l->options.sampler;
   const int64_t epoch = s->batch.step / flr_sampler_steps(sampler);
@@ -78,7 +86,7 @@ static void fill(const flr_loader *l, slot *s, int64_t step, flr_augment_space *
   const int32_t *labels = l->dataset->labels[l->options.split];
   int32_t *out = s->labels.data;
   for (int64_t i = 0; i < s->batch.count; i++) out[i] = labels[s->rows[i]];
-  s->status = flr_dataset_read(l->dataset, l->options.split, s->rows, s->batch.count, s->samples.data);
+  s->status = read_samples(l, s);
   if (s->status == FLR_OK) augment(l, s, space);
   if (s->status != FLR_OK) {
     strncpy(s->message, flr_status_message(), sizeof s->message - 1);

@@ -41,7 +41,10 @@ static void limit(flr_dataset *dataset, float least, float most) {
   flr_dataset_limit(((split_view *)dataset)->inner, least, most);
 }
 
-static const flr_dataset_ops split_view_ops = {.name = "split", .read = read_rows, .limit = limit, .destroy = destroy};
+static flr_status check(const flr_dataset *dataset) { return flr_dataset_check(((const split_view *)dataset)->inner); }
+
+static const flr_dataset_ops split_view_ops = {
+    .name = "split", .read = read_rows, .limit = limit, .check = check, .destroy = destroy};
 
 /* Row r is taken for validation when the permutation puts it among the first `taken`. */
 static flr_status carve(split_view *view, int64_t taken, uint64_t seed) {

@@ -205,6 +205,9 @@ static void tell_start(const flr_session *s) {
   flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld training and %lld validation samples, %lld classes", s->dataset->source,
                 (long long)s->dataset->samples[FLR_SPLIT_TRAIN], (long long)s->dataset->samples[FLR_SPLIT_VALID],
                 (long long)s->dataset->classes);
+  if (s->dataset->slow[0])
+    flr_log_write(s->log, FLR_LOG_WARNING,
+                  "%s: read through HDF5, which is slower: h5repack -l CONTI makes a copy that is fast", s->dataset->slow);
   flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld parameters; %d rank%s, %lld shard%s, global batch %lld, %s (%s)", s->plan.model,
                 (long long)layout->trainable, s->comm->size, s->comm->size == 1 ? "" : "s", (long long)s->plan.shards,
                 s->plan.shards == 1 ? "" : "s", (long long)s->plan.batch, s->backend->ops->name, s->backend->description);

@@ -11,7 +11,7 @@
 #include <zstd.h>
 #endif
 
-enum { LZ4_ID = 32004, ZSTD_ID = 32015, LZ4_BLOCK = 300 };
+enum { LZ4_ID = 32004, BLOSC_ID = 32001, ZSTD_ID = 32015, LZ4_BLOCK = 300 };
 
 int h5_filtered_can_write(const char *pipeline) {
 #ifndef FLR_HAVE_LZ4
@@ -156,6 +156,7 @@ static hid_t creation(const whole *w) {
     if (*p == 'd') H5Pset_deflate(list, 4);
     if (*p == 'f') H5Pset_fletcher32(list);
     if (*p == 'n') H5Pset_nbit(list);
+    if (*p == 'b') H5Pset_filter(list, BLOSC_ID, H5Z_FLAG_OPTIONAL, 0, NULL);
     if (*p == '4') H5Pset_filter(list, LZ4_ID, H5Z_FLAG_OPTIONAL, 0, NULL);
     if (*p == 'z') H5Pset_filter(list, ZSTD_ID, H5Z_FLAG_OPTIONAL, 0, NULL);
   }

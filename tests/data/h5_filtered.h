@@ -8,7 +8,8 @@
 typedef struct h5_filtered {
   int64_t dims[4];      /* rows, height, width, channels; features: rows, D, 0, 0 */
   int64_t chunk[4];     /* along the same axes */
-  const char *pipeline; /* letters in the order of writing: s shuffle, d deflate, f fletcher32, n nbit, 4 LZ4, z zstd; "" */
+  const char *pipeline; /* letters in the order of writing: s shuffle, d deflate, f fletcher32, n nbit, b blosc (left out), 4
+                           LZ4, z zstd; "" */
   int latest;           /* 1: the newest structures of HDF5, else the oldest */
   int user_block;       /* bytes before HDF5's own */
   int bare_edges;       /* 1: chunks that stick out stay unfiltered */
