@@ -12,6 +12,7 @@ typedef struct slot {
   int64_t block;
   int64_t held;   /* by flr_block_cache_get */
   int64_t wanted; /* by flr_block_cache_want */
+  int64_t queued; /* times in the queue: all but one are left from earlier blocks */
   uint64_t used;  /* when last */
 } slot;
 
@@ -198,12 +199,28 @@ static void forgo(flr_block_cache *c, const int64_t *blocks, int64_t n) {
     slot *s = find(c, blocks[i]);
     if (--s->wanted > 0) continue;
     c->wanted_slots--;
-    if (s->state == SLOT_FAILED) empty(c, s);
+    if (s->state == SLOT_FAILED || s->state == SLOT_WAITS) empty(c, s);
   }
   pthread_cond_broadcast(&c->changed);
 }
 
+/* Takes out of the queue what does not wait any more. */
+static void purge(flr_block_cache *c) {
+  for (int64_t n = c->queued; n > 0; n--) {
+    const int32_t at = c->queue[c->queue_first];
+    c->queue_first = (c->queue_first + 1) % c->slot_count;
+    c->queued--;
+    if (c->slots[at].state != SLOT_WAITS || c->slots[at].queued > 1) {
+      c->slots[at].queued--;
+      continue;
+    }
+    c->queue[(c->queue_first + c->queued++) % c->slot_count] = at;
+  }
+}
+
 static void enqueue(flr_block_cache *c, slot *s) {
+  if (c->queued == c->slot_count) purge(c);
+  s->queued++;
   s->state = SLOT_WAITS;
   c->queue[(c->queue_first + c->queued++) % c->slot_count] = (int32_t)(s - c->slots);
 }
@@ -212,7 +229,7 @@ static int want(flr_block_cache *c, const int64_t *blocks, int64_t n, int64_t sp
   if (c->slot_count - c->wanted_slots - newly_wanted(c, blocks, n) < spare) return 0;
   for (int64_t i = 0; i < n; i++) {
     slot *s = find(c, blocks[i]);
-    if (!s && c->queued < c->slot_count) {
+    if (!s) {
       s = take_slot(c, blocks[i]);
       if (s) enqueue(c, s);
     }
@@ -249,15 +266,14 @@ int flr_block_cache_ready(flr_block_cache *c, const int64_t *blocks, int64_t n) 
   return ready;
 }
 
-/* The next slot of the queue that still waits; those that nobody wants any more are given back. */
+/* The next slot of the queue that still waits. */
 static slot *dequeue(flr_block_cache *c) {
   while (c->queued > 0) {
     slot *s = &c->slots[c->queue[c->queue_first]];
     c->queue_first = (c->queue_first + 1) % c->slot_count;
     c->queued--;
-    if (s->state != SLOT_WAITS) continue; /* somebody could not wait */
-    if (s->wanted > 0) return s;
-    empty(c, s);
+    s->queued--;
+    if (s->state == SLOT_WAITS) return s; /* else somebody could not wait, or nobody wants it any more */
   }
   return NULL;
 }
@@ -281,3 +297,5 @@ int64_t flr_block_cache_loads(flr_block_cache *c) {
 }
 
 int64_t flr_block_cache_slots(const flr_block_cache *c) { return c->slot_count; }
+int64_t flr_block_cache_blocks(const flr_block_cache *c) { return c->options.blocks; }
+size_t flr_block_cache_block_bytes(const flr_block_cache *c) { return c->options.block_bytes; }

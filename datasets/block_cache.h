@@ -45,5 +45,7 @@ int flr_block_cache_load_next(flr_block_cache *cache);
 /* How many blocks were loaded so far. */
 int64_t flr_block_cache_loads(flr_block_cache *cache);
 int64_t flr_block_cache_slots(const flr_block_cache *cache);
+int64_t flr_block_cache_blocks(const flr_block_cache *cache);
+size_t flr_block_cache_block_bytes(const flr_block_cache *cache);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "datasets/block_cache.h"
 #include "tensor/tensor.h"
 
 typedef enum flr_split { FLR_SPLIT_TRAIN, FLR_SPLIT_VALID, FLR_SPLIT_TEST, FLR_SPLIT_COUNT } flr_split;
@@ -22,6 +23,12 @@ struct flr_dataset_ops {
   /* flr_dataset_check; NULL: it cannot change. */
   flr_status (*check)(const flr_dataset *dataset);
   void (*destroy)(flr_dataset *dataset);
+  /* Of data sets that are read through blocks (head.cache), NULL in others. The number of the block that a row lies in. */
+  int64_t (*block_of)(const flr_dataset *dataset, flr_split split, int64_t row);
+  /* Room for `slots` blocks, of which `loaders` are decoded at a time. Nobody may read meanwhile. */
+  flr_status (*reserve)(flr_dataset *dataset, int64_t slots, int loaders);
+  /* Bytes of memory that these take. */
+  int64_t (*memory)(const flr_dataset *dataset, int64_t slots, int loaders);
 };
 
 /* The common head of every implementation's struct. */
@@ -35,10 +42,11 @@ struct flr_dataset {
   flr_dtype dtype;                  /* of samples as read: FLR_U8 for images of bytes, FLR_F32 for all others */
   size_t sample_bytes;
   int64_t classes;
-  char **class_names; /* [classes], NULL when the file names none */
-  float *mean, *std;  /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
-  char slow[320];     /* "": samples are read at full speed; else which are not and why */
-  int moments_differ; /* 1: several files whose mean and std differ, so that none count */
+  char **class_names;     /* [classes], NULL when the file names none */
+  float *mean, *std;      /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
+  flr_block_cache *cache; /* blocks of decoded rows; NULL: rows are read where they lie */
+  char slow[320];         /* "": samples are read at full speed; else which are not and why */
+  int moments_differ;     /* 1: several files whose mean and std differ, so that none count */
 };
 
 typedef struct flr_dataset_options {
@@ -59,6 +67,11 @@ void flr_dataset_destroy(flr_dataset *dataset);
 
 static inline flr_status flr_dataset_read(flr_dataset *d, flr_split split, const int64_t *rows, int64_t n, void *out) {
   return d->ops->read(d, split, rows, n, out);
+}
+
+/* The block that a row lies in; -1 where the data set has no blocks. */
+static inline int64_t flr_dataset_block_of(const flr_dataset *d, flr_split split, int64_t row) {
+  return d->cache ? d->ops->block_of(d, split, row) : -1;
 }
 
 /* Mean and standard deviation per channel of (value/255 for bytes, value for floats) over the training split, at most 65,536

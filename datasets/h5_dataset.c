@@ -72,7 +72,29 @@ static flr_status check(const flr_dataset *dataset) {
   return FLR_OK;
 }
 
-static const flr_dataset_ops h5_ops = {.name = "hdf5", .read = read_rows, .limit = limit, .check = check, .destroy = destroy};
+static int64_t block_of(const flr_dataset *dataset, flr_split split, int64_t row) {
+  const split_rows *s = &((const h5_dataset *)dataset)->splits[split];
+  int part = 0;
+  while (row >= s->first[part + 1]) part++;
+  return s->parts[part].first_block + (row - s->first[part]) / s->parts[part].block_rows;
+}
+
+static flr_status reserve(flr_dataset *dataset, int64_t slots, int loaders) {
+  return flr_h5_blocks_resize(&((h5_dataset *)dataset)->blocks, slots, loaders);
+}
+
+static int64_t memory(const flr_dataset *dataset, int64_t slots, int loaders) {
+  return flr_h5_blocks_bytes(&((const h5_dataset *)dataset)->blocks, slots, loaders);
+}
+
+static const flr_dataset_ops h5_ops = {.name = "hdf5",
+                                       .read = read_rows,
+                                       .limit = limit,
+                                       .check = check,
+                                       .destroy = destroy,
+                                       .block_of = block_of,
+                                       .reserve = reserve,
+                                       .memory = memory};
 
 /* ---- paths ---- */
 
@@ -283,6 +305,7 @@ flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *opt
   for (int i = 0; i < d->source_count; i++) flr_h5_source_close_structure(&d->sources[i]);
   flr_hdf5_unlock();
   if (status == FLR_OK) status = flr_h5_blocks_start(&d->blocks, 0);
+  d->head.cache = d->blocks.cache;
   if (status != FLR_OK) {
     destroy(&d->head);
     return status;

@@ -1,4 +1,4 @@
-/* Worker threads fill a ring of batches in order. */
+/* Worker threads fill a ring of batches in order; those with nothing to fill load the blocks that come next. */
 #include "datasets/loader.h"
 
 #include <pthread.h>
@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "datasets/loader_plan.h"
 
 typedef struct slot {
   int ready; /* filled, or failed */
@@ -20,7 +21,7 @@ typedef struct slot {
 struct flr_loader {
   flr_dataset *dataset;
   flr_loader_options options;
-  int64_t capacity; /* samples of this rank in a step, at most */
+  flr_loader_plan plan;
   slot *slots;
   int slot_count;
   pthread_t *threads;
@@ -28,42 +29,30 @@ struct flr_loader {
   int thread_count, threads_begun;
   pthread_mutex_t mutex;
   pthread_cond_t filled, freed;
+  int64_t planned;   /* with blocks: steps whose blocks are wanted, or that went without */
+  int planning;      /* a worker works out step number `planned` */
+  int full;          /* with blocks: there was no room for those of step `planned`; it is worked out */
+  int may_load;      /* blocks may wait to be loaded */
   int64_t claimed;   /* steps handed to workers */
   int64_t delivered; /* steps handed to the caller */
   int stopping;
   double stall;
 };
 
-static int64_t capacity_of(const flr_loader_options *o) {
-  int64_t total = 0;
-  for (int64_t k = 0; k < o->shard_count; k++) {
-    int64_t first, count;
-    flr_partition(o->sampler.batch, o->shards, o->first_shard + k, &first, &count);
-    total += count;
-  }
-  return total;
-}
-
 /* Which samples: shard boundaries and rows of one step. */
-static void plan_batch(const flr_loader *l, slot *s, int64_t step) {
-  const flr_loader_options *o = &l->options;
-  int64_t filled = 0;
-  s->batch = (flr_batch){.step = step,
-                         .global_count = flr_sampler_batch_size(&o->sampler, step),
+static void take_plan(const flr_loader *l, slot *s, const flr_planned *planned) {
+  s->batch = (flr_batch){.step = planned->step,
+                         .global_count = planned->global_count,
+                         .count = planned->count,
                          .samples = s->samples.data,
                          .labels = s->labels.data,
                          .rows = s->rows,
                          .shard_first = s->shard_first,
                          .shard_position = s->shard_position};
-  for (int64_t k = 0; k < o->shard_count; k++) {
-    int64_t first, count;
-    flr_partition(s->batch.global_count, o->shards, o->first_shard + k, &first, &count);
-    s->shard_first[k] = filled;
-    s->shard_position[k] = first;
-    for (int64_t i = 0; i < count; i++) s->rows[filled++] = flr_sampler_row(&o->sampler, step, first + i);
-  }
-  s->shard_first[o->shard_count] = filled;
-  s->batch.count = filled;
+  const size_t shards = (size_t)l->options.shard_count;
+  memcpy(s->rows, planned->rows, (size_t)planned->count * sizeof *s->rows);
+  memcpy(s->shard_first, planned->shard_first, (shards + 1) * sizeof *s->shard_first);
+  memcpy(s->shard_position, planned->shard_position, shards * sizeof *s->shard_position);
 }
 
 /* At the start of an epoch the files are looked at too: not at every step, as a server may have to be asked. */
@@ -81,8 +70,8 @@ static void augment(const flr_loader *l, const slot *s, flr_augment_space *space
   flr_augment_batch(&l->options.augment, space, key, s->rows, s->batch.count, s->samples.data);
 }
 
-static void fill(const flr_loader *l, slot *s, int64_t step, flr_augment_space *space) {
-  plan_batch(l, s, step);
+static void fill(const flr_loader *l, slot *s, const flr_planned *planned, flr_augment_space *space) {
+  take_plan(l, s, planned);
   const int32_t *labels = l->dataset->labels[l->options.split];
   int32_t *out = s->labels.data;
   for (int64_t i = 0; i < s->batch.count; i++) out[i] = labels[s->rows[i]];
@@ -94,9 +83,77 @@ static void fill(const flr_loader *l, slot *s, int64_t step, flr_augment_space *
   }
 }
 
-/* Step i lives in slot i % slot_count; the caller keeps the newest one it was given. */
-static int may_claim(const flr_loader *l) {
-  return l->claimed < l->options.steps && l->claimed < l->delivered - 1 + l->slot_count;
+/* ---- what a worker does next ---- */
+
+typedef enum task { TASK_WAIT, TASK_END, TASK_PLAN, TASK_FILL, TASK_LOAD } task;
+
+/* Steps that have a slot: step i lives in slot i % slot_count; the caller keeps the newest one it was given. */
+static int64_t places(const flr_loader *l) {
+  const int64_t end = l->delivered - 1 + l->slot_count;
+  return end < l->options.steps ? end : l->options.steps;
+}
+
+static int may_plan(const flr_loader *l) {
+  const int64_t end = l->delivered - 1 + l->slot_count + l->plan.ahead;
+  return !l->planning && !l->full && l->planned < (end < l->options.steps ? end : l->options.steps);
+}
+
+/* A step is filled where its blocks are or will be; when there is no room to want more, the next one goes without. */
+static int may_fill(const flr_loader *l) {
+  return l->claimed < places(l) && (!l->dataset->cache || l->claimed < l->planned || (l->full && !l->planning));
+}
+
+/* Filling what can be filled at once comes first, then loading, so that as many blocks are loaded at a time as there are
+ * threads. */
+static task next_task(const flr_loader *l) {
+  if (l->stopping || l->claimed >= l->options.steps) return TASK_END;
+  if (!l->dataset->cache) return may_fill(l) ? TASK_FILL : TASK_WAIT;
+  if (may_plan(l)) return TASK_PLAN;
+  const int fill_next = may_fill(l);
+  if (fill_next && l->claimed < l->planned && flr_loader_plan_ready(&l->plan, l->claimed)) return TASK_FILL;
+  if (l->may_load) return TASK_LOAD;
+  return fill_next ? TASK_FILL : TASK_WAIT;
+}
+
+/* The mutex is held at both ends of these, not in between. */
+
+static void plan_step(flr_loader *l) {
+  const int64_t index = l->planned;
+  l->planning = 1;
+  pthread_mutex_unlock(&l->mutex);
+  (void)flr_loader_plan_make(&l->plan, index);
+  const int wanted = flr_loader_plan_want(&l->plan, index);
+  pthread_mutex_lock(&l->mutex);
+  l->planning = 0;
+  l->planned += wanted;
+  l->full = !wanted;
+  if (wanted) l->may_load = 1;
+  pthread_cond_broadcast(&l->freed);
+}
+
+static void load_block(flr_loader *l) {
+  const int64_t planned = l->planned;
+  pthread_mutex_unlock(&l->mutex);
+  const int loaded = flr_block_cache_load_next(l->dataset->cache);
+  pthread_mutex_lock(&l->mutex);
+  if (!loaded && planned == l->planned) l->may_load = 0;
+}
+
+static void fill_step(flr_loader *l, flr_augment_space *space) {
+  const int64_t index = l->claimed++;
+  slot *s = &l->slots[index % l->slot_count];
+  if (l->dataset->cache && index == l->planned) {
+    l->planned++; /* it was worked out, but there was no room for its blocks */
+    l->full = 0;
+  }
+  pthread_mutex_unlock(&l->mutex);
+  fill(l, s, l->dataset->cache ? flr_loader_plan_at(&l->plan, index) : flr_loader_plan_make(&l->plan, index), space);
+  flr_loader_plan_done(&l->plan, index);
+  pthread_mutex_lock(&l->mutex);
+  l->full = 0;
+  s->ready = 1;
+  pthread_cond_signal(&l->filled);
+  if (l->dataset->cache) pthread_cond_broadcast(&l->freed);
 }
 
 static void *work(void *context) {
@@ -104,15 +161,12 @@ static void *work(void *context) {
   pthread_mutex_lock(&l->mutex);
   flr_augment_space *space = &l->spaces[l->threads_begun++];
   for (;;) {
-    while (!l->stopping && !may_claim(l) && l->claimed < l->options.steps) pthread_cond_wait(&l->freed, &l->mutex);
-    if (l->stopping || l->claimed >= l->options.steps) break;
-    const int64_t index = l->claimed++;
-    slot *s = &l->slots[index % l->slot_count];
-    pthread_mutex_unlock(&l->mutex);
-    fill(l, s, l->options.first_step + index, space);
-    pthread_mutex_lock(&l->mutex);
-    s->ready = 1;
-    pthread_cond_signal(&l->filled);
+    const task next = next_task(l);
+    if (next == TASK_END) break;
+    if (next == TASK_PLAN) plan_step(l);
+    if (next == TASK_LOAD) load_block(l);
+    if (next == TASK_FILL) fill_step(l, space);
+    if (next == TASK_WAIT) pthread_cond_wait(&l->freed, &l->mutex);
   }
   pthread_mutex_unlock(&l->mutex);
   return NULL;
@@ -127,9 +181,9 @@ static flr_status alloc_slots(flr_loader *l) {
   FLR_TRY(flr_alloc(&l->slots, l->slot_count, sizeof *l->slots));
   for (int i = 0; i < l->slot_count; i++) {
     slot *s = &l->slots[i];
-    FLR_TRY(alloc_buffer(&l->options, &s->samples, (size_t)l->capacity * l->dataset->sample_bytes));
-    FLR_TRY(alloc_buffer(&l->options, &s->labels, (size_t)l->capacity * sizeof(int32_t)));
-    FLR_TRY(flr_alloc(&s->rows, l->capacity, sizeof(int64_t)));
+    FLR_TRY(alloc_buffer(&l->options, &s->samples, (size_t)l->plan.capacity * l->dataset->sample_bytes));
+    FLR_TRY(alloc_buffer(&l->options, &s->labels, (size_t)l->plan.capacity * sizeof(int32_t)));
+    FLR_TRY(flr_alloc(&s->rows, l->plan.capacity, sizeof(int64_t)));
     FLR_TRY(flr_alloc(&s->shard_first, shards + 1, sizeof(int64_t)));
     FLR_TRY(flr_alloc(&s->shard_position, shards, sizeof(int64_t)));
   }
@@ -155,12 +209,12 @@ flr_status flr_loader_create(flr_loader **out, flr_dataset *dataset, const flr_l
   FLR_TRY(flr_alloc(&l, 1, sizeof *l));
   l->dataset = dataset;
   l->options = *options;
-  l->capacity = capacity_of(options);
   l->slot_count = options->prefetch + 1;
   pthread_mutex_init(&l->mutex, NULL);
   pthread_cond_init(&l->filled, NULL);
   pthread_cond_init(&l->freed, NULL);
-  flr_status status = alloc_slots(l);
+  flr_status status = flr_loader_plan_init(&l->plan, dataset, &l->options, l->slot_count);
+  if (status == FLR_OK) status = alloc_slots(l);
   if (status == FLR_OK) status = start_threads(l);
   if (status != FLR_OK) {
     flr_loader_destroy(l);
@@ -179,7 +233,10 @@ flr_status flr_loader_next(flr_loader *l, flr_batch *out) {
   }
   if (l->delivered > 0) l->slots[(l->delivered - 1) % l->slot_count].ready = 0;
   slot *s = &l->slots[l->delivered++ % l->slot_count];
-  pthread_cond_signal(&l->freed);
+  if (l->dataset->cache)
+    pthread_cond_broadcast(&l->freed);
+  else
+    pthread_cond_signal(&l->freed);
   if (!s->ready) {
     const double began = flr_clock_seconds();
     while (!s->ready) pthread_cond_wait(&l->filled, &l->mutex);
@@ -209,6 +266,7 @@ void flr_loader_destroy(flr_loader *l) {
   pthread_mutex_unlock(&l->mutex);
   for (int i = 0; i < l->thread_count; i++) pthread_join(l->threads[i], NULL);
   for (int i = 0; l->slots && i < l->slot_count; i++) free_slot(&l->slots[i]);
+  flr_loader_plan_clear(&l->plan);
   pthread_cond_destroy(&l->filled);
   pthread_cond_destroy(&l->freed);
   pthread_mutex_destroy(&l->mutex);

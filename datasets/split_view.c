@@ -43,8 +43,30 @@ static void limit(flr_dataset *dataset, float least, float most) {
 
 static flr_status check(const flr_dataset *dataset) { return flr_dataset_check(((const split_view *)dataset)->inner); }
 
-static const flr_dataset_ops split_view_ops = {
-    .name = "split", .read = read_rows, .limit = limit, .check = check, .destroy = destroy};
+static int64_t block_of(const flr_dataset *dataset, flr_split split, int64_t row) {
+  const split_view *view = (const split_view *)dataset;
+  if (split == FLR_SPLIT_TEST) return flr_dataset_block_of(view->inner, split, row);
+  return flr_dataset_block_of(view->inner, FLR_SPLIT_TRAIN, view->rows[split][row]);
+}
+
+static flr_status reserve(flr_dataset *dataset, int64_t slots, int loaders) {
+  flr_dataset *inner = ((split_view *)dataset)->inner;
+  return inner->ops->reserve(inner, slots, loaders);
+}
+
+static int64_t memory(const flr_dataset *dataset, int64_t slots, int loaders) {
+  const flr_dataset *inner = ((const split_view *)dataset)->inner;
+  return inner->ops->memory(inner, slots, loaders);
+}
+
+static const flr_dataset_ops split_view_ops = {.name = "split",
+                                               .read = read_rows,
+                                               .limit = limit,
+                                               .check = check,
+                                               .destroy = destroy,
+                                               .block_of = block_of,
+                                               .reserve = reserve,
+                                               .memory = memory};
 
 /* Row r is taken for validation when the permutation puts it among the first `taken`. */
 static flr_status carve(split_view *view, int64_t taken, uint64_t seed) {

@@ -25,6 +25,9 @@ typedef struct flr_config {
   double valid_fraction;     /* NAN: 0.2 when the file has no validation split */
   char *normalize;           /* "auto" */
   char *order;               /* "shuffled" */
+  int64_t window;            /* -1: by the size of the blocks */
+  char *cache;               /* "auto" */
+  char *cache_memory;        /* NULL: what the window needs */
   int drop_last;             /* 1 */
   char *augment;             /* "auto" */
   int64_t crop_size;         /* -1: the stored size */

@@ -17,10 +17,6 @@
   { name, FLR_OPTION_SWITCH, AT(field), fallback, 0, 0, NULL, group, "on|off", doc, 1 }
 #define FLAG(name, field, group, doc) \
   { name, FLR_OPTION_FLAG, AT(field), "off", 0, 0, NULL, group, NULL, doc, 1 }
-#define LATER(name, allowed) \
-  { name, FLR_OPTION_LATER, 0, NULL, 0, 0, allowed, NULL, "VALUE", NULL, 0 }
-#define LATER_FLAG(name) \
-  { name, FLR_OPTION_LATER, 0, NULL, 0, 0, "off", NULL, NULL, NULL, 0 }
 
 static const char data[] = "Data", model[] = "Model", optimisation[] = "Optimisation", sweep[] = "Sweep", run[] = "Run",
                   output[] = "Output of single commands";
@@ -36,6 +32,10 @@ static const flr_option options[] = {
            "share of the training split used for validation (0.2 without a split)"),
     STRING("normalize", normalize, "auto", "auto,file,imagenet,none", data, "RULE", "auto, file, imagenet or none"),
     STRING("order", order, "shuffled", "shuffled,sequential", data, "ORDER", "shuffled or sequential"),
+    INTEGER("window", window, NULL, 1, 1e9, data, "shuffle within N blocks where the file is compressed (by size)"),
+    STRING("cache", cache, "auto", "auto,none,ram", data, "KIND",
+           "keep blocks that were read: auto (if all fit well), none, ram"),
+    STRING("cache-memory", cache_memory, NULL, NULL, data, "SIZE", "most memory of a rank for blocks, as 512M or 2G"),
     SWITCH("drop-last", drop_last, "on", data, "leave out the ragged last batch of an epoch in training"),
     STRING("augment", augment, "auto", "auto,none,flip,crop-flip,resized-crop-flip", data, "KIND",
            "auto, none, flip, crop-flip or resized-crop-flip, of training images"),
@@ -171,9 +171,6 @@ static const flr_option options[] = {
      "convert: store checksums, which inspect compares", 0},
     {"diff", FLR_OPTION_FLAG, AT(diff), "off", 0, 0, NULL, output, NULL, "inspect: where two files differ", 0},
     {"smooth", FLR_OPTION_NUMBER, AT(smooth), "0", 0, 0.999999, NULL, output, "BETA", "suggest: smooth the losses first", 0},
-
-    /* CLI.md has these; this version takes them only where they change nothing. */
-    LATER("window", NULL),
 };
 
 const flr_option_table flr_config_table = {options, sizeof options / sizeof options[0], AT(given)};

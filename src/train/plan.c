@@ -59,7 +59,9 @@ flr_sampler flr_session_sampler(const flr_session *s, flr_split split, flr_rng_s
                        .samples = s->dataset->samples[split],
                        .batch = s->plan.batch,
                        .shuffled = training && s->plan.shuffled,
-                       .drop_last = training && s->plan.drop_last};
+                       .drop_last = training && s->plan.drop_last,
+                       .window = training && s->plan.shuffled ? s->plan.window : 0,
+                       .map = &s->plan.blocks};
 }
 
 static flr_status check_batch(const flr_session *s) {

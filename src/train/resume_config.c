@@ -25,9 +25,10 @@ flr_status flr_resume_config_copy(flr_config *out, const flr_config *asked) {
 /* Where a run is, how it is kept and how it is watched: nothing that decides what it computes. */
 static int may_change(const char *name) {
   static const char *const names[] = {
-      "backend",    "comm",           "threads",      "workers",          "prefetch",      "out",
-      "cuda-graph", "keep",           "plot",         "log-every",        "quiet",         "verbose",
-      "watchdog",   "watchdog-stack", "on-nonfinite", "checkpoint-every", "comm-algorithm"};
+      "backend",     "comm",           "threads",      "workers",          "prefetch",       "out",
+      "cuda-graph",  "keep",           "plot",         "log-every",        "quiet",          "verbose",
+      "watchdog",    "watchdog-stack", "on-nonfinite", "checkpoint-every", "comm-algorithm", "cache",
+      "cache-memory"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (strcmp(name, names[i]) == 0) return 1;
   return 0;

@@ -16,6 +16,7 @@
 #include "train/lr_find.h"
 #include "train/model.h"
 #include "train/plan.h"
+#include "train/reading.h"
 #include "train/resume.h"
 #include "train/run_dir.h"
 #include "train/same_data.h"
@@ -38,7 +39,7 @@ static flr_status create_loader(flr_loader **out, flr_session *s, flr_split spli
                                       .shard_count = s->plan.shard_count,
                                       .first_step = first,
                                       .steps = steps - first,
-                                      .workers = flr_plan_workers(s),
+                                      .workers = s->dataset->cache ? s->plan.decoders : flr_plan_workers(s),
                                       .prefetch = s->config->prefetch > 0 ? (int)s->config->prefetch : DEFAULT_PREFETCH,
                                       .alloc = pinned,
                                       .alloc_context = s->backend};
@@ -81,7 +82,8 @@ static flr_status open_data(flr_session *s) {
   FLR_TRY(flr_comm_agree_by_host(s->comm, opened));
   FLR_TRY(flr_same_data_check(s));
   FLR_TRY(flr_comm_agree(s->comm, flr_plan_samples(s)));
-  return flr_comm_agree(s->comm, flr_plan_steps(s));
+  FLR_TRY(flr_comm_agree(s->comm, flr_plan_steps(s)));
+  return flr_comm_agree(s->comm, flr_reading_prepare(s));
 }
 
 /* Sums are split over threads, so the same bits at every rank count need the same threads a shard: one unless told. */
@@ -221,6 +223,7 @@ static void tell_start(const flr_session *s) {
   if (s->comm->size > 1)
     flr_log_write(s->log, FLR_LOG_VERBOSE, "%d ranks connected in %.3f s; %s", s->comm->size, s->comm->connect_seconds,
                   s->comm->algorithm_note[0] ? s->comm->algorithm_note : "sums go by mpi");
+  flr_reading_tell(s);
   flr_log_write(s->log, FLR_LOG_VERBOSE, "activation memory %.1f MiB, ready after %.3f s",
                 (double)flr_executor_arena_bytes(s->executor) / 0x1p20, flr_clock_seconds() - s->start_time);
 }
@@ -316,6 +319,7 @@ void flr_session_destroy(flr_session *s) {
   flr_build_destroy(s);
   flr_train_state_clear(&s->state);
   flr_plan_clear(&s->plan);
+  flr_block_map_clear(&s->plan.blocks);
   flr_graph_destroy(s->graph);
   flr_backend_destroy(s->backend);
   flr_dataset_destroy(s->dataset);

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "datasets/dataset.h"
 #include "datasets/loader.h"
+#include "datasets/order.h"
 #include "fastlr.h"
 #include "mpi/comm.h"
 #include "mpi/watchdog.h"
@@ -32,6 +33,9 @@ typedef struct flr_run_plan {
   int64_t steps_per_epoch;
   flr_policy_span span; /* the steps of training */
   int shuffled, drop_last;
+  int64_t window;            /* blocks within which training is shuffled, 0: over all samples */
+  flr_block_map blocks;      /* of the training split, where it is read through blocks and shuffled; owned */
+  int decoders;              /* loader threads of data that are read through blocks */
   int sync_bn;               /* 1: a rank's shards are computed in step with each other, batch norm over all of them */
   int training;              /* 0: evaluation only */
   flr_augment augment;       /* of training samples; its out_height and out_width are what the model sees of any sample */

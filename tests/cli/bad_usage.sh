@@ -13,9 +13,6 @@ not_allowed() {
     refused 64 "--$option: $shown is not allowed: .*$wanted" "--$option" "$value"
   done
 }
-later() { # OPTION VALUE REST
-  refused 64 "--$1: $2 is not in this version yet: $3" "--$1" "$2"
-}
 
 several() { # what is tried at any rank count
   refused 64 '--bach is no option: did you mean --batch' --bach 3
@@ -41,7 +38,7 @@ numbers() {
   local o whole='a whole number from 1 to'
   for o in cycles cycle-len cycle-mult tot-epochs freeze-epochs; do not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x ''; done
   not_allowed start-epoch 'a whole number from 0 to' -1 1.5 x
-  for o in accum batch epochs steps threads shards workers prefetch log-every sweep-iters; do
+  for o in accum batch epochs steps threads shards workers prefetch window log-every sweep-iters; do
     not_allowed "$o" "$whole [0-9]+$" 0 -1 1.5 x '' 99999999999999999999
   done
   not_allowed sweep-wd 'up to 8 different numbers of at least 0' '' -1 x nan 1, 0,,1 0,0 1e-4,0.0001 1,2,3,4,5,6,7,8,9
@@ -51,6 +48,8 @@ numbers() {
   for o in trim-start trim-end; do not_allowed "$o" 'a whole number from 0 to' -1 x ''; done
   [ "$(getconf _NPROCESSORS_ONLN)" -ge 512 ] ||
     refused 64 "--threads: 4096 is not allowed on a machine of [0-9]+ cores?: at most [0-9]+\$" --threads 4096
+  not_allowed cache 'one of auto,none,ram' yes ''
+  not_allowed cache-memory 'a size as 512M, 1.5G or 65536' x 0 -1 1Q 1Mi 1M2
   not_allowed freeze-to 'a whole number from 0 to 15' -1 16 1.5 x ''
   not_allowed seed 'a whole number from 0 to 18446744073709551615' -1 1.5 x '' 18446744073709551616
   for o in dropout valid-fraction label-smoothing; do not_allowed "$o" 'a number from 0 to 0\.999' -0.1 1 nan inf x ''; done
@@ -94,10 +93,6 @@ words() {
   local o
   for o in drop-last init-head bn-wd train-bn sync-bn; do not_allowed "$o" 'on or off' yes ''; done
   for o in data out model init-weights; do not_allowed "$o" 'give a' ''; done
-}
-
-absent() { # what CLI.md has and this version has not: only the value that changes nothing is taken
-  later window 3 'leave the option out'
 }
 
 contradictions() {
@@ -165,7 +160,7 @@ contradictions() {
 
 good() { # every option with a good value, in two runs
   accepted --data digits --axis-order nhwc --valid-fraction 0.3 --normalize none --order sequential --drop-last off --augment crop-flip --crop-size 7 --crop-pad 2 \
-    --workers 2 --prefetch 3 --model mlp --hidden 32,16 --stem small --head linear --dropout 0.1 --init-head off --train-bn on \
+    --workers 2 --prefetch 3 --window 9 --cache none --cache-memory 64M --model mlp --hidden 32,16 --stem small --head linear --dropout 0.1 --init-head off --train-bn on \
     --freeze-to 0 --batch 60 --accum 2 --epochs 1 --steps 3 --policy one-cycle --lr 1e-4:1e-3 --pick slide --div-factor 10 \
     --pct-start 0.4 --final-div 100 --moms 0.9,0.8 --start-epoch 0 --optimizer sgd --wd 1e-4 --wd-mode l2 --bn-wd off \
     --sqr-mom 0.9 --eps 1e-8 --clip-norm 0.5 --label-smoothing 0.1 --sync-bn off --precision f32 --seed 18446744073709551615 --sweep-start 1e-6 \
@@ -189,7 +184,6 @@ several
 if [ "$ranks" = 1 ]; then
   numbers
   words
-  absent
   contradictions
 fi
 good

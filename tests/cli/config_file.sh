@@ -19,7 +19,6 @@ in_line 2 'not "name = value"' 'batch = 32\nnonsense\n'
 in_line 2 'not "name = value"' '[section]\n[section\n'
 in_line 1 'not "name = value"' '= 3\n'
 in_line 1 '--quiet: yes is not allowed: on or off' 'quiet = yes\n'
-in_line 1 '--window: 3 is not in this version yet' 'window = 3'
 in_line 1 '--config is no option' 'config = other.ini\n'
 refused 66 '--config: ../../none.ini: No such file or directory: give an INI file' --config ../../none.ini
 refused 66 '--config: ../..: Is a directory: give an INI file' --config ../..

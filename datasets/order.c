@@ -1,0 +1,174 @@
+/* A table of one epoch's blocks, and from it which row is where. */
+#include "datasets/order.h"
+
+#include "core/memory.h"
+#include "core/permutation.h"
+
+enum { SMALL_BYTES = 256 << 20, WINDOW_BYTES = 1 << 30, WINDOW_BLOCKS = 64 };
+
+/* ---- blocks ---- */
+
+flr_status flr_block_map_init(flr_block_map *out, const flr_dataset *d, flr_split split) {
+  const int64_t samples = d->samples[split];
+  int64_t last = -1;
+  *out = (flr_block_map){0};
+  for (int64_t row = 0; row < samples; row++) {
+    const int64_t block = flr_dataset_block_of(d, split, row);
+    out->count += block != last;
+    last = block;
+  }
+  FLR_TRY(flr_alloc(&out->first, out->count + 1, sizeof *out->first));
+  last = -1;
+  for (int64_t row = 0, count = 0; row < samples; row++) {
+    const int64_t block = flr_dataset_block_of(d, split, row);
+    if (block != last) out->first[count++] = row;
+    last = block;
+  }
+  out->first[out->count] = samples;
+  return FLR_OK;
+}
+
+void flr_block_map_clear(flr_block_map *map) {
+  flr_free(map->first);
+  *map = (flr_block_map){0};
+}
+
+int64_t flr_window_default(int64_t blocks, size_t block_bytes, int64_t batch) {
+  if (blocks <= SMALL_BYTES / (int64_t)block_bytes) return blocks;
+  int64_t window = WINDOW_BYTES / (int64_t)block_bytes;
+  if (window > WINDOW_BLOCKS) window = WINDOW_BLOCKS;
+  if (window > batch) window = batch;
+  return window < 1 ? 1 : window;
+}
+
+void flr_order_lanes(int64_t window, int64_t batch, int64_t *lanes, int64_t *blocks_each) {
+  *lanes = window < batch ? window : batch;
+  *blocks_each = (window + *lanes - 1) / *lanes;
+}
+
+/* ---- epochs ---- */
+
+typedef struct epoch_table {
+  int64_t epoch; /* -1: not made */
+  uint64_t key, block_key;
+  int64_t *start; /* [blocks + 1] position of each block's first row, blocks in this epoch's order */
+} epoch_table;
+
+struct flr_order {
+  flr_sampler sampler;
+  int64_t steps; /* of an epoch */
+  int64_t full;  /* of these with a whole batch */
+  int64_t lanes, blocks_each;
+  int64_t table_count;
+  epoch_table *tables;
+};
+
+static uint64_t derive(uint64_t key, uint64_t index) {
+  uint32_t words[4];
+  flr_philox(words, key, index);
+  return (uint64_t)words[1] << 32 | words[0];
+}
+
+static flr_status make_tables(flr_order *o, int64_t span) {
+  o->table_count = span / o->steps + 2;
+  FLR_TRY(flr_alloc(&o->tables, o->table_count, sizeof *o->tables));
+  for (int64_t i = 0; i < o->table_count; i++) {
+    o->tables[i].epoch = -1;
+    FLR_TRY(flr_alloc(&o->tables[i].start, o->sampler.map->count + 1, sizeof(int64_t)));
+  }
+  return FLR_OK;
+}
+
+flr_status flr_order_create(flr_order **out, const flr_sampler *sampler, int64_t span) {
+  FLR_TRY(flr_alloc(out, 1, sizeof **out));
+  flr_order *o = *out;
+  o->sampler = *sampler;
+  if (sampler->window == 0) return FLR_OK;
+  o->steps = flr_sampler_steps(sampler);
+  o->full = sampler->samples / sampler->batch;
+  flr_order_lanes(sampler->window, sampler->batch, &o->lanes, &o->blocks_each);
+  const flr_status status = make_tables(o, span);
+  if (status == FLR_OK) return FLR_OK;
+  flr_order_destroy(o);
+  *out = NULL;
+  return status;
+}
+
+void flr_order_destroy(flr_order *o) {
+  if (!o) return;
+  for (int64_t i = 0; o->tables && i < o->table_count; i++) flr_free(o->tables[i].start);
+  flr_free(o->tables);
+  flr_free(o);
+}
+
+void flr_order_prepare(flr_order *o, int64_t step) {
+  if (o->sampler.window == 0) return;
+  const flr_block_map *map = o->sampler.map;
+  const int64_t epoch = step / o->steps;
+  epoch_table *t = &o->tables[epoch % o->table_count];
+  if (t->epoch == epoch) return;
+  t->epoch = epoch;
+  t->key = flr_rng_key(o->sampler.seed, o->sampler.stream, (uint64_t)epoch);
+  t->block_key = derive(t->key, UINT64_MAX);
+  t->start[0] = 0;
+  for (int64_t i = 0; i < map->count; i++) {
+    const int64_t block = flr_permute(t->block_key, map->count, i);
+    t->start[i + 1] = t->start[i] + map->first[block + 1] - map->first[block];
+  }
+}
+
+/* ---- rows ---- */
+
+/* Which block of the epoch's order a position of it lies in. */
+static int64_t find(const epoch_table *t, int64_t blocks, int64_t position) {
+  int64_t low = 0, high = blocks;
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    if (t->start[middle] <= position)
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* A lane's stretch of the epoch, and the place in it of a position of a batch. */
+typedef struct stretch {
+  int64_t begin, end, place;
+} stretch;
+
+static stretch stretch_of(const flr_order *o, int64_t step, int64_t position) {
+  const int64_t base = o->sampler.batch / o->lanes, larger = o->sampler.batch % o->lanes;
+  const int64_t in_larger = larger * (base + 1);
+  const int64_t lane = position < in_larger ? position / (base + 1) : larger + (position - in_larger) / base;
+  int64_t first, count;
+  flr_partition(o->sampler.batch, o->lanes, lane, &first, &count);
+  const int64_t begin = o->full * first, end = begin + o->full * count, walked = step * count + position - first;
+  return (stretch){.begin = begin, .end = end, .place = lane % 2 ? end - 1 - walked : begin + walked};
+}
+
+/* Blocks number i on of the stretch that are taken together, as far as they lie in it. */
+static stretch taken_together(const flr_order *o, const epoch_table *t, const stretch *s) {
+  const int64_t blocks = o->sampler.map->count, first = find(t, blocks, s->begin);
+  const int64_t group = (find(t, blocks, s->place) - first) / o->blocks_each;
+  const int64_t from = first + group * o->blocks_each, to = from + o->blocks_each;
+  stretch out = {.begin = t->start[from], .end = t->start[to < blocks ? to : blocks], .place = s->place};
+  if (out.begin < s->begin) out.begin = s->begin;
+  if (out.end > s->end) out.end = s->end;
+  return out;
+}
+
+int64_t flr_order_row(const flr_order *o, int64_t step, int64_t position) {
+  if (o->sampler.window == 0) return flr_sampler_row(&o->sampler, step, position);
+  const flr_block_map *map = o->sampler.map;
+  const int64_t in_epoch = step % o->steps, tail = o->full * o->sampler.batch;
+  const epoch_table *t = &o->tables[step / o->steps % o->table_count];
+  stretch s = {.begin = tail, .end = o->sampler.samples, .place = tail + position};
+  if (in_epoch < o->full) {
+    s = stretch_of(o, in_epoch, position);
+    s = taken_together(o, t, &s);
+  }
+  const int64_t at = s.begin + flr_permute(derive(t->key, (uint64_t)s.begin), s.end - s.begin, s.place - s.begin);
+  const int64_t i = find(t, map->count, at);
+  return map->first[flr_permute(t->block_key, map->count, i)] + at - t->start[i];
+}

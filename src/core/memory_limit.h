@@ -1,0 +1,11 @@
+/* How much memory a process may still take. */
+#ifndef FLR_CORE_MEMORY_LIMIT_H
+#define FLR_CORE_MEMORY_LIMIT_H
+
+#include <stdint.h>
+
+/* Bytes: the least of what the system has free (page cache counts as free), what the control group of a job leaves and what the
+   limit on the address space (ulimit -v) leaves. INT64_MAX where none of these is known. */
+int64_t flr_memory_available(void);
+
+#endif
