@@ -67,7 +67,8 @@ struct flr_comm {
   int owns_launch; /* 1: flr_launch_start began MPI for it, flr_launch_finish ends MPI with it */
   char host[64];
   double connect_seconds; /* from the start of MPI until every rank could work with every other */
-  /* What sums over host memory go by: "mpi", "shared" (memory that a node's ranks share), "mixed" (by size), NULL: one rank. */
+  /* What sums over host memory go by: "mpi", "shared" (memory that a node's ranks share), "ring"
+     (where no two ranks share any), "mixed" (by size), NULL: one rank. */
   const char *algorithm;
   char algorithm_note[240]; /* how that was chosen */
 };
@@ -76,7 +77,8 @@ struct flr_comm {
 flr_status flr_comm_self_create(flr_comm **out);
 
 typedef struct flr_comm_mpi_options {
-  const char *algorithm; /* of sums: "mpi", "shared" (where that can be had), or "auto": whichever is faster at the start */
+  const char *algorithm; /* of sums: "mpi", "shared" (where that can be had; "ring" where no two ranks share memory), or "auto":
+                            whichever is faster at the start */
   int ranks_per_node;    /* 0: as they are; tests: so many ranks of a host are taken for a node */
 } flr_comm_mpi_options;
 

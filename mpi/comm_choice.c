@@ -43,15 +43,15 @@ static flr_status measure(flr_comm *comm, int *shared, float *numbers, int64_t c
   return FLR_OK;
 }
 
-static void note(flr_comm *comm, const char *size, const int64_t *best, int shared) {
+static void note(flr_comm *comm, const char *size, const int64_t *best, int shared, const char *name) {
   const size_t used = strlen(comm->algorithm_note);
   const double microseconds = 1e-3 / comm->size;
-  (void)snprintf(comm->algorithm_note + used, sizeof comm->algorithm_note - used, "%s%s by %s (mpi %.0f us, shared %.0f us)",
-                 used ? ", " : "sums of ", size, shared ? "shared memory" : "mpi", (double)best[0] * microseconds,
+  (void)snprintf(comm->algorithm_note + used, sizeof comm->algorithm_note - used, "%s%s by %s (mpi %.0f us, %s %.0f us)",
+                 used ? ", " : "sums of ", size, shared ? name : "mpi", (double)best[0] * microseconds, name,
                  (double)best[1] * microseconds);
 }
 
-static flr_status choose_all(flr_comm *comm, flr_comm_choice *choice, float *numbers) {
+static flr_status choose_all(flr_comm *comm, flr_comm_choice *choice, float *numbers, const char *name) {
   static const struct {
     const char *name;
     int64_t bytes;
@@ -60,22 +60,23 @@ static flr_status choose_all(flr_comm *comm, flr_comm_choice *choice, float *num
     int64_t best[2] = {0};
     FLR_TRY(measure(comm, &choice->shared[class], numbers, examples[class].bytes / (int64_t)sizeof(float), best));
     choice->shared[class] = (double)best[0] >= favour(comm) * (double)best[1];
-    note(comm, examples[class].name, best, choice->shared[class]);
+    note(comm, examples[class].name, best, choice->shared[class], name);
   }
   return FLR_OK;
 }
 
-flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always) {
+flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always, int ring) {
+  const char *name = ring ? "ring" : "shared";
   float *numbers;
   for (int class = 0; class < FLR_COMM_CLASSES; class ++) choice->shared[class] = always;
-  comm->algorithm = "shared";
-  (void)snprintf(comm->algorithm_note, sizeof comm->algorithm_note, "%s", always ? "sums go by shared memory" : "");
+  comm->algorithm = name;
+  if (always) (void)snprintf(comm->algorithm_note, sizeof comm->algorithm_note, "sums go by %s", name);
   if (always) return FLR_OK;
   FLR_TRY(flr_alloc(&numbers, 4 << 20, 1));
-  const flr_status status = choose_all(comm, choice, numbers);
+  const flr_status status = choose_all(comm, choice, numbers, name);
   flr_free(numbers);
   int count = 0;
   for (int class = 0; class < FLR_COMM_CLASSES; class ++) count += choice->shared[class];
-  comm->algorithm = count == 0 ? "mpi" : count < FLR_COMM_CLASSES ? "mixed" : "shared";
+  comm->algorithm = count == 0 ? "mpi" : count < FLR_COMM_CLASSES ? "mixed" : name;
   return status;
 }

@@ -19,9 +19,9 @@ static inline int flr_comm_chosen(const flr_comm_choice *choice, int64_t count, 
   return choice->shared[bytes <= FLR_COMM_SMALL ? 0 : bytes <= FLR_COMM_MEDIUM ? 1 : 2];
 }
 
-/* Fills the choice that the comm's all_reduce goes by: shared for all sizes when `always`, else whichever is faster now on an
-   example of each class; and tells in comm->algorithm and algorithm_note. Shared memory is favoured, so that noise seldom
-   decides. Takes some tens of milliseconds. Collective. */
-flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always);
+/* ring: what shared memory is called where no two ranks share any. Fills the choice that the comm's all_reduce goes by: shared
+   for all sizes when `always`, else whichever is faster now on an example of each class; and tells in comm->algorithm and
+   algorithm_note. Shared memory is favoured, so that noise seldom decides. Takes some tens of milliseconds. Collective. */
+flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always, int ring);
 
 #endif

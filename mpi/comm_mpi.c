@@ -41,10 +41,6 @@ MPI_Comm flr_comm_mpi_heartbeat(const flr_comm *comm) {
   return strcmp(comm->ops->name, "mpi") == 0 ? of(comm)->heartbeat : MPI_COMM_NULL;
 }
 
-static MPI_Datatype datatype(flr_comm_type type) {
-  return type == FLR_COMM_F32 ? MPI_FLOAT : type == FLR_COMM_F64 ? MPI_DOUBLE : MPI_INT64_T;
-}
-
 static void keep(flr_comm_request *request, MPI_Request mpi_request) {
   request->handle[1] = NULL;
   memcpy(request->handle, &mpi_request, sizeof mpi_request);
@@ -72,7 +68,7 @@ static flr_status all_reduce_begin(flr_comm *comm, flr_comm_lane lane, void *buf
   MPI_Request mpi_request;
   if (goes_by_shared(of(comm), buffer, count, type)) return begin_shared(of(comm), lane, buffer, count, type, request);
   FLR_TRY(flr_to_int(&elements, count, "the element count of an all-reduce"));
-  FLR_MPI(MPI_Iallreduce(MPI_IN_PLACE, buffer, elements, datatype(type), MPI_SUM, of(comm)->lanes[lane], &mpi_request));
+  FLR_MPI(MPI_Iallreduce(MPI_IN_PLACE, buffer, elements, flr_mpi_datatype(type), MPI_SUM, of(comm)->lanes[lane], &mpi_request));
   keep(request, mpi_request);
   return FLR_OK;
 }
@@ -278,7 +274,7 @@ static flr_status open_shared(mpi_comm *c, const flr_comm_mpi_options *options) 
     (void)snprintf(c->head.algorithm_note, sizeof c->head.algorithm_note, "sums go by mpi: %s", why);
     return FLR_OK;
   }
-  FLR_TRY(flr_comm_choose(&c->head, &c->by_shared, strcmp(options->algorithm, "shared") == 0));
+  FLR_TRY(flr_comm_choose(&c->head, &c->by_shared, strcmp(options->algorithm, "shared") == 0, flr_shared_is_ring(c->shared)));
   if (strcmp(c->head.algorithm, "mpi") != 0) return FLR_OK;
   flr_shared_destroy(c->shared);
   c->shared = NULL;

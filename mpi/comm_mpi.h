@@ -14,6 +14,11 @@ flr_status flr_mpi_failed(int code, const char *expression);
     if (flr_mpi_code_ != MPI_SUCCESS) return flr_mpi_failed(flr_mpi_code_, #call); \
   } while (0)
 
+/* MPI's name of an element kind. */
+static inline MPI_Datatype flr_mpi_datatype(flr_comm_type type) {
+  return type == FLR_COMM_F32 ? MPI_FLOAT : type == FLR_COMM_F64 ? MPI_DOUBLE : MPI_INT64_T;
+}
+
 /* The heartbeat communicator; MPI_COMM_NULL for another kind of comm. */
 MPI_Comm flr_comm_mpi_heartbeat(const flr_comm *comm);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "mpi/ring.h"
 #include "mpi/shared_sum.h"
 #include "mpi/shared_window.h"
 
@@ -26,7 +27,9 @@ struct flr_shared_op {
   char *buffer;
   int64_t count;
   flr_comm_type type;
-  const loan *from; /* NULL: the caller's own memory */
+  const loan *from;     /* NULL: the caller's own memory */
+  flr_ring *ring;       /* where no two ranks share memory */
+  flr_ring_op *by_ring; /* then, with any numbers */
   int complete;
 };
 
@@ -47,8 +50,9 @@ typedef enum stage_kind { POST, SUM, JOIN, TAKE, STAGES } stage_kind;
 typedef struct lane_state {
   flr_shared_op *last;
   cursor at[STAGES];
-  uint64_t finished;     /* pieces that are summed over the nodes */
-  MPI_Request *requests; /* [slots] of the node's first rank: sums over the nodes */
+  uint64_t finished;  /* pieces that are summed over the nodes */
+  flr_ring *ring;     /* of the nodes' first ranks; NULL elsewhere and for one node */
+  flr_ring_op **sums; /* [slots] of pieces under way there */
 } lane_state;
 
 struct flr_shared {
@@ -169,26 +173,21 @@ static int sum(flr_shared *s, int lane) {
   return 1;
 }
 
-static MPI_Datatype datatype(flr_comm_type type) {
-  return type == FLR_COMM_F32 ? MPI_FLOAT : type == FLR_COMM_F64 ? MPI_DOUBLE : MPI_INT64_T;
-}
-
 /* The node's first rank sums over the nodes: begins what is ready, and sees what has ended. */
 static flr_status join(flr_shared *s, int lane, int *moved) {
   lane_state *l = &s->lanes[lane];
   cursor *c = &l->at[JOIN];
-  if (s->window.leads[lane] == MPI_COMM_NULL) return FLR_OK;
+  const uint64_t slots = (uint64_t)s->window.slots[lane];
+  if (!l->ring) return FLR_OK;
   while (c->op && ALL_REACHED(s, lane, summed, c->piece + 1)) {
     const piece p = piece_at(s, lane, c);
-    MPI_Request *request = &l->requests[p.number % (uint64_t)s->window.slots[lane]];
-    FLR_MPI(MPI_Iallreduce(MPI_IN_PLACE, flr_shared_slot(&s->window, 0, lane, p.number), (int)p.count, datatype(p.type),
-                           MPI_SUM, s->window.leads[lane], request));
+    FLR_TRY(
+        flr_ring_begin(l->ring, flr_shared_slot(&s->window, 0, lane, p.number), p.count, p.type, &l->sums[p.number % slots]));
     advance(c, &p);
     *moved = 1;
   }
-  for (int ended = 1; ended && l->finished < c->piece;) {
-    FLR_MPI(MPI_Test(&l->requests[l->finished % (uint64_t)s->window.slots[lane]], &ended, MPI_STATUS_IGNORE));
-    if (!ended) break;
+  FLR_TRY(flr_ring_progress(l->ring, moved));
+  while (l->finished < c->piece && flr_ring_done(l->ring, l->sums[l->finished % slots])) {
     write_count(&own_counters(s, lane)->finished, ++l->finished);
     *moved = 1;
   }
@@ -225,6 +224,7 @@ static int take(flr_shared *s, int lane) {
 flr_status flr_shared_progress(flr_shared *s, int *moved) {
   *moved = 0;
   for (int lane = 0; lane < FLR_SHARED_LANES; lane++) {
+    if (s->window.alone) FLR_TRY(flr_ring_progress(s->lanes[lane].ring, moved));
     for (int again = 1; again && s->lanes[lane].at[TAKE].op; *moved |= again) {
       /* the oldest first: it is still in the cache */
       again = take(s, lane);
@@ -264,8 +264,10 @@ flr_status flr_shared_begin(flr_shared *s, flr_comm_lane lane, void *buffer, int
   if (!s->unused) FLR_TRY(more_ops(s));
   flr_shared_op *op = *out = s->unused;
   s->unused = op->next;
-  *op = (flr_shared_op){.buffer = buffer, .count = count, .type = type, .from = loan_of(s, buffer), .complete = count == 0};
+  *op = (flr_shared_op){
+      .buffer = buffer, .count = count, .type = type, .from = loan_of(s, buffer), .ring = l->ring, .complete = count == 0};
   if (count == 0) return FLR_OK;
+  if (s->window.alone) return flr_ring_begin(l->ring, buffer, count, type, &op->by_ring);
   if (l->at[TAKE].op) l->last->next = op;
   l->last = op;
   for (int stage = 0; stage < STAGES; stage++)
@@ -274,18 +276,18 @@ flr_status flr_shared_begin(flr_shared *s, flr_comm_lane lane, void *buffer, int
 }
 
 int flr_shared_done(flr_shared *s, flr_shared_op *op) {
-  if (!op->complete) return 0;
+  if (op->by_ring ? !flr_ring_done(op->ring, op->by_ring) : !op->complete) return 0;
   op->next = s->unused;
   s->unused = op;
   return 1;
 }
 
-int flr_shared_idle(const flr_shared *s) { return !s->lanes[0].at[TAKE].op && !s->lanes[1].at[TAKE].op; }
-
-void flr_shared_shape(const flr_shared *s, int *nodes, int *node_size) {
-  *nodes = s->window.nodes;
-  *node_size = s->window.size;
+int flr_shared_idle(const flr_shared *s) {
+  if (s->window.alone) return flr_ring_idle(s->lanes[0].ring) && flr_ring_idle(s->lanes[1].ring);
+  return !s->lanes[0].at[TAKE].op && !s->lanes[1].at[TAKE].op;
 }
+
+int flr_shared_is_ring(const flr_shared *s) { return s->window.alone; }
 
 int flr_shared_is_lent(const flr_shared *s, const void *memory) { return loan_of(s, memory) != NULL; }
 
@@ -340,7 +342,9 @@ static flr_status allocate(flr_shared *s) {
   FLR_TRY(flr_alloc(&s->sources, s->window.size, sizeof *s->sources));
   FLR_TRY(flr_alloc(&s->targets, s->window.size + 1, sizeof *s->targets));
   for (int lane = 0; lane < FLR_SHARED_LANES; lane++)
-    FLR_TRY(flr_alloc(&s->lanes[lane].requests, s->window.slots[lane], sizeof(MPI_Request)));
+    FLR_TRY(flr_alloc(&s->lanes[lane].sums, s->window.slots[lane], sizeof(flr_ring_op *)));
+  for (int lane = 0; lane < FLR_SHARED_LANES; lane++)
+    if (s->window.leads[lane] != MPI_COMM_NULL) FLR_TRY(flr_ring_create(&s->lanes[lane].ring, s->window.leads[lane]));
   return more_ops(s);
 }
 
@@ -360,13 +364,14 @@ flr_status flr_shared_create(flr_shared **out, int ranks_per_node, char *why, si
 void flr_shared_destroy(flr_shared *s) {
   if (!s) return;
   free_loans(s);
+  for (int lane = 0; lane < FLR_SHARED_LANES; lane++) flr_ring_destroy(s->lanes[lane].ring);
   flr_shared_window_clear(&s->window);
   while (s->blocks) {
     op_block *block = s->blocks;
     s->blocks = block->next;
     flr_free(block);
   }
-  for (int lane = 0; lane < FLR_SHARED_LANES; lane++) flr_free(s->lanes[lane].requests);
+  for (int lane = 0; lane < FLR_SHARED_LANES; lane++) flr_free(s->lanes[lane].sums);
   flr_free(s->sources);
   flr_free(s->targets);
   flr_free(s);

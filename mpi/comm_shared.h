@@ -1,4 +1,4 @@
-/* Sums over all ranks by way of memory that the ranks of a node share, and of MPI between the nodes' first ranks. */
+/* Sums over all ranks by way of memory that the ranks of a node share, and around a ring of the nodes' first ranks. */
 #ifndef FLR_MPI_COMM_SHARED_H
 #define FLR_MPI_COMM_SHARED_H
 
@@ -15,7 +15,7 @@ flr_status flr_shared_create(flr_shared **out, int ranks_per_node, char *why, si
 /* Nothing may be under way. NULL allowed. Collective. */
 void flr_shared_destroy(flr_shared *shared);
 
-/* Begins buffer[i] = the sum over the ranks, in place: those of a node are added in rank order, nodes as MPI does. Returns at
+/* Begins buffer[i] = the sum over the ranks, in place: those of a node are added in rank order, nodes in the ring's. Returns at
    once; every rank begins the sums of a lane in the same order. *op belongs to the caller until flr_shared_done says 1.
    Allocates only when more are under way than ever before. */
 flr_status flr_shared_begin(flr_shared *shared, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
@@ -39,7 +39,7 @@ int flr_shared_done(flr_shared *shared, flr_shared_op *op);
 /* 1: nothing is under way on this rank. */
 int flr_shared_idle(const flr_shared *shared);
 
-/* Nodes, and ranks of this one. */
-void flr_shared_shape(const flr_shared *shared, int *nodes, int *node_size);
+/* 1: no two ranks share memory, sums go around a ring of all ranks. */
+int flr_shared_is_ring(const flr_shared *shared);
 
 #endif

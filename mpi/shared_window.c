@@ -126,10 +126,10 @@ void flr_shared_region_clear(flr_shared_region *r) {
 
 /* ---- the window ---- */
 
-static flr_status alone_everywhere(const flr_shared_window *w, int *alone) {
+static flr_status find_alone(flr_shared_window *w) {
   int64_t most = -w->size;
   FLR_TRY(least(&most, MPI_COMM_WORLD));
-  *alone = most == -1;
+  w->alone = most == -1;
   return FLR_OK;
 }
 
@@ -144,12 +144,9 @@ static int64_t fitting_slots(flr_shared_window *w) {
 }
 
 static flr_status open_window(flr_shared_window *w, char *why, size_t why_bytes) {
-  int alone, there;
-  FLR_TRY(alone_everywhere(w, &alone));
-  if (alone) {
-    (void)snprintf(why, why_bytes, "no two ranks share memory");
-    return FLR_OK;
-  }
+  int there;
+  FLR_TRY(find_alone(w));
+  if (w->alone) return join_leads(w);
   int64_t slots = fitting_slots(w);
   FLR_TRY(least(&slots, MPI_COMM_WORLD));
   if (slots == 0) {

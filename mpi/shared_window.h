@@ -28,6 +28,7 @@ typedef struct flr_shared_window {
   MPI_Comm node;                    /* ranks that share memory, in the job's order */
   MPI_Comm leads[FLR_SHARED_LANES]; /* the first ranks of all nodes; MPI_COMM_NULL elsewhere and for one node */
   flr_shared_region region;
+  int alone;             /* 1: no two ranks share memory: no slots, and every rank is the first of a node */
   int rank, size, nodes; /* of the node; how many of these there are */
   int64_t slots[FLR_SHARED_LANES];
   size_t slot_bytes[FLR_SHARED_LANES];

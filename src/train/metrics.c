@@ -209,7 +209,9 @@ flr_status flr_metrics_epoch(flr_session *s, const flr_epoch_summary *e) {
                               number("error_rate", error),
                               number("accuracy", 1 - error),
                               number("seconds", e->seconds),
-                              number("samples_per_second", e->samples_per_second)};
+                              number("samples_per_second", e->samples_per_second),
+                              number("exposed_seconds", e->exposed_seconds),
+                              number("stall_seconds", e->stall_seconds)};
   return EVENT(s, "epoch", fields);
 }
 

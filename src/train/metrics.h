@@ -20,6 +20,8 @@ typedef struct flr_epoch_summary {
   double train_loss;
   const flr_eval_totals *valid;
   double seconds, samples_per_second;
+  double exposed_seconds; /* of `seconds`, in which rank 0 waited for sums over ranks; NAN: not known */
+  double stall_seconds;   /* and for the loader */
 } flr_epoch_summary;
 flr_status flr_metrics_epoch(flr_session *session, const flr_epoch_summary *summary);
 

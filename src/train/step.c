@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "train/device_step.h"
 #include "train/plan.h"
 #include "train/stop_request.h"
@@ -154,8 +155,10 @@ static flr_status run_at_once(flr_session *s, const flr_directive *directive, co
     if (local != FLR_OK && reported) return local;
     if (!reported) FLR_TRY(begin_report(s, local));
   }
+  const double began = flr_clock_seconds();
   FLR_TRY(flr_reducer_finish(s->reducer));
   FLR_TRY(flr_report_sums_wait(&s->report_sums, s->comm, &s->step_report));
+  s->sum_seconds += flr_clock_seconds() - began;
   if (s->step_report.failures > 0) return flr_comm_agree(s->comm, local);
   return update(s, grad_norm);
 }

@@ -27,9 +27,11 @@ typedef struct training {
   const flr_schedule *schedule;
   const double *lr; /* [groups] what the schedule was made of */
   flr_conductor conductor;
-  double began, epoch_began;    /* seconds */
-  double loss_sum, samples;     /* of the epoch under way */
-  double smooth, smooth_weight; /* for people */
+  double began, epoch_began;           /* seconds */
+  const flr_loader *loader;            /* borrowed */
+  double exposed_before, stall_before; /* what the session and the loader had waited when the epoch began */
+  double loss_sum, samples;            /* of the epoch under way */
+  double smooth, smooth_weight;        /* for people */
   int64_t epoch_samples, total_samples;
   flr_status log_status; /* the first failure of writing the run log */
   double best;           /* least error rate so far, NAN: none */
@@ -110,11 +112,15 @@ static flr_status finish_epoch(training *t, const flr_directive *directive, doub
                                      .train_loss = t->samples > 0 ? t->loss_sum / t->samples : NAN,
                                      .valid = valid,
                                      .seconds = seconds,
-                                     .samples_per_second = (double)t->epoch_samples / seconds};
+                                     .samples_per_second = (double)t->epoch_samples / seconds,
+                                     .exposed_seconds = s->device_step ? NAN : s->sum_seconds - t->exposed_before,
+                                     .stall_seconds = flr_loader_stall_seconds(t->loader) - t->stall_before};
   t->result->train_loss = summary.train_loss;
   t->epoch_began = flr_clock_seconds();
   t->loss_sum = t->samples = 0;
   t->epoch_samples = 0;
+  t->exposed_before = s->sum_seconds;
+  t->stall_before = flr_loader_stall_seconds(t->loader);
   if (s->comm->rank != 0) return FLR_OK;
   tell_epoch(t, &summary, (s->plan.span.end + per_epoch - 1) / per_epoch);
   FLR_TRY(flr_metrics_epoch(s, &summary));
@@ -237,6 +243,9 @@ static flr_status train(training *t, int64_t first, flr_phase_end *end) {
   if (first >= steps) return FLR_OK;
   FLR_TRY(flr_build_enter(s, first));
   FLR_TRY(flr_session_training_loader(&loader, s, &sampler, first, steps));
+  t->loader = loader;
+  t->exposed_before = s->sum_seconds;
+  t->stall_before = 0;
   t->conductor = flr_conductor_train(t->schedule, steps, s->plan.steps_per_epoch);
   t->conductor.lr_factor = t->lr_factor;
   t->conductor.more = steps < span->end;

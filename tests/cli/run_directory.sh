@@ -21,7 +21,7 @@ same 'start' "$common"$'.version string\n.ranks number\n.shards number\n.backend
 same 'sweep' "$common"$'.i number\n.lr number\n.loss number\n.smooth number' "$(event sweep)"
 same 'suggest' "$common$(for rule in valley steepest minimum slide consensus; do printf '.%s.lr number\n.%s.status string\n' $rule $rule; done)"$'\n.consensus.spread number\n.picked string\n.lr number' "$(event suggest)"
 same 'step' "$common"$'.step number\n.epoch number\n.lr number\n.momentum number\n.loss number\n.samples number\n.grad_norm number' "$(event step)"
-same 'epoch' "$common"$'.epoch number\n.train_loss number\n.valid_loss number\n.error_rate number\n.accuracy number\n.seconds number\n.samples_per_second number' "$(event epoch)"
+same 'epoch' "$common"$'.epoch number\n.train_loss number\n.valid_loss number\n.error_rate number\n.accuracy number\n.seconds number\n.samples_per_second number\n.exposed_seconds number\n.stall_seconds number' "$(event epoch)"
 same 'checkpoint' "$common"$'.file string\n.step number\n.seconds number\n.waited number' "$(event checkpoint)"
 same 'checkpoints' '0 22 44' "$(sed -n 's/^{"event": "checkpoint".*"step": \([0-9]*\),.*/\1/p' run/r/metrics.jsonl | tr '\n' ' ' | sed 's/ $//')"
 same 'end' "$common"$'.reason string\n.exit number' "$(event end)"

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# How much of the sums of gradients backward hides over a delayed 1 Gbit line between two hosts, one rank of one thread on each: bench_overlap in
+# namespaces. usage: bench_overlap.sh BUILD [ROUNDS [DELAY_US [RATE_MBIT [--option value]...]]]; without options ResNet-18 on 32x32, batch 128
+set -u
+. "$(dirname "$0")/../cluster/hosts.sh"
+in_own_namespaces "$0" "$@"
+build=$(cd "${1:?the build folder}" && pwd) rounds=${2:-9} delay=${3:-200} rate=${4:-1000}
+shift $(($# < 4 ? $# : 4))
+options=("$@")
+[ $# -gt 0 ] || options=(--model resnet18 --data 'synthetic:12800,32,32,3,10' --valid-fraction 0.01 --batch 128 --optimizer sgd)
+work=$(mktemp -d)
+export TMPDIR=$work OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
+trap 'umount /run/netns 2>/dev/null; rm -rf "$work"' EXIT
+hosts_up "$work/hosts" 2
+"$build/tests/delayed_line" host1 host2 line0 "$delay" "$rate" >"$work/line" &
+for _ in $(seq 100); do [ -s "$work/line" ] && break; sleep 0.05; done
+[ -s "$work/line" ] || skip "the line cannot be made"
+for k in 1 2; do
+  ip -n "host$k" link set line0 mtu 9000 up
+  ip -n "host$k" addr add "10.78.0.$k/24" dev line0
+done
+sleep 0.2
+nsenter -t "$(cat "$work/hosts/host1.pid")" -n ping -c 3 -i 0.2 10.78.0.2 2>/dev/null | tail -1
+echo "one way $delay us, $rate Mbit/s, load $(cut -d' ' -f1 /proc/loadavg)"
+nsenter -t "$(cat "$work/hosts/host0.pid")" -n -u -m -i -- mpirun --mca plm rsh --mca plm_rsh_agent "$work/hosts/enter" --mca plm_rsh_no_tree_spawn 1 \
+  --mca oob_tcp_if_include eth0 --mca btl_tcp_if_include line0 --mca btl tcp,self --bind-to none --host host1,host2 -np 2 \
+  "$build/tests/bench_overlap" "$rounds" --threads 1 "${options[@]}"
