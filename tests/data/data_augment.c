@@ -227,7 +227,7 @@ static int same_view(const flr_augment *a, uint64_t key_a, int64_t row_a, uint64
   flr_augment_view x, y;
   flr_augment_view_at(&x, a, key_a, row_a);
   flr_augment_view_at(&y, a, key_b, row_b);
-  return memcmp(&x, &y, sizeof x) == 0;
+  return x.mirrored == y.mirrored && x.top == y.top && x.left == y.left && x.height == y.height && x.width == y.width;
 }
 
 static void test_views__depend_on_seed_stream_epoch_and_row(void **state) {
@@ -333,6 +333,48 @@ static void test_init__refuses(void **state) {
     double least, most;
     CHECK_FAILS(flr_augment_parse_scale(bad[i], &least, &most), FLR_ERROR_USAGE, "--crop-scale");
   }
+}
+
+/* ---- any shape ---- */
+
+/* A word from 0 to below `most` that follows from i and place. */
+static int64_t word(int i, int place, int64_t most) {
+  uint32_t words[4];
+  flr_philox(words, 77, (uint64_t)(i * 16 + place));
+  return (int64_t)(words[0] % (uint64_t)most);
+}
+
+/* Case i: a batch of equal pixels stays one, whatever its shape and what is made of it. Returns 0 for options that are refused.
+ */
+static int keeps_a_constant(int i) {
+  static const char *const kinds[] = {"auto", "none", "flip", "crop-flip", "resized-crop-flip"};
+  const int64_t rows[] = {word(i, 0, 1000), 1, 2}, height = 1 + word(i, 1, 60), width = 1 + word(i, 2, 60);
+  flr_dataset d = images(height, width, 1 + word(i, 3, 5));
+  const int64_t side = height < width ? height : width;
+  const flr_augment_options o = {.kind = kinds[word(i, 4, 5)],
+                                 .crop_size = word(i, 5, 2) ? -1 : 1 + word(i, 6, side),
+                                 .crop_pad = word(i, 7, 2) ? -1 : word(i, 8, side),
+                                 .random = word(i, 9, 4) > 0};
+  flr_augment a;
+  flr_augment_space space;
+  if (flr_augment_init(&a, &d, &o) != FLR_OK) return 0;
+  CHECK_OK(flr_augment_space_init(&space, &a));
+  uint8_t *batch = malloc(3 * d.sample_bytes); /* (exactly: a sanitizer sees what lies beside it) */
+  assert_non_null(batch);
+  memset(batch, 201, 3 * d.sample_bytes);
+  flr_augment_batch(&a, &space, flr_augment_key(1, FLR_STREAM_SHUFFLE, i), rows, 3, batch);
+  for (size_t k = 0; k < 3 * flr_augment_out_bytes(&a); k++)
+    if (batch[k] != 201) fail_msg("case %d, %s: byte %d is %d", i, flr_augment_name(a.kind), (int)k, batch[k]);
+  free(batch);
+  flr_augment_space_clear(&space);
+  return 1;
+}
+
+static void test_augment__equal_pixels_stay_equal_in_any_shape(void **state) {
+  (void)state;
+  int done = 0;
+  for (int i = 0; i < 2000; i++) done += keeps_a_constant(i);
+  assert_true(done > 1000);
 }
 
 /* ---- the loader ---- */
@@ -448,6 +490,7 @@ int main(void) {
       cmocka_unit_test(test_auto__goes_by_size_and_channels),
       cmocka_unit_test(test_init__crop_size_and_pad),
       cmocka_unit_test(test_init__refuses),
+      cmocka_unit_test(test_augment__equal_pixels_stay_equal_in_any_shape),
       cmocka_unit_test(test_loader__augments_alike_for_any_ranks_threads_and_beginning),
       cmocka_unit_test(test_loader__flips_about_half_of_the_samples),
   };
