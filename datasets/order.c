@@ -50,9 +50,16 @@ void flr_order_lanes(int64_t window, int64_t batch, int64_t *lanes, int64_t *blo
 
 typedef struct epoch_table {
   int64_t epoch; /* -1: not made */
-  uint64_t key, block_key;
-  int64_t *start; /* [blocks + 1] position of each block's first row, blocks in this epoch's order */
+  uint64_t key;
+  int64_t *block; /* [blocks] in this epoch's order */
+  int64_t *start; /* [blocks + 1] position of the first row of each of these */
 } epoch_table;
+
+/* The permutation of what a lane takes at a time, kept until it takes the next. */
+typedef struct lane_table {
+  int64_t epoch, begin; /* of which it is; epoch -1: of none */
+  int32_t *place;       /* [most rows taken at a time] */
+} lane_table;
 
 struct flr_order {
   flr_sampler sampler;
@@ -61,6 +68,7 @@ struct flr_order {
   int64_t lanes, blocks_each;
   int64_t table_count;
   epoch_table *tables;
+  lane_table *lane_tables; /* [lanes + 1], the last one for what is left over */
 };
 
 static uint64_t derive(uint64_t key, uint64_t index) {
@@ -75,6 +83,21 @@ static flr_status make_tables(flr_order *o, int64_t span) {
   for (int64_t i = 0; i < o->table_count; i++) {
     o->tables[i].epoch = -1;
     FLR_TRY(flr_alloc(&o->tables[i].start, o->sampler.map->count + 1, sizeof(int64_t)));
+    FLR_TRY(flr_alloc(&o->tables[i].block, o->sampler.map->count, sizeof(int64_t)));
+  }
+  return FLR_OK;
+}
+
+static flr_status make_lanes(flr_order *o) {
+  const flr_block_map *map = o->sampler.map;
+  int64_t largest = 0, rows;
+  for (int64_t i = 0; i < map->count; i++)
+    if (map->first[i + 1] - map->first[i] > largest) largest = map->first[i + 1] - map->first[i];
+  FLR_TRY(flr_multiply(&rows, largest, o->blocks_each));
+  FLR_TRY(flr_alloc(&o->lane_tables, o->lanes + 1, sizeof *o->lane_tables));
+  for (int64_t lane = 0; lane <= o->lanes; lane++) {
+    o->lane_tables[lane].epoch = -1;
+    FLR_TRY(flr_alloc(&o->lane_tables[lane].place, lane < o->lanes ? rows : o->sampler.batch, sizeof(int32_t)));
   }
   return FLR_OK;
 }
@@ -87,7 +110,8 @@ flr_status flr_order_create(flr_order **out, const flr_sampler *sampler, int64_t
   o->steps = flr_sampler_steps(sampler);
   o->full = sampler->samples / sampler->batch;
   flr_order_lanes(sampler->window, sampler->batch, &o->lanes, &o->blocks_each);
-  const flr_status status = make_tables(o, span);
+  flr_status status = make_tables(o, span);
+  if (status == FLR_OK) status = make_lanes(o);
   if (status == FLR_OK) return FLR_OK;
   flr_order_destroy(o);
   *out = NULL;
@@ -96,7 +120,12 @@ flr_status flr_order_create(flr_order **out, const flr_sampler *sampler, int64_t
 
 void flr_order_destroy(flr_order *o) {
   if (!o) return;
-  for (int64_t i = 0; o->tables && i < o->table_count; i++) flr_free(o->tables[i].start);
+  for (int64_t i = 0; o->tables && i < o->table_count; i++) {
+    flr_free(o->tables[i].start);
+    flr_free(o->tables[i].block);
+  }
+  for (int64_t i = 0; o->lane_tables && i <= o->lanes; i++) flr_free(o->lane_tables[i].place);
+  flr_free(o->lane_tables);
   flr_free(o->tables);
   flr_free(o);
 }
@@ -109,10 +138,11 @@ void flr_order_prepare(flr_order *o, int64_t step) {
   if (t->epoch == epoch) return;
   t->epoch = epoch;
   t->key = flr_rng_key(o->sampler.seed, o->sampler.stream, (uint64_t)epoch);
-  t->block_key = derive(t->key, UINT64_MAX);
+  const uint64_t block_key = derive(t->key, UINT64_MAX);
   t->start[0] = 0;
   for (int64_t i = 0; i < map->count; i++) {
-    const int64_t block = flr_permute(t->block_key, map->count, i);
+    const int64_t block = flr_permute(block_key, map->count, i);
+    t->block[i] = block;
     t->start[i + 1] = t->start[i] + map->first[block + 1] - map->first[block];
   }
 }
@@ -134,7 +164,7 @@ static int64_t find(const epoch_table *t, int64_t blocks, int64_t position) {
 
 /* A lane's stretch of the epoch, and the place in it of a position of a batch. */
 typedef struct stretch {
-  int64_t begin, end, place;
+  int64_t lane, begin, end, place;
 } stretch;
 
 static stretch stretch_of(const flr_order *o, int64_t step, int64_t position) {
@@ -144,7 +174,7 @@ static stretch stretch_of(const flr_order *o, int64_t step, int64_t position) {
   int64_t first, count;
   flr_partition(o->sampler.batch, o->lanes, lane, &first, &count);
   const int64_t begin = o->full * first, end = begin + o->full * count, walked = step * count + position - first;
-  return (stretch){.begin = begin, .end = end, .place = lane % 2 ? end - 1 - walked : begin + walked};
+  return (stretch){.lane = lane, .begin = begin, .end = end, .place = lane % 2 ? end - 1 - walked : begin + walked};
 }
 
 /* Blocks number i on of the stretch that are taken together, as far as they lie in it. */
@@ -152,23 +182,46 @@ static stretch taken_together(const flr_order *o, const epoch_table *t, const st
   const int64_t blocks = o->sampler.map->count, first = find(t, blocks, s->begin);
   const int64_t group = (find(t, blocks, s->place) - first) / o->blocks_each;
   const int64_t from = first + group * o->blocks_each, to = from + o->blocks_each;
-  stretch out = {.begin = t->start[from], .end = t->start[to < blocks ? to : blocks], .place = s->place};
+  stretch out = {.lane = s->lane, .begin = t->start[from], .end = t->start[to < blocks ? to : blocks], .place = s->place};
   if (out.begin < s->begin) out.begin = s->begin;
   if (out.end > s->end) out.end = s->end;
   return out;
 }
 
-int64_t flr_order_row(const flr_order *o, int64_t step, int64_t position) {
+/* Fisher and Yates' shuffle of 0..n-1 with the random words of `key`. */
+static void shuffle(int32_t *out, int64_t n, uint64_t key) {
+  uint32_t words[4] = {0};
+  for (int64_t i = 0; i < n; i++) out[i] = (int32_t)i;
+  for (int64_t i = n - 1, used = 0; i > 0; i--, used++) {
+    if (used % 4 == 0) flr_philox(words, key, (uint64_t)used / 4);
+    const int64_t k = (int64_t)((uint64_t)words[used % 4] * (uint64_t)(i + 1) >> 32);
+    const int32_t other = out[k];
+    out[k] = out[i];
+    out[i] = other;
+  }
+}
+
+/* Where a place goes within what is taken together. */
+static int64_t shuffled_place(flr_order *o, const epoch_table *t, const stretch *s) {
+  lane_table *lane = &o->lane_tables[s->lane];
+  if (lane->epoch != t->epoch || lane->begin != s->begin) {
+    shuffle(lane->place, s->end - s->begin, derive(t->key, (uint64_t)s->begin));
+    lane->epoch = t->epoch;
+    lane->begin = s->begin;
+  }
+  return s->begin + lane->place[s->place - s->begin];
+}
+
+int64_t flr_order_row(flr_order *o, int64_t step, int64_t position) {
   if (o->sampler.window == 0) return flr_sampler_row(&o->sampler, step, position);
   const flr_block_map *map = o->sampler.map;
   const int64_t in_epoch = step % o->steps, tail = o->full * o->sampler.batch;
   const epoch_table *t = &o->tables[step / o->steps % o->table_count];
-  stretch s = {.begin = tail, .end = o->sampler.samples, .place = tail + position};
+  stretch s = {.lane = o->lanes, .begin = tail, .end = o->sampler.samples, .place = tail + position};
   if (in_epoch < o->full) {
     s = stretch_of(o, in_epoch, position);
     s = taken_together(o, t, &s);
   }
-  const int64_t at = s.begin + flr_permute(derive(t->key, (uint64_t)s.begin), s.end - s.begin, s.place - s.begin);
-  const int64_t i = find(t, map->count, at);
-  return map->first[flr_permute(t->block_key, map->count, i)] + at - t->start[i];
+  const int64_t at = shuffled_place(o, t, &s), i = find(t, map->count, at);
+  return map->first[t->block[i]] + at - t->start[i];
 }

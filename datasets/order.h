@@ -38,8 +38,9 @@ void flr_order_destroy(flr_order *order);
 /* Makes ready the epoch of a step; no allocation. Not beside another call that asks for the same epoch. */
 void flr_order_prepare(flr_order *order, int64_t step);
 
-/* As flr_sampler_row, for a step whose epoch is ready. Thread-safe. */
-int64_t flr_order_row(const flr_order *order, int64_t step, int64_t position);
+/* As flr_sampler_row, for a step whose epoch is ready; quick where steps are asked for in order. With a window: one thread at a
+ * time. */
+int64_t flr_order_row(flr_order *order, int64_t step, int64_t position);
 
 /* Lanes of a batch, and blocks that each takes at a time. Pure. */
 void flr_order_lanes(int64_t window, int64_t batch, int64_t *lanes, int64_t *blocks_each);
