@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/clock.h"
 #include "train/build.h"
@@ -232,6 +233,15 @@ flr_status flr_trainer_check(const flr_session *s) {
   return schedule_init(s, lr, is_automatic(s), &schedule);
 }
 
+/* What reading cost: the share of the time in which training waited for samples, and the process's memory at its peak. */
+static void tell_loader(const flr_session *s, const flr_loader *loader, double seconds) {
+  const double stall = flr_loader_stall_seconds(loader);
+  struct rusage usage = {0};
+  (void)getrusage(RUSAGE_SELF, &usage);
+  flr_log_write(s->log, FLR_LOG_VERBOSE, "loader stall %.3f s (%.2f %% of %.3f s); peak memory of rank 0: %.1f MiB", stall,
+                seconds > 0 ? 100 * stall / seconds : 0, seconds, (double)usage.ru_maxrss / 1024);
+}
+
 /* One go at training, from step `first` to the end of its phase, to a wish to stop, or to a loss that is not finite. */
 static flr_status train(training *t, int64_t first, flr_phase_end *end) {
   flr_session *s = t->session;
@@ -260,9 +270,10 @@ static flr_status train(training *t, int64_t first, flr_phase_end *end) {
                            .on_evaluate = on_evaluate,
                            .on_save = on_save,
                            .context = t};
+  const double began = flr_clock_seconds();
   flr_status status = flr_cadence_parse(&t->conductor.saving, s->config->checkpoint_every, "--checkpoint-every");
   if (status == FLR_OK) status = flr_phase_run(s, &phase, end);
-  flr_log_write(s->log, FLR_LOG_VERBOSE, "loader stall %.3f s", flr_loader_stall_seconds(loader));
+  tell_loader(s, loader, flr_clock_seconds() - began);
   flr_loader_destroy(loader);
   flr_progress_finish(s->progress);
   return status;
