@@ -112,6 +112,7 @@ typedef struct flr_config {
   int64_t compress_level, chunk_rows; /* convert: -1: the codec's own; -1: about 1 MiB of compressed ones, else no chunks */
   int checksum;                       /* convert: 1 */
   int diff;                           /* inspect: two files side by side */
+  int dry_run;                        /* fit, find: check, tell what it would take, and end */
   int reschedule;                     /* with resume: options may differ from the checkpoint's */
   unsigned char given[FLR_CONFIG_OPTIONS]; /* which options were set rather than left at their defaults */
 } flr_config;

@@ -279,7 +279,8 @@ struct flr_backend {
 };
 
 typedef struct flr_backend_options {
-  int threads; /* 0: all this process may use, divided by local_size */
+  int threads; /* 0: as many as cpus */
+  int cpus;    /* this rank's share of its host's; 0: all this process may use, divided by local_size */
   int local_rank, local_size;
   flr_dtype compute; /* FLR_F32; FLR_BF16 and FLR_F16 where the backend has them, else FLR_ERROR_UNAVAILABLE */
   int own_compute;   /* 1: the backend's own choice instead: bf16 on cuda, else f32 */

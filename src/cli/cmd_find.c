@@ -105,8 +105,8 @@ flr_status flr_cmd_find(const flr_command_args *args) {
   flr_status status = flr_command_config(args, NULL, &config);
   if (status == FLR_OK) flr_catch_signals();
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);
-  if (status == FLR_OK) status = flr_session_find(session, &result);
-  if (status == FLR_OK) show(session, &config, &result);
+  if (status == FLR_OK && !config.dry_run) status = flr_session_find(session, &result);
+  if (status == FLR_OK && !config.dry_run) show(session, &config, &result);
   flr_session_destroy(session);
   flr_config_clear(&config);
   return status;

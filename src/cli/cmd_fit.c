@@ -24,8 +24,8 @@ flr_status flr_cmd_fit(const flr_command_args *args) {
         flr_fail(FLR_ERROR_USAGE, "--sweep-wd is for a sweep, which --lr %.80s does without: leave one of them out", config.lr);
   if (status == FLR_OK) flr_catch_signals();
   if (status == FLR_OK) status = flr_session_create(&session, &config, &report, NULL);
-  if (status == FLR_OK) status = flr_session_fit(session, &result);
-  if (status == FLR_OK) summarize(session, &config, &result);
+  if (status == FLR_OK && !config.dry_run) status = flr_session_fit(session, &result);
+  if (status == FLR_OK && !config.dry_run) summarize(session, &config, &result);
   flr_session_destroy(session);
   flr_config_clear(&config);
   return status;

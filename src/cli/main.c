@@ -14,8 +14,8 @@
 #include "train/config_table.h"
 
 static const flr_command commands[] = {
-    {"fit", "", "train (default); without --lr sweep first", 0, "resume,reschedule,time-limit", flr_cmd_fit},
-    {"find", "", "the sweep alone: curve, suggestions, plot", 0, "json,csv,resume,reschedule,time-limit", flr_cmd_find},
+    {"fit", "", "train (default); without --lr sweep first", 0, "resume,reschedule,time-limit,dry-run", flr_cmd_fit},
+    {"find", "", "the sweep alone: curve, suggestions, plot", 0, "json,csv,resume,reschedule,time-limit,dry-run", flr_cmd_find},
     {"eval", "CKPT", "loss and error rate of a checkpoint", 1, "json,split", flr_cmd_eval},
     {"predict", "CKPT", "its class and probabilities for every sample", 1, "csv,split", flr_cmd_predict},
     {"plot", "RUN", "a run directory's plots, drawn again", 1, "which,format", flr_cmd_plot},

@@ -144,6 +144,8 @@ static const flr_option options[] = {
      "fit, find: stop in time with a checkpoint: 2h, 90m, 5400s (else by Slurm's own limit)", 0},
     {"reschedule", FLR_OPTION_FLAG, AT(reschedule), "off", 0, 0, NULL, output, NULL,
      "with --resume: take options that differ from the checkpoint's", 0},
+    {"dry-run", FLR_OPTION_FLAG, AT(dry_run), "off", 0, 0, NULL, output, NULL,
+     "fit, find: check options, data and model, tell what memory a rank takes; train and write nothing", 0},
     {"json", FLR_OPTION_FLAG, AT(json), "off", 0, 0, NULL, output, NULL, "one JSON document on standard output", 0},
     {"csv", FLR_OPTION_FLAG, AT(csv), "off", 0, 0, NULL, output, NULL, "a table on standard output", 0},
     {"groups", FLR_OPTION_INTEGER, AT(groups), "1", 1, 16, NULL, output, "G", "schedule: layer groups", 0},

@@ -3,10 +3,13 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "train/conductor.h"
+
+enum { JOB_BYTES = 4096 };
 
 static flr_field number(const char *name, double value) {
   return (flr_field){.name = name, .kind = FLR_FIELD_NUMBER, .number = value};
@@ -68,8 +71,22 @@ static flr_status config_json(char **out, const char *ini) {
   return FLR_OK;
 }
 
+/* Slurm's job as a JSON object; NULL outside of one. */
+static const char *slurm_job(char out[JOB_BYTES]) {
+  const char *id = getenv("SLURM_JOB_ID"), *nodes = getenv("SLURM_JOB_NODELIST"), *restarts = getenv("SLURM_RESTART_COUNT");
+  char plain_nodes[JOB_BYTES - 100];
+  if (!id) return NULL;
+  if (!nodes) nodes = "";
+  const size_t length = strlen(nodes), most = (sizeof plain_nodes - 1) / 2;
+  *append_escaped(plain_nodes, nodes, length < most ? length : most) = '\0';
+  (void)snprintf(out, JOB_BYTES, "{\"id\": %lld, \"restarts\": %lld, \"nodes\": \"%s\"}", strtoll(id, NULL, 10),
+                 restarts ? strtoll(restarts, NULL, 10) : 0, plain_nodes);
+  return out;
+}
+
 flr_status flr_metrics_start(flr_session *s) {
   if (!s->run_log) return FLR_OK;
+  char job[JOB_BYTES];
   char *ini = NULL, *config = NULL;
   flr_status status;
   FLR_TRY_GOTO(status, flr_config_text(&ini, s->config), done);
@@ -86,7 +103,9 @@ flr_status flr_metrics_start(flr_session *s) {
                               integer("parameters", flr_graph_params(s->graph)->trainable),
                               integer("train_samples", s->dataset->samples[FLR_SPLIT_TRAIN]),
                               integer("valid_samples", s->dataset->samples[FLR_SPLIT_VALID]),
-                              integer("classes", s->dataset->classes)};
+                              integer("classes", s->dataset->classes),
+                              integer("threads", s->backend->threads),
+                              raw("job", slurm_job(job))};
   status = EVENT(s, "start", fields);
 done:
   flr_free(config);
@@ -222,8 +241,9 @@ flr_status flr_metrics_checkpoint(flr_session *s, const flr_checkpoint_written *
 }
 
 flr_status flr_metrics_resume(flr_session *s, const char *file, int64_t step, const char *changes) {
+  char job[JOB_BYTES];
   const flr_field fields[] = {string("file", file), integer("step", step), integer("ranks", s->comm->size),
-                              raw("rescheduled", changes)};
+                              raw("rescheduled", changes), raw("job", slurm_job(job))};
   return EVENT(s, "resume", fields);
 }
 

@@ -2,7 +2,6 @@
 #include "train/plan.h"
 
 #include <math.h>
-#include <sched.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -46,10 +45,8 @@ int flr_plan_workers_for(size_t sample_bytes, int cpus, int threads) {
 }
 
 int flr_plan_workers(const flr_session *s) {
-  cpu_set_t set;
-  const int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) / s->comm->local_size : 1;
   if (s->config->workers > 0) return (int)s->config->workers;
-  return flr_plan_workers_for(s->plan.sample_bytes, cpus, s->backend->threads);
+  return flr_plan_workers_for(s->plan.sample_bytes, s->cpus, s->backend->threads);
 }
 
 flr_sampler flr_session_sampler(const flr_session *s, flr_split split, flr_rng_stream stream) {

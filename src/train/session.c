@@ -13,7 +13,9 @@
 #include "mpi/hosts.h"
 #include "mpi/launch.h"
 #include "train/build.h"
+#include "train/dry_run.h"
 #include "train/lr_find.h"
+#include "train/machine.h"
 #include "train/model.h"
 #include "train/plan.h"
 #include "train/reading.h"
@@ -29,6 +31,12 @@ enum { DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
 /* Batch memory that the device copies from fastest. */
 static flr_status pinned(void *context, flr_buffer *out, size_t bytes) { return flr_backend_alloc_host(context, out, bytes); }
 
+int flr_session_prefetch(const flr_session *s) {
+  const int64_t shard = flr_plan_largest_shard(s) * (int64_t)s->plan.sample_bytes;
+  if (s->config->prefetch > 0) return (int)s->config->prefetch;
+  return flr_machine_prefetch(DEFAULT_PREFETCH, flr_machine_memory(""), s->comm->local_size, s->plan.shard_count * shard);
+}
+
 static flr_status create_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler,
                                 const flr_augment *augment, int64_t first, int64_t steps) {
   const flr_loader_options options = {.split = split,
@@ -40,7 +48,7 @@ static flr_status create_loader(flr_loader **out, flr_session *s, flr_split spli
                                       .first_step = first,
                                       .steps = steps - first,
                                       .workers = s->dataset->cache ? s->plan.decoders : flr_plan_workers(s),
-                                      .prefetch = s->config->prefetch > 0 ? (int)s->config->prefetch : DEFAULT_PREFETCH,
+                                      .prefetch = flr_session_prefetch(s),
                                       .alloc = pinned,
                                       .alloc_context = s->backend};
   return flr_comm_agree(s->comm, flr_loader_create(out, s->dataset, &options));
@@ -107,6 +115,7 @@ static flr_dtype compute_type(const char *precision) {
 
 static flr_status open_backend(flr_session *s, const char *name) {
   const flr_backend_options options = {.threads = choose_threads(s->config),
+                                       .cpus = s->cpus,
                                        .local_rank = s->comm->local_rank,
                                        .local_size = s->comm->local_size,
                                        .compute = compute_type(s->config->precision),
@@ -137,6 +146,7 @@ static flr_status settle_backend(flr_session *s) {
 
 static flr_status create_backend(flr_session *s) {
   FLR_TRY(flr_comm_agree(s->comm, check_threads(s->config->threads)));
+  FLR_TRY(flr_machine_cpus(&s->cpus, s->comm));
   FLR_TRY(flr_comm_agree(s->comm, open_backend(s, s->config->backend)));
   return strcmp(s->config->backend, "auto") == 0 ? settle_backend(s) : FLR_OK;
 }
@@ -249,6 +259,7 @@ static flr_status begin_training(flr_session *s) {
   FLR_TRY(flr_comm_agree(s->comm, flr_trainer_check(s)));
   FLR_TRY(flr_comm_agree(s->comm, flr_lr_find_check(s)));
   FLR_TRY(flr_comm_agree(s->comm, find_deadline(s)));
+  if (s->config->dry_run) return FLR_OK;
   FLR_TRY(flr_run_dir_create(s));
   return flr_saver_create(&s->saver, s);
 }
@@ -276,6 +287,7 @@ static flr_status prepare(flr_session *s, const char *checkpoint) {
   FLR_TRY_GOTO(status, flr_build_create(s), done);
   if (s->plan.training) FLR_TRY_GOTO(status, begin_training(s), done);
   tell_start(s);
+  if (s->config->dry_run) flr_dry_run_tell(s);
 done:
   flr_weights_info_clear(&info);
   return status;

@@ -63,6 +63,7 @@ struct flr_session {
   flr_dataset *dataset;
   flr_graph *graph;
   flr_backend *backend;
+  int cpus; /* this rank's share of its host's; 0: not known */
   flr_executor *executor;
   flr_norm_sums norm_sums; /* with plan.sync_bn */
   flr_executor_io *lanes;  /* [shard_count] with plan.sync_bn, else NULL */
@@ -104,6 +105,9 @@ struct flr_session {
 
 /* The sampler of a split: training order, or file order for evaluation. */
 flr_sampler flr_session_sampler(const flr_session *session, flr_split split, flr_rng_stream stream);
+
+/* Batches that a loader of this session reads ahead. Not collective. */
+int flr_session_prefetch(const flr_session *session);
 
 /* Starts a loader over this rank's shards, for the steps first .. steps - 1, of samples in their test-time form. *out is owned
    by the caller. Collective. */

@@ -272,7 +272,11 @@ static void test_threads__share_the_node_and_never_reach_zero(void **state) {
   assert_non_null(strstr(backend->description, ", 1 thread"));
   flr_backend_destroy(backend);
   backend = open_backend(0);
-  assert_int_equal(backend->threads, flr_cpu_available());
+  assert_int_equal(backend->threads, flr_cpu_share(0, 1));
+  flr_backend_destroy(backend);
+  const flr_backend_options bound = {.local_size = 1 << 20, .cpus = 1}; /* to a core of its own, beside many others */
+  CHECK_OK(flr_backend_create(&backend, "cpu", &bound));
+  assert_int_equal(backend->threads, 1);
   flr_backend_destroy(backend);
 }
 

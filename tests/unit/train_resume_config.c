@@ -84,6 +84,19 @@ static void test_merge__others_are_refused_with_both_values(void **state) {
   refused("batch = none\n", "keep", "3", "checkpoint-5.h5, line 1: --batch");
 }
 
+static void test_merge__a_data_file_may_lie_elsewhere(void **state) {
+  (void)state;
+  const char *const asked[] = {"data", "/scratch/food.h5", NULL};
+  flr_config out;
+  char *changes;
+  CHECK_OK(merge(&out, &changes, "data = /home/food.h5\n", asked));
+  assert_string_equal(out.data, "/scratch/food.h5");
+  assert_null(changes);
+  flr_config_clear(&out);
+  refused("data = /home/food.h5\n", "data", "digits", "--data: digits, but checkpoint-5.h5 was made with /home/food.h5");
+  refused(stored, "data", "/home/food.h5", "--data: /home/food.h5, but checkpoint-5.h5 was made with digits");
+}
+
 static void test_merge__reschedule_takes_and_records_them(void **state) {
   (void)state;
   const char *const asked[] = {"lr", "2e-3", "model", "a\"b", "resume", "", "reschedule", "on", NULL};
@@ -120,6 +133,7 @@ int main(void) {
       cmocka_unit_test(test_merge__older_runs_are_not_augmented),
       cmocka_unit_test(test_merge__some_may_change_and_some_may_agree),
       cmocka_unit_test(test_merge__others_are_refused_with_both_values),
+      cmocka_unit_test(test_merge__a_data_file_may_lie_elsewhere),
       cmocka_unit_test(test_merge__reschedule_takes_and_records_them),
       cmocka_unit_test(test_copy__is_the_same_configuration),
   };

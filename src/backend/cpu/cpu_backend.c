@@ -94,8 +94,7 @@ static const flr_backend_ops cpu_ops = {
 static int threads_of(const flr_backend_options *options) {
   if (options && options->threads > 0) return options->threads;
   const int local = options && options->local_size > 0 ? options->local_size : 1;
-  const int threads = flr_cpu_available() / local;
-  return threads > 0 ? threads : 1;
+  return flr_cpu_share(options ? options->cpus : 0, local);
 }
 
 /* f32 stays f32 whatever the environment says of implicit bf16. */

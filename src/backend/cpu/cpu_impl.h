@@ -39,8 +39,9 @@ static inline flr_cpu *flr_cpu_of(flr_backend *backend) { return (flr_cpu *)back
 typedef void (*flr_cpu_body)(void *context, int64_t begin, int64_t end);
 void flr_cpu_parallel(const flr_cpu *cpu, int64_t n, int64_t grain, flr_cpu_body body, void *context);
 
-/* CPUs this process may use: affinity and control group quota; at least 1. */
-int flr_cpu_available(void);
+/* Threads for a rank that has `cpus` of its host's CPUs to itself (0: of those it may run on, the part of one in local_size),
+   not above its part of the control group's quota; at least 1. */
+int flr_cpu_share(int cpus, int local_size);
 
 /* Preparations, one file each. */
 flr_status flr_cpu_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);

@@ -51,8 +51,9 @@ static int quota_cpus(void) {
   return quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
 }
 
-int flr_cpu_available(void) {
-  const int affinity = affinity_cpus(), quota = quota_cpus();
-  const int cpus = quota > 0 && quota < affinity ? quota : affinity;
-  return cpus > 0 ? cpus : 1;
+int flr_cpu_share(int cpus, int local_size) {
+  const int quota = quota_cpus() / local_size;
+  int share = cpus > 0 ? cpus : affinity_cpus() / local_size;
+  if (quota_cpus() > 0 && quota < share) share = quota;
+  return share > 0 ? share : 1;
 }
