@@ -22,6 +22,8 @@ if(FLR_CUDA_BUILT) # beside libfastlr, where it is looked for
 endif()
 install(FILES src/fastlr.h DESTINATION "${FLR_INSTALL_INCLUDE}")
 install(FILES src/core/status.h DESTINATION "${FLR_INSTALL_INCLUDE}/core")
+install(DIRECTORY slurm DESTINATION "${CMAKE_INSTALL_DATADIR}/fastlr_dist" USE_SOURCE_PERMISSIONS)
+install(PROGRAMS scripts/make_sbatch.sh scripts/supervise.sh DESTINATION "${CMAKE_INSTALL_DATADIR}/fastlr_dist/scripts")
 install(FILES LICENSE datasets/FORMAT.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 # A static libfastlr hands its libraries on to those who link it; they are found with our own modules.

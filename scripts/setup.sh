@@ -9,8 +9,9 @@ run_packages=(build-essential cmake ninja-build pkg-config openmpi-bin libopenmp
   libcjson-dev zlib1g-dev libdeflate-dev liblz4-dev libzstd-dev libjpeg-dev libpng-dev gnuplot-nox)
 test_packages=(libcmocka-dev hdf5-tools libjpeg-turbo-progs procps iproute2)
 cuda_packages=(python3-venv) # which installs NVIDIA's packages
-# Tools of the lint tests, which are skipped where a system does not offer them.
+# Tools of the lint tests, and Slurm for the cluster tests, which start daemons of their own; skipped where a system does not offer them.
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
+slurm_packages=(slurmctld slurmd slurm-client munge)
 
 die() {
   echo "setup.sh: $*" >&2
@@ -55,7 +56,7 @@ check_elsewhere() {
 # install SET [CUDA]: the packages of that set
 install() {
   local wanted=("${run_packages[@]}") extra=()
-  [ "$1" = run ] || wanted+=("${test_packages[@]}") extra=("${lint_packages[@]}")
+  [ "$1" = run ] || wanted+=("${test_packages[@]}") extra=("${lint_packages[@]}" "${slurm_packages[@]}")
   [ -z "${2:-}" ] || wanted+=("${cuda_packages[@]}")
   if ! { command -v apt-get && command -v dpkg-query; } >/dev/null; then check_elsewhere; fi
 
