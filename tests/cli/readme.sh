@@ -7,6 +7,7 @@ readme=$tree/README.md
 
 # ---- every option is ours, or one of the programs around us
 "$program" --help >help
+bash "$tree/scripts/make_sbatch.sh" --help >>help
 others='--mpi --bind-to --build --cuda --delay --install --map-by --mca --oversubscribe --prefix --preset --restarts --run-limit'
 grep -ohE -- '(^|[^-[:alnum:]])--[a-z][a-z0-9-]*' "$readme" "$tree/src/optim/CHOOSING.md" | grep -oE -- '--.*' | sort -u >options
 while IFS= read -r option; do

@@ -49,7 +49,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket=$slurm/munge/socket,cred_expire=3
+AuthInfo=socket=$slurm/munge/socket,cred_expire=5
 StateSaveLocation=$slurm/state
 SlurmdSpoolDir=$slurm/spool/%n
 SlurmctldPidFile=$slurm/run/slurmctld.pid
@@ -101,12 +101,28 @@ node_up() {
   enter "$1" slurmd >/dev/null 2>&1 || fail "slurmd of host$1 does not start"
 }
 
+# data_lines_up: a second network between the nodes, data0 on each, which can be cut while Slurm's own is well
+data_lines_up() {
+  local k
+  ip -n switch link add br1 type bridge
+  ip -n switch link set br1 up
+  for ((k = 1; k <= nodes; k++)); do
+    ip -n "host$k" link add data0 type veth peer name "data$k" netns switch
+    ip -n switch link set "data$k" master br1 up
+    ip -n "host$k" addr add "10.78.0.$((k + 1))/24" dev data0
+    ip -n "host$k" link set data0 up
+  done
+}
+data_cut() { bridge -n switch link set dev "data$1" state 0; }
+data_join() { bridge -n switch link set dev "data$1" state 3; }
+
 # slurm WORDS...: a command of Slurm as a user on host0 gives it. More ranks than cores wait for each other, as on one host (yield_when_idle).
 slurm() {
-  enter 0 env OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=eth0 OMPI_MCA_oob_tcp_if_include=eth0 OMPI_MCA_btl=vader,tcp,self "$@"
+  enter 0 env OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include="${OMPI_MCA_btl_tcp_if_include:-eth0}" OMPI_MCA_oob_tcp_if_include=eth0 OMPI_MCA_btl=vader,tcp,self "$@"
 }
 
 all_idle() { [ "$(slurm sinfo -h -N -p low -t idle -o %N 2>/dev/null | wc -l)" = "$nodes" ]; }
+node_is_back() { slurm sinfo -h -n "host$1" -p low -o %t | grep -Eq "^(idle|mix|alloc)$"; }
 
 # wait_for SECONDS WHAT COMMAND...: until the command holds
 wait_for() {
