@@ -84,13 +84,14 @@ on_nodes() {
 # The lines of all nodes: one line for each cause, with its nodes; the highest code is the exit code.
 report() { # NODES...
   awk -F '\t' -v nodes="$*" '
+    function brief(list, line) { ("scontrol show hostlistsorted " list) | getline line; return line == "" ? list : line }
     BEGIN { all = split(nodes, name, " ") }
     $1 == "result" { told[$2] = 1; if ($3 == 0) next; cause = $4; if (!(cause in who)) order[++count] = cause
       who[cause] = who[cause] (who[cause] == "" ? "" : ",") $2; number[cause]++; if ($3 > code) code = $3 }
     END {
       for (i = 1; i <= all; i++) if (!(name[i] in told)) { silent = silent (silent == "" ? "" : ",") name[i]; missing++ }
-      for (i = 1; i <= count; i++) printf "stage-data.sh: %s (%d of %d nodes): %s\n", who[order[i]], number[order[i]], all, order[i]
-      if (missing) { printf "stage-data.sh: %s (%d of %d nodes): no answer\n", silent, missing, all; if (code < 74) code = 74 }
+      for (i = 1; i <= count; i++) printf "stage-data.sh: on %s (%d of %d nodes): %s\n", brief(who[order[i]]), number[order[i]], all, order[i]
+      if (missing) { printf "stage-data.sh: on %s (%d of %d nodes): no answer\n", brief(silent), missing, all; if (code < 74) code = 74 }
       exit code
     }' >&2
 }

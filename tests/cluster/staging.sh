@@ -44,22 +44,30 @@ refused() { # WHAT CODE LINE
 export FASTLR_LOCAL=$TMPDIR
 edited train.sbatch '--nodes=3 --ntasks-per-node=1 --cpus-per-task=1' 10 $TMPDIR/own/x.h5 $work/shared/runs/refused "$options"
 give 1 $data
-refused 'two nodes without the file' 66 "host2,host3 \(2 of 3 nodes\): $TMPDIR/own/x.h5 is not there or cannot be read"
+refused 'two nodes without the file' 66 "on host\[2-3\] \(2 of 3 nodes\): $TMPDIR/own/x.h5 is not there or cannot be read"
 give 2 $data
-{ head -c 60000 $data && echo 'another version' && tail -c +60017 $data; } >$work/shared/other.h5
+{ head -c 40000 $data && tail -c +40001 $data | head -c 40000 | tr '\000' '\003' && tail -c +80001 $data; } >$work/shared/other.h5
 [ "$(stat -c %s $work/shared/other.h5)" = "$(stat -L -c %s $data)" ] || fail 'the other version has another size'
 give 3 $work/shared/other.h5
-refused 'a node with another version, of the same size' 65 "host3 \(1 of 3 nodes\): $TMPDIR/own/x.h5 is another version of it, or the copy in $TMPDIR is damaged: the hash differs"
+refused 'a node with another version, of the same size' 65 "on host3 \(1 of 3 nodes\): $TMPDIR/own/x.h5 is another version of it, or the copy in $TMPDIR is damaged: the hash differs"
 give 3 $data
 enter 3 dd if=/dev/zero of=$TMPDIR/own/filler bs=1k status=none 2>/dev/null # (until it is full)
-refused 'a full disk' 74 "host3 \(1 of 3 nodes\): no room in $TMPDIR for x.h5 \(0\.1 MiB\)"
+refused 'a full disk' 74 "on host3 \(1 of 3 nodes\): no room in $TMPDIR for x.h5 \(0\.1 MiB\)"
 
 # Not staged, the program itself notices.
 unset FASTLR_STAGE
+said() { # WHAT CODE LINE
+  submit "$script"
+  ends $job "$2" "$1"
+  grep '^fastlr_dist' $work/shared/fastlr-train-$job.log >$work/shared/said
+  grep -qE "^fastlr_dist: $3" $work/shared/said || fail "$1: it says $(cat $work/shared/said)"
+  [ "$(wc -l <$work/shared/said)" = 1 ] || fail "$1: not one line: $(cat $work/shared/said)"
+  echo "$1: $(cat $work/shared/said)"
+}
+enter 3 rm $TMPDIR/own/filler
+give 3 $work/shared/other.h5
+said 'not staged, another version' 65 "$TMPDIR/own/x.h5: on host3 it is another version than on host\[1-2\] "
 enter 2 rm $TMPDIR/own/x.h5
-enter 3 rm $TMPDIR/own/x.h5 $TMPDIR/own/filler
-submit "$script"
-ends $job 66 'not staged, no file'
-grep -Eq '^fastlr_dist: .*host2' $work/shared/fastlr-train-$job.log || fail "not staged, no file: host2 is not named: $(grep '^fastlr_dist' $work/shared/fastlr-train-$job.log)"
-grep '^fastlr_dist' $work/shared/fastlr-train-$job.log
+enter 3 rm $TMPDIR/own/x.h5
+said 'not staged, no file' 66 "on host\[2-3\] \(2 of 3 nodes\): $TMPDIR/own/x.h5: No such file or directory"
 echo passed
