@@ -8,4 +8,8 @@
    limit on the address space (ulimit -v) leaves. INT64_MAX where none of these is known. */
 int64_t flr_memory_available(void);
 
+/* The part of it that control groups leave: of this process's group and all those above it, of version 2 or 1, the least; file
+   pages count as free. INT64_MAX where no group limits memory. root: "", or a folder that stands for "/". */
+int64_t flr_memory_left_in_groups(const char *root);
+
 #endif

@@ -1,17 +1,13 @@
-/* CPUs by affinity, memory by control groups. */
+/* CPUs by affinity, batches by memory. */
 #include "train/machine.h"
 
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/hash.h"
 #include "core/memory.h"
 
-enum { LINE_BYTES = 4096, MEMORY_SHARE = 4 };
-
-/* ---- CPUs ---- */
+enum { MEMORY_SHARE = 4 };
 
 static int has_cpu(const int64_t *row, int cpu) { return (int)((uint64_t)row[1 + cpu / 64] >> (cpu % 64) & 1); }
 
@@ -51,53 +47,8 @@ flr_status flr_machine_cpus(int *out, flr_comm *comm) {
   return status;
 }
 
-/* ---- memory ---- */
-
-/* The number in a file; 0 when there is none ("max", no such file). */
-static int64_t read_limit(const char *path) {
-  FILE *file = fopen(path, "r");
-  long long limit = 0;
-  if (!file) return 0;
-  if (fscanf(file, "%lld", &limit) != 1) limit = 0;
-  (void)fclose(file);
-  return limit;
-}
-
-/* The least limit from the group up to the root; *least is 0 while there is none. group: changed. */
-static void climb(const char *root, const char *hierarchy, char *group, const char *name, int64_t *least) {
-  const int64_t none = INT64_C(1) << 60; /* version 1 writes the largest page-aligned number for no limit */
-  char path[2 * LINE_BYTES];
-  for (;;) {
-    (void)snprintf(path, sizeof path, "%s/sys/fs/cgroup%s%s/%s", root, hierarchy, group, name);
-    const int64_t limit = read_limit(path);
-    if (limit > 0 && limit < none && (*least == 0 || limit < *least)) *least = limit;
-    char *slash = strrchr(group, '/');
-    if (!slash) return;
-    *slash = '\0';
-  }
-}
-
-int64_t flr_machine_memory(const char *root) {
-  char line[LINE_BYTES], path[LINE_BYTES];
-  int64_t least = 0;
-  (void)snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-  FILE *file = fopen(path, "r");
-  if (!file) return 0;
-  while (fgets(line, sizeof line, file)) {
-    line[strcspn(line, "\n")] = '\0';
-    char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
-    if (!group) continue;
-    *group++ = '\0';
-    if (strcmp(group, "/") == 0) group[0] = '\0';
-    if (controllers[1] == '\0') climb(root, "", group, "memory.max", &least);
-    if (strcmp(controllers + 1, "memory") == 0) climb(root, "/memory", group, "memory.limit_in_bytes", &least);
-  }
-  (void)fclose(file);
-  return least;
-}
-
 int flr_machine_prefetch(int wanted, int64_t memory, int local_ranks, int64_t batch_bytes) {
-  if (memory <= 0 || batch_bytes <= 0) return wanted;
+  if (batch_bytes <= 0) return wanted;
   const int64_t most = memory / local_ranks / MEMORY_SHARE / batch_bytes - 1;
   return most < 1 ? 1 : most < wanted ? (int)most : wanted;
 }

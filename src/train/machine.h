@@ -17,12 +17,8 @@ int flr_machine_share(const int64_t *rows, int ranks, int rank);
 /* The same of this rank, from its own affinity and that of all others; 0 when it is not known. Collective. */
 flr_status flr_machine_cpus(int *out, flr_comm *comm);
 
-/* The smallest memory limit of the control groups that hold this process, bytes; 0: none. `root` stands for "" in tests:
-   <root>/proc/self/cgroup and <root>/sys/fs/cgroup are read. Not collective. */
-int64_t flr_machine_memory(const char *root);
-
 /* Batches to read ahead, at most `wanted`, so that they and the one in use take a quarter of a rank's part of `memory` bytes
-   (0: no limit) at most; at least 1. Not collective. */
+   at most; at least 1. Not collective. */
 int flr_machine_prefetch(int wanted, int64_t memory, int local_ranks, int64_t batch_bytes);
 
 #endif

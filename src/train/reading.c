@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/memory_limit.h"
 
@@ -25,8 +24,7 @@ flr_status flr_size_parse(int64_t *bytes, const char *text, const char *option) 
 /* Decoding is work for every core that a rank has; plain reading is not. */
 static int choose_decoders(const flr_session *s) {
   if (s->config->workers > 0) return (int)s->config->workers;
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN) / s->comm->local_size;
-  return cores < 1 ? 1 : cores > MOST_WORKERS ? MOST_WORKERS : (int)cores;
+  return s->cpus < 1 ? 1 : s->cpus > MOST_WORKERS ? MOST_WORKERS : s->cpus;
 }
 
 static flr_status choose_window(flr_session *s) {

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "core/memory_limit.h"
 #include "mpi/hosts.h"
 #include "mpi/launch.h"
 #include "train/build.h"
@@ -34,7 +35,7 @@ static flr_status pinned(void *context, flr_buffer *out, size_t bytes) { return 
 int flr_session_prefetch(const flr_session *s) {
   const int64_t shard = flr_plan_largest_shard(s) * (int64_t)s->plan.sample_bytes;
   if (s->config->prefetch > 0) return (int)s->config->prefetch;
-  return flr_machine_prefetch(DEFAULT_PREFETCH, flr_machine_memory(""), s->comm->local_size, s->plan.shard_count * shard);
+  return flr_machine_prefetch(DEFAULT_PREFETCH, flr_memory_available(), s->comm->local_size, s->plan.shard_count * shard);
 }
 
 static flr_status create_loader(flr_loader **out, flr_session *s, flr_split split, const flr_sampler *sampler,
@@ -78,6 +79,7 @@ static flr_status open_ranks(flr_session *s) {
   FILE *stream = s->comm->rank == 0 && s->report ? s->report->stream : NULL;
   FLR_TRY(flr_log_create(&s->log, stream, log_level(s->config), s->report ? s->report->terminal : 0));
   FLR_TRY(flr_progress_create(&s->progress, s->log));
+  FLR_TRY(flr_machine_cpus(&s->cpus, s->comm));
   return flr_watchdog_start(&s->watchdog, s->comm, s->config->watchdog, s->config->watchdog_stack);
 }
 
@@ -146,7 +148,6 @@ static flr_status settle_backend(flr_session *s) {
 
 static flr_status create_backend(flr_session *s) {
   FLR_TRY(flr_comm_agree(s->comm, check_threads(s->config->threads)));
-  FLR_TRY(flr_machine_cpus(&s->cpus, s->comm));
   FLR_TRY(flr_comm_agree(s->comm, open_backend(s, s->config->backend)));
   return strcmp(s->config->backend, "auto") == 0 ? settle_backend(s) : FLR_OK;
 }

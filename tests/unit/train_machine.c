@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/memory_limit.h"
 #include "harness/temporary_folder.h"
 #include "train/machine.h"
 
@@ -80,25 +81,32 @@ static void test_memory__least_limit_of_all_groups_above(void **state) {
   (void)state;
   char root[512], command[600];
   assert_non_null(temporary_folder(root, sizeof root, "flr_machine"));
-  assert_int_equal(flr_machine_memory(root), 0); /* no control groups */
+  assert_true(flr_memory_left_in_groups(root) == INT64_MAX); /* no control groups */
   put(root, "proc/self/cgroup", "0::/slurm/job_7/step_0");
   put(root, "sys/fs/cgroup/slurm/job_7/step_0/memory.max", "max");
-  assert_int_equal(flr_machine_memory(root), 0);
+  put(root, "sys/fs/cgroup/slurm/job_7/step_0/memory.current", "10");
+  assert_true(flr_memory_left_in_groups(root) == INT64_MAX);
   put(root, "sys/fs/cgroup/slurm/job_7/memory.max", "4000000");
+  put(root, "sys/fs/cgroup/slurm/job_7/memory.current", "1000000");
   put(root, "sys/fs/cgroup/slurm/memory.max", "8000000");
-  assert_int_equal(flr_machine_memory(root), 4000000);
+  put(root, "sys/fs/cgroup/slurm/memory.current", "1000000");
+  assert_int_equal(flr_memory_left_in_groups(root), 3000000);
+  put(root, "sys/fs/cgroup/slurm/job_7/memory.stat", "anon 1\ninactive_file 200000\nactive_file 300000");
+  assert_int_equal(flr_memory_left_in_groups(root), 3500000);
   put(root, "proc/self/cgroup", "0::/\n9:name=systemd:/x\n4:memory:/slurm/job_7");
-  put(root, "sys/fs/cgroup/memory/slurm/job_7/memory.limit_in_bytes", "9223372036854771712"); /* no limit, says version 1 */
-  assert_int_equal(flr_machine_memory(root), 0);
   put(root, "sys/fs/cgroup/memory/slurm/memory.limit_in_bytes", "3000000");
-  assert_int_equal(flr_machine_memory(root), 3000000);
+  put(root, "sys/fs/cgroup/memory/slurm/memory.usage_in_bytes", "500000");
+  assert_int_equal(flr_memory_left_in_groups(root), 2500000);
+  put(root, "sys/fs/cgroup/memory/slurm/memory.stat", "inactive_file 7\ntotal_inactive_file 50000\ntotal_active_file 50000");
+  assert_int_equal(flr_memory_left_in_groups(root), 2600000);
+  put(root, "sys/fs/cgroup/memory/slurm/memory.usage_in_bytes", "3500000");
+  assert_int_equal(flr_memory_left_in_groups(root), 0);
   (void)snprintf(command, sizeof command, "rm -r '%s'", root);
   assert_int_equal(system(command), 0);
 }
 
 static void test_prefetch__fits_a_quarter_of_a_ranks_part(void **state) {
   (void)state;
-  assert_int_equal(flr_machine_prefetch(4, 0, 2, 1000), 4);
   assert_int_equal(flr_machine_prefetch(4, 1000000, 2, 1000), 4);
   assert_int_equal(flr_machine_prefetch(4, 32000, 2, 1000), 3); /* 4000 for three ahead and the one in use */
   assert_int_equal(flr_machine_prefetch(4, 1000, 2, 1000), 1);
