@@ -25,7 +25,8 @@ struct flr_dataset_ops {
   void (*destroy)(flr_dataset *dataset);
   /* Of data sets that are read through blocks (head.cache), NULL in others. The number of the block that a row lies in. */
   int64_t (*block_of)(const flr_dataset *dataset, flr_split split, int64_t row);
-  /* Room for `slots` blocks, of which `loaders` are decoded at a time. Nobody may read meanwhile. */
+  /* Room for `slots` blocks, of which `loaders` are decoded at a time; 0 slots, where nothing is encoded: no blocks any more,
+     head.cache is NULL. Nobody may read meanwhile. */
   flr_status (*reserve)(flr_dataset *dataset, int64_t slots, int loaders);
   /* Bytes of memory that these take. */
   int64_t (*memory)(const flr_dataset *dataset, int64_t slots, int loaders);
@@ -45,6 +46,7 @@ struct flr_dataset {
   char **class_names;     /* [classes], NULL when the file names none */
   float *mean, *std;      /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
   flr_block_cache *cache; /* blocks of decoded rows; NULL: rows are read where they lie */
+  int encoded;            /* 1: some rows are only read through blocks; 0: they could be read where they lie */
   char slow[320];         /* "": samples are read at full speed; else which are not and why */
   int moments_differ;     /* 1: several files whose mean and std differ, so that none count */
 };
@@ -54,6 +56,7 @@ typedef struct flr_dataset_options {
   const char *x_path, *y_path, *valid_x_path, *valid_y_path; /* NULL: the format's own; "FILE:PATH" names another file */
   const char *axis_order;                                    /* "nhwc" (NULL) or "nchw" */
   double valid_fraction; /* NAN: 0.2 when the source has no validation split; else taken from the training split in any case */
+  int in_memory;         /* 1: through blocks in any case, so that they can be kept */
   uint64_t seed;         /* of the validation split and of synthetic data */
 } flr_dataset_options;
 

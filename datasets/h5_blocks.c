@@ -33,10 +33,9 @@ static flr_status load(void *context, int loader, int64_t block, void *out) {
 }
 
 flr_status flr_h5_blocks_start(flr_h5_blocks *b, int always) {
-  int needed = always;
   int64_t blocks = 0, bytes;
-  for (int i = 0; i < b->count; i++) needed |= flr_h5_rows_need_blocks(b->parts[i]);
-  if (!needed) return FLR_OK;
+  for (int i = 0; i < b->count; i++) b->needed |= flr_h5_rows_need_blocks(b->parts[i]);
+  if (!b->needed && !always) return FLR_OK;
   for (int i = 0; i < b->count; i++) {
     flr_h5_rows *r = b->parts[i];
     r->block_rows = rows_of_block(r);
@@ -63,8 +62,16 @@ static void drop_loaders(flr_h5_blocks *b) {
   b->loader_count = 0;
 }
 
+static flr_status give_up(flr_h5_blocks *b) {
+  for (int i = 0; i < b->count; i++) b->parts[i]->cache = NULL;
+  flr_block_cache_destroy(b->cache);
+  b->cache = NULL;
+  return FLR_OK;
+}
+
 flr_status flr_h5_blocks_resize(flr_h5_blocks *b, int64_t slots, int loaders) {
   drop_loaders(b);
+  if (slots == 0 && !b->needed) return give_up(b);
   FLR_TRY(flr_alloc(&b->loadings, loaders, sizeof *b->loadings));
   for (; b->loader_count < loaders; b->loader_count++) FLR_TRY(flr_h5_loading_init(&b->loadings[b->loader_count], &b->sizes));
   return flr_block_cache_resize(b->cache, slots, loaders);

@@ -13,6 +13,7 @@ typedef struct flr_h5_blocks {
   flr_h5_loading_sizes sizes;
   flr_h5_loading *loadings; /* [loader_count] */
   int loader_count;
+  int needed;             /* 1: some part is only read through blocks */
   flr_block_cache *cache; /* NULL: no part is read through blocks */
 } flr_h5_blocks;
 
@@ -23,7 +24,8 @@ flr_status flr_h5_blocks_add(flr_h5_blocks *blocks, flr_h5_rows *part);
    stay where they are. */
 flr_status flr_h5_blocks_start(flr_h5_blocks *blocks, int always);
 
-/* Room for `slots` blocks, `loaders` threads decode at a time. Nobody may read meanwhile. */
+/* Room for `slots` blocks, `loaders` threads decode at a time; 0 slots, where no part needs blocks: all are read without from
+   now on. Nobody may read meanwhile. */
 flr_status flr_h5_blocks_resize(flr_h5_blocks *blocks, int64_t slots, int loaders);
 
 /* Bytes that these take in all. */

@@ -80,7 +80,10 @@ static int64_t block_of(const flr_dataset *dataset, flr_split split, int64_t row
 }
 
 static flr_status reserve(flr_dataset *dataset, int64_t slots, int loaders) {
-  return flr_h5_blocks_resize(&((h5_dataset *)dataset)->blocks, slots, loaders);
+  flr_h5_blocks *blocks = &((h5_dataset *)dataset)->blocks;
+  const flr_status status = flr_h5_blocks_resize(blocks, slots, loaders);
+  dataset->cache = blocks->cache;
+  return status;
 }
 
 static int64_t memory(const flr_dataset *dataset, int64_t slots, int loaders) {
@@ -304,8 +307,9 @@ flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *opt
   flr_status status = read_files(d, options);
   for (int i = 0; i < d->source_count; i++) flr_h5_source_close_structure(&d->sources[i]);
   flr_hdf5_unlock();
-  if (status == FLR_OK) status = flr_h5_blocks_start(&d->blocks, 0);
+  if (status == FLR_OK) status = flr_h5_blocks_start(&d->blocks, options->in_memory);
   d->head.cache = d->blocks.cache;
+  d->head.encoded = d->blocks.needed;
   if (status != FLR_OK) {
     destroy(&d->head);
     return status;

@@ -51,7 +51,9 @@ static int64_t block_of(const flr_dataset *dataset, flr_split split, int64_t row
 
 static flr_status reserve(flr_dataset *dataset, int64_t slots, int loaders) {
   flr_dataset *inner = ((split_view *)dataset)->inner;
-  return inner->ops->reserve(inner, slots, loaders);
+  const flr_status status = inner->ops->reserve(inner, slots, loaders);
+  dataset->cache = inner->cache;
+  return status;
 }
 
 static int64_t memory(const flr_dataset *dataset, int64_t slots, int loaders) {

@@ -16,6 +16,7 @@ flr_dataset_options flr_plan_dataset(const flr_config *config, const char *sourc
                                .valid_y_path = config->valid_y_path,
                                .axis_order = config->axis_order,
                                .valid_fraction = config->valid_fraction,
+                               .in_memory = strcmp(config->cache, "ram") == 0,
                                .seed = config->seed};
 }
 

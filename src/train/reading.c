@@ -29,7 +29,7 @@ static int choose_decoders(const flr_session *s) {
 
 static flr_status choose_window(flr_session *s) {
   flr_run_plan *plan = &s->plan;
-  if (!plan->training || !plan->shuffled) return FLR_OK;
+  if (!plan->training || !plan->shuffled || !s->dataset->encoded) return FLR_OK;
   FLR_TRY(flr_block_map_init(&plan->blocks, s->dataset, FLR_SPLIT_TRAIN));
   const size_t bytes = flr_block_cache_block_bytes(s->dataset->cache);
   plan->window = s->config->window > 0 ? s->config->window : flr_window_default(plan->blocks.count, bytes, plan->batch);
@@ -72,12 +72,31 @@ static int64_t slots_within(const flr_session *s, int64_t bytes) {
   return (bytes - memory_of(s, 0)) / (int64_t)flr_block_cache_block_bytes(s->dataset->cache);
 }
 
+/* Bytes that blocks may take here. */
+static flr_status find_limit(const flr_session *s, int64_t *share, int64_t *limit) {
+  *share = flr_memory_available() / s->comm->local_size;
+  *limit = *share / 2;
+  return s->config->cache_memory ? flr_size_parse(limit, s->config->cache_memory, "--cache-memory") : FLR_OK;
+}
+
+/* What --cache ram cannot keep is read without it. */
+static flr_status check_room(flr_session *s) {
+  const int64_t all = flr_block_cache_blocks(s->dataset->cache);
+  int64_t share, limit;
+  FLR_TRY(find_limit(s, &share, &limit));
+  if (strcmp(s->config->cache, "ram") != 0 || memory_of(s, all) <= limit) return FLR_OK;
+  flr_log_write(s->log, FLR_LOG_WARNING,
+                "--cache ram: the data take %.1f MiB, there is room for %.1f MiB: they are read without it",
+                (double)memory_of(s, all) / 0x1p20, (double)limit / 0x1p20);
+  return s->dataset->encoded ? FLR_OK : s->dataset->ops->reserve(s->dataset, 0, 1);
+}
+
 static flr_status choose_slots(flr_session *s, int64_t *slots) {
   const flr_config *config = s->config;
-  const int64_t all = flr_block_cache_blocks(s->dataset->cache), share = flr_memory_available() / s->comm->local_size;
+  const int64_t all = flr_block_cache_blocks(s->dataset->cache);
   const int ram = strcmp(config->cache, "ram") == 0;
-  int64_t limit = share / 2;
-  if (config->cache_memory) FLR_TRY(flr_size_parse(&limit, config->cache_memory, "--cache-memory"));
+  int64_t share, limit;
+  FLR_TRY(find_limit(s, &share, &limit));
   if (slots_within(s, limit) < 1 && config->cache_memory)
     return flr_fail(FLR_ERROR_USAGE, "--cache-memory: %s is too little: one block of %s and its decoding take %lld bytes",
                     config->cache_memory, s->dataset->source, (long long)memory_of(s, 1));
@@ -86,10 +105,6 @@ static flr_status choose_slots(flr_session *s, int64_t *slots) {
   *slots = slots_needed(s);
   if (strcmp(config->cache, "none") != 0 && memory_of(s, all) <= keep) *slots = all;
   if (*slots > all) *slots = all;
-  if (ram && *slots < all)
-    flr_log_write(s->log, FLR_LOG_WARNING,
-                  "--cache ram: all blocks take %.1f MiB, there is room for %.1f MiB: reading goes on without",
-                  (double)memory_of(s, all) / 0x1p20, (double)limit / 0x1p20);
   if (*slots > most) {
     flr_log_write(
         s->log, FLR_LOG_WARNING,
@@ -106,6 +121,8 @@ flr_status flr_reading_prepare(flr_session *s) {
   if (s->config->cache_memory) FLR_TRY(flr_size_parse(&bytes, s->config->cache_memory, "--cache-memory"));
   if (!s->dataset->cache) return FLR_OK;
   s->plan.decoders = choose_decoders(s);
+  FLR_TRY(check_room(s));
+  if (!s->dataset->cache) return FLR_OK;
   FLR_TRY(choose_window(s));
   FLR_TRY(choose_slots(s, &slots));
   return s->dataset->ops->reserve(s->dataset, slots, s->plan.decoders);
@@ -115,10 +132,10 @@ void flr_reading_tell(const flr_session *s) {
   const flr_block_cache *cache = s->dataset->cache;
   if (!cache) return;
   const int64_t slots = flr_block_cache_slots(cache);
-  flr_log_write(s->log, FLR_LOG_VERBOSE,
-                "compressed data: %lld blocks of %.2f MiB, %lld in memory (%.1f MiB a rank), %d loader threads",
-                (long long)flr_block_cache_blocks(cache), (double)flr_block_cache_block_bytes(cache) / 0x1p20, (long long)slots,
-                (double)memory_of(s, slots) / 0x1p20, s->plan.decoders);
+  flr_log_write(s->log, FLR_LOG_VERBOSE, "%s: %lld blocks of %.2f MiB, %lld in memory (%.1f MiB a rank), %d loader threads",
+                s->dataset->encoded ? "compressed data" : "data kept in memory", (long long)flr_block_cache_blocks(cache),
+                (double)flr_block_cache_block_bytes(cache) / 0x1p20, (long long)slots, (double)memory_of(s, slots) / 0x1p20,
+                s->plan.decoders);
   if (s->plan.window > 0)
     flr_log_write(s->log, FLR_LOG_VERBOSE, "shuffled within %lld of %lld blocks", (long long)s->plan.window,
                   (long long)s->plan.blocks.count);

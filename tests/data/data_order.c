@@ -270,6 +270,38 @@ static void test_loader__decodes_each_block_once_an_epoch(void **state) {
   flr_dataset_destroy(d);
 }
 
+/* Contiguous data in memory: read once, in large pieces, however often they are delivered; and given up where there is no room.
+ */
+static void test_loader__keeps_contiguous_data_in_memory(void **state) {
+  static uint64_t truth[STEPS * BATCH], found[STEPS * BATCH];
+  char path[SCRATCH_PATH + 64];
+  const h5_fixture spec = {.rows = ROWS, .height = 64, .width = 64, .channels = 3};
+  scratch_path(path, state, "data.h5");
+  h5_fixture_write(path, &spec);
+  flr_dataset_options options = {.source = path, .valid_fraction = 0.2, .seed = 1};
+  const run r = {.shards = 1, .ranks = 1, .workers = 2};
+  flr_dataset *d;
+  CHECK_OK(flr_dataset_open(&d, &options));
+  assert_null(d->cache);
+  deliver(d, NULL, 0, &r, truth);
+  flr_dataset_destroy(d);
+  options.in_memory = 1;
+  CHECK_OK(flr_dataset_open(&d, &options));
+  assert_non_null(d->cache);
+  assert_false(d->encoded);
+  const int64_t all = flr_block_cache_blocks(d->cache);
+  CHECK_OK(d->ops->reserve(d, all, 2));
+  for (int i = 0; i < 2; i++) deliver(d, NULL, 0, &r, found);
+  assert_int_equal(flr_block_cache_loads(d->cache), all);
+  assert_memory_equal(found, truth, sizeof truth);
+  CHECK_OK(d->ops->reserve(d, 0, 1));
+  assert_null(d->cache);
+  memset(found, 0, sizeof found);
+  deliver(d, NULL, 0, &r, found);
+  assert_memory_equal(found, truth, sizeof truth);
+  flr_dataset_destroy(d);
+}
+
 /* Evaluation beside training that is stopped halfway, as at the end of an epoch. */
 static void test_loader__two_share_the_memory(void **state) {
   flr_dataset *d = open_compressed(state, "d", 0.2);
@@ -311,6 +343,7 @@ int main(void) {
       cmocka_unit_test(test_order__default_window),
       cmocka_unit_test_setup_teardown(test_loader__delivers_the_same_from_compressed_data, scratch_make, scratch_remove),
       cmocka_unit_test_setup_teardown(test_loader__decodes_each_block_once_an_epoch, scratch_make, scratch_remove),
+      cmocka_unit_test_setup_teardown(test_loader__keeps_contiguous_data_in_memory, scratch_make, scratch_remove),
       cmocka_unit_test_setup_teardown(test_loader__two_share_the_memory, scratch_make, scratch_remove),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
