@@ -47,6 +47,7 @@ struct flr_dataset {
   float *mean, *std;      /* [channels] of the file, NULL when it has none (bytes: in units of value/255) */
   flr_block_cache *cache; /* blocks of decoded rows; NULL: rows are read where they lie */
   int encoded;            /* 1: some rows are only read through blocks; 0: they could be read where they lie */
+  const char *reading;    /* how: "rows in place", "chunks, decoded", "through HDF5"; NULL: they are not read from a file */
   char slow[320];         /* "": samples are read at full speed; else which are not and why */
   int moments_differ;     /* 1: several files whose mean and std differ, so that none count */
 };

@@ -197,9 +197,12 @@ static flr_status match_shape(h5_dataset *d, const flr_h5_rows *r) {
                   r->source->name, r->path, flr_element_name(r->element), head->dtype == FLR_U8 ? "are" : "are not");
 }
 
-/* The first part that is slow speaks for all. */
-static void note_slow(flr_dataset *head, const flr_h5_rows *part) {
+/* The slowest part speaks for all. */
+static void note_reading(flr_dataset *head, const flr_h5_rows *part) {
+  if (!head->reading) head->reading = "rows in place";
+  if (flr_h5_rows_need_decoding(part) && !head->slow[0]) head->reading = "chunks, decoded";
   if (!part->through.why || head->slow[0]) return;
+  head->reading = "through HDF5";
   (void)snprintf(head->slow, sizeof head->slow, "%.120s: %.80s is %s", part->source->name, part->path, part->through.why);
 }
 
@@ -217,7 +220,7 @@ static flr_status add_part(h5_dataset *d, flr_split split, flr_h5_source *source
   const flr_h5_rows *part = &rows->parts[rows->count - 1];
   rows->first[rows->count] = rows->first[rows->count - 1] + part->dims[0];
   FLR_TRY(match_shape(d, part));
-  note_slow(&d->head, part);
+  note_reading(&d->head, part);
   FLR_TRY(flr_h5_blocks_add(&d->blocks, &rows->parts[rows->count - 1]));
   return append_labels(d, split, source, y_source, y_path);
 }

@@ -60,7 +60,20 @@ typedef struct pass {
   char *samples;
   int64_t *rows;
   uint64_t *hashes[FLR_SPLIT_COUNT]; /* [samples], in order of their value */
+  float *first;                      /* [channels] of features: the split's first sample */
+  unsigned char *varies;             /* [channels] 1: another sample has another value */
 } pass;
+
+static void compare_columns(pass *p, int64_t row, const char *sample) {
+  const size_t bytes = p->dataset->sample_bytes;
+  if (row == 0) memcpy(p->first, sample, bytes);
+  if (row == 0) memset(p->varies, 0, (size_t)p->dataset->channels);
+  for (int64_t c = 0; c < p->dataset->channels; c++) {
+    float value;
+    memcpy(&value, sample + (size_t)c * sizeof value, sizeof value);
+    p->varies[c] |= !(value == p->first[c]);
+  }
+}
 
 static flr_status look_at_block(pass *p, flr_split split, int64_t first, int64_t n, flr_split_statistics *out) {
   const size_t bytes = p->dataset->sample_bytes;
@@ -69,6 +82,7 @@ static flr_status look_at_block(pass *p, flr_split split, int64_t first, int64_t
   for (int64_t i = 0; i < n; i++) {
     const char *sample = p->samples + (size_t)i * bytes;
     add_values(out, p->dataset, sample);
+    if (p->dataset->features) compare_columns(p, first + i, sample);
     p->hashes[split][first + i] = flr_hash(FLR_HASH_START, sample, bytes);
   }
   return FLR_OK;
@@ -108,6 +122,7 @@ static flr_status look_at_split(pass *p, flr_split split, flr_dataset_statistics
   FLR_TRY(flr_alloc(&p->hashes[split], samples, sizeof *p->hashes[split]));
   for (int64_t first = 0; first < samples; first += p->block)
     FLR_TRY(look_at_block(p, split, first, samples - first < p->block ? samples - first : p->block, s));
+  for (int64_t c = 0; c < p->dataset->channels && p->dataset->features; c++) s->constant += !p->varies[c];
   qsort(p->hashes[split], (size_t)samples, sizeof *p->hashes[split], compare);
   s->repeated = count_repeated(p->hashes[split], samples);
   if (split != FLR_SPLIT_TRAIN) s->in_train = count_shared(p->hashes[split], samples, p->hashes[FLR_SPLIT_TRAIN], train);
@@ -119,6 +134,9 @@ static flr_status look_at_all(pass *p, flr_dataset_statistics *out) {
   if (p->block < 1) p->block = 1;
   FLR_TRY(flr_alloc(&p->samples, p->block, p->dataset->sample_bytes));
   FLR_TRY(flr_alloc(&p->rows, p->block, sizeof *p->rows));
+  FLR_TRY(flr_alloc(&p->first, p->dataset->channels, sizeof *p->first));
+  FLR_TRY(flr_alloc(&p->varies, p->dataset->channels, 1));
+  flr_dataset_limit(p->dataset, NAN, NAN);
   for (int split = 0; split < FLR_SPLIT_COUNT; split++) FLR_TRY(look_at_split(p, (flr_split)split, out));
   return FLR_OK;
 }
@@ -128,6 +146,8 @@ flr_status flr_dataset_statistics_make(flr_dataset_statistics *out, flr_dataset 
   *out = (flr_dataset_statistics){0};
   const flr_status status = look_at_all(&p, out);
   for (int split = 0; split < FLR_SPLIT_COUNT; split++) flr_free(p.hashes[split]);
+  flr_free(p.varies);
+  flr_free(p.first);
   flr_free(p.rows);
   flr_free(p.samples);
   return status;

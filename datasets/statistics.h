@@ -13,6 +13,7 @@ typedef struct flr_split_statistics {
   int sorted;         /* labels never fall from one sample to the next, in file order */
   double least, most; /* of all values that are numbers (bytes: 0 to 255); NAN: there are none */
   int64_t nonfinite;  /* values that are not finite */
+  int64_t constant;   /* columns of features that hold one value in all samples; images: 0 */
   int64_t repeated;   /* samples with the same values as an earlier one of the split */
   int64_t in_train;   /* samples with the same values as one of the training split; the training split: 0 */
 } flr_split_statistics;
@@ -21,8 +22,9 @@ typedef struct flr_dataset_statistics {
   flr_split_statistics splits[FLR_SPLIT_COUNT];
 } flr_dataset_statistics;
 
-/* Reads every sample once, in blocks; keeps 8 bytes for each (equal samples are found by their 64-bit hash). Errors: those of
- * reading, FLR_ERROR_INTERNAL (memory). The caller clears *out, also after a failure. Not collective. */
+/* Takes values that are not finite too (flr_dataset_limit), for this and all that is read later. Reads every sample once, in
+ * blocks; keeps 8 bytes for each (equal samples are found by their 64-bit hash). Errors: those of reading, FLR_ERROR_INTERNAL
+ * (memory). The caller clears *out, also after a failure. Not collective. */
 flr_status flr_dataset_statistics_make(flr_dataset_statistics *out, flr_dataset *dataset);
 void flr_dataset_statistics_clear(flr_dataset_statistics *statistics);
 

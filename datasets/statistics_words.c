@@ -31,10 +31,17 @@ static void add_about_classes(list *l, const flr_dataset *d, const flr_split_sta
 
 static void add_about_values(list *l, const flr_dataset *d, const flr_split_statistics *train) {
   if (train->nonfinite > 0)
-    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "%lld training values are not finite: the loss will not be either",
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "%lld training values are not finite: a run ends where it meets one",
                    (long long)train->nonfinite);
   if (train->least == train->most)
     (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "all training values are %.6g", train->least);
+  if (train->constant > 0 && train->least < train->most)
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "%lld of %lld features have the same value in all training samples",
+                   (long long)train->constant, (long long)d->channels);
+  if (!d->features && d->dtype == FLR_F32 && (train->least < 0 || train->most > 1))
+    (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES,
+                   "values of images go from %.6g to %.6g: they are not scaled, and --normalize imagenet would refuse them",
+                   train->least, train->most);
   if (d->dtype == FLR_U8 && train->most <= 1 && train->most > train->least)
     (void)snprintf(next(l), FLR_DATASET_WARNING_BYTES, "bytes go from 0 to 1 only: was it meant to be 0 to 255?");
 }

@@ -21,6 +21,7 @@ static void add_split(cJSON *splits, const flr_dataset *data, flr_split split, c
   cJSON_AddNumberToObject(item, "commonest_class", (double)s->commonest);
   if (with_counts) add_counts(item, s->counts, data->classes);
   flr_json_add_numbers(item, "values", range, 2);
+  if (data->features) cJSON_AddNumberToObject(item, "constant", (double)s->constant);
   cJSON_AddNumberToObject(item, "repeated", (double)s->repeated);
   if (split != FLR_SPLIT_TRAIN) cJSON_AddNumberToObject(item, "in_train", (double)s->in_train);
 }
@@ -62,10 +63,21 @@ static flr_status add_normalization(cJSON *document, flr_dataset *data, uint64_t
   return status;
 }
 
+/* How samples come from the file, and what they are then. */
+static void add_reading(cJSON *document, const flr_dataset *data) {
+  cJSON *item = cJSON_AddObjectToObject(document, "reading");
+  cJSON_AddStringToObject(item, "sample", data->dtype == FLR_U8 ? "uint8" : "float32");
+  cJSON_AddNumberToObject(item, "sample_bytes", (double)data->sample_bytes);
+  cJSON_AddBoolToObject(item, "fast", !data->slow[0]);
+  if (data->reading) cJSON_AddStringToObject(item, "how", data->reading);
+  if (data->slow[0]) cJSON_AddStringToObject(item, "why", data->slow);
+}
+
 static flr_status add_open_dataset(cJSON *document, flr_dataset *data, const flr_config *config) {
   const double shape[] = {(double)data->height, (double)data->width, (double)data->channels};
   flr_json_add_numbers(document, "sample_shape", data->features ? shape + 2 : shape, data->features ? 1 : 3);
   cJSON_AddNumberToObject(document, "classes", (double)data->classes);
+  add_reading(document, data);
   FLR_TRY(add_statistics(document, data, config->json));
   return add_normalization(document, data, config->seed);
 }

@@ -2,6 +2,7 @@
 # What inspect says of files that are whole and of files that are not: text, JSON, exit code. usage: see common.sh
 . "$(dirname "$0")/common.sh"
 "$tools/test_cli.fixtures" "$work" || exit 1
+"$tools/test_cli.reading_fixtures" "$work" || exit 1
 
 # says WHAT CODE PATTERN ARGS..: inspect ARGS ends with that code, the pattern is in what it printed
 says() {
@@ -45,10 +46,14 @@ printf 'kind,weight,sweetness\n' | tee "$work/fruit/train.csv" >"$work/fruit/val
 awk 'BEGIN { for (i = 0; i < 24; i++) print (i < 22 ? "apple" : "pear") "," i "," i / 4 }' >>"$work/fruit/train.csv"
 printf 'pear,3,0.75\npear,3,0.5\n' >>"$work/fruit/valid.csv"
 fastlr convert csv ../../fruit ../../fruit.h5 --label kind --quiet
-says 'a data set that will hurt' 0 '"train":{"samples":24,"rarest_class":2,"commonest_class":22,"class_counts":\[22,2\],"values":\[0,23\],"repeated":0},"valid":{.*"values":\[0.5,3\],"repeated":0,"in_train":1}},"warnings":\["classes are unbalanced: the commonest has 11 times' \
+says 'a data set that will hurt' 0 '"train":{"samples":24,"rarest_class":2,"commonest_class":22,"class_counts":\[22,2\],"values":\[0,23\],"constant":0,"repeated":0},"valid":{.*"values":\[0.5,3\],"constant":1,"repeated":0,"in_train":1}},"warnings":\["classes are unbalanced: the commonest has 11 times' \
   ../../fruit.h5 --json
 says 'a data set that will hurt, for people' 0 '^warning: training labels are sorted in the file: --order sequential would' ../../fruit.h5
 grep -q '^warning: 1 of 2 valid samples are in the training split too: ' out || complain "a data set that will hurt: $(tail -5 out)"
+says 'values that are not finite' 0 '"whole":true,.*"warnings":\["1 training values are not finite: a run ends where it meets one"' ../../nan.h5 --json
+says 'numbers' 0 '"reading":\{"sample":"float32","sample_bytes":24,"fast":true,"how":"rows in place"\}' ../../wide.h5 --json
+says 'virtual data' 0 '"reading":\{"sample":"float32","sample_bytes":24,"fast":false,"how":"through HDF5","why":"\.\./\.\./virtual\.h5: train/features is virtual"\}' \
+  ../../virtual.h5 --json
 says 'labels and images that differ in number' 65 '"whole":false,.*"damaged":"/train/labels"' ../../lengths.h5 --json
 says 'a label below 0' 65 '"whole":false,.*the label of row 5 is -1.*"damaged":"/train/labels"' ../../negative.h5 --json
 says 'a label beyond the classes' 65 '"whole":false,.*"reason":"[^"]*a label is 7, class_names has 4 names' ../../beyond.h5 --json

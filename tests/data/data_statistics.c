@@ -20,7 +20,8 @@ static flr_status read_rows(flr_dataset *dataset, flr_split split, const int64_t
   const memory_set *m = (const memory_set *)dataset;
   for (int64_t i = 0; i < n; i++)
     memcpy((char *)out + (size_t)i * dataset->sample_bytes,
-           dataset->features ? (const void *)m->floats[split][rows[i]] : m->bytes[split][rows[i]], dataset->sample_bytes);
+           dataset->dtype == FLR_F32 ? (const void *)m->floats[split][rows[i]] : m->bytes[split][rows[i]],
+           dataset->sample_bytes);
   return FLR_OK;
 }
 
@@ -101,7 +102,7 @@ static void test_statistics__of_features(void **state) {
   assert_true(train->least == -3.5 && train->most == 5.25);
   assert_int_equal(train->nonfinite, 2);
   assert_int_equal(f.count, 1);
-  assert_string_equal(f.warnings[0], "2 training values are not finite: the loss will not be either");
+  assert_string_equal(f.warnings[0], "2 training values are not finite: a run ends where it meets one");
   flr_dataset_statistics_clear(&f.statistics);
 }
 
@@ -159,6 +160,12 @@ static void test_warnings__about_values(void **state) {
   for (int i = 0; i < 30; i++)
     for (int v = 0; v < VALUES; v++) m.bytes[FLR_SPLIT_TRAIN][i][v] = (unsigned char)((i >> v) & 1);
   check_warning(&m, "bytes go from 0 to 1 only: was it meant to be 0 to 255?");
+  make(&m, 1, 30, 0, 3);
+  for (int i = 0; i < 30; i++) m.floats[FLR_SPLIT_TRAIN][i][1] = m.floats[FLR_SPLIT_TRAIN][i][4] = 9;
+  check_warning(&m, "2 of 6 features have the same value in all training samples");
+  make(&m, 1, 30, 0, 3);
+  m.head.features = 0; /* the same numbers as images */
+  check_warning(&m, "values of images go from 0 to 14.75: they are not scaled, and --normalize imagenet would refuse them");
 }
 
 int main(void) {

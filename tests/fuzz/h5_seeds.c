@@ -52,20 +52,48 @@ static void add(hid_t file, const char *name, hid_t type, int rank, const hsize_
   H5Sclose(space);
 }
 
-static void add_split(hid_t file, const char *split, int kind) {
-  const hsize_t images[] = {ROWS, SIDE, SIDE, 1}, features[] = {ROWS, 3}, rows = ROWS;
-  static const unsigned char bytes[ROWS * SIDE * SIDE] = {1, 2, 3, 4, 250, 251, 252, 253};
-  static const float numbers[ROWS * 3] = {0.5f, -1, 2, 3};
+static void add_labels(hid_t file, const char *name, int kind) {
+  const hsize_t rows[] = {ROWS, 3};
   static const int64_t labels[ROWS] = {0, 1, 2, 2, 1, 0};
+  static const double one_hot[ROWS][3] = {{1}, {0, 1}, {0, 0, 1}, {0, 0, 1}, {0, 1}, {1}};
+  static const char words[ROWS][4] = {"bee", "ant", "cat", "cat", "ant", "bee"};
+  const hid_t text = H5Tcopy(H5T_C_S1);
+  need(H5Tset_size(text, sizeof words[0]) >= 0, name);
+  if (kind == SEED_ONE_HOT)
+    add(file, name, H5T_NATIVE_DOUBLE, 2, rows, one_hot, SEED_IMAGES);
+  else if (kind == SEED_WORDS)
+    add(file, name, text, 1, rows, words, SEED_IMAGES);
+  else
+    add(file, name, H5T_NATIVE_INT64, 1, rows, labels, SEED_IMAGES);
+  H5Tclose(text);
+}
+
+/* Its source lies in the same file. */
+static void add_virtual(hid_t file, const char *name, const hsize_t *dims, const void *values) {
+  const hid_t space = H5Screate_simple(2, dims, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
+  if (H5Lexists(file, "source", H5P_DEFAULT) <= 0) add(file, "source", H5T_NATIVE_FLOAT, 2, dims, values, SEED_IMAGES);
+  need(H5Pset_virtual(list, space, ".", "/source", space) >= 0, name);
+  H5Dclose(H5Dcreate2(file, name, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, list, H5P_DEFAULT));
+  H5Pclose(list);
+  H5Sclose(space);
+}
+
+static void add_split(hid_t file, const char *split, int kind) {
+  const hsize_t images[] = {ROWS, SIDE, SIDE, 1}, features[] = {ROWS, 3};
+  static const unsigned char bytes[ROWS * SIDE * SIDE * sizeof(int16_t)] = {1, 2, 3, 4, 250, 251, 252, 253};
+  static const float numbers[ROWS * 3] = {0.5f, -1, 2, 3};
+  const int table = kind == SEED_FEATURES || kind == SEED_WORDS || kind == SEED_VIRTUAL;
   char name[64];
   const hid_t group = H5Gcreate2(file, split, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  (void)snprintf(name, sizeof name, "%s/%s", split, kind == SEED_FEATURES ? "features" : "images");
-  if (kind == SEED_FEATURES)
+  (void)snprintf(name, sizeof name, "%s/%s", split, table ? "features" : "images");
+  if (kind == SEED_VIRTUAL)
+    add_virtual(file, name, features, numbers);
+  else if (table)
     add(file, name, H5T_NATIVE_FLOAT, 2, features, numbers, kind);
   else
-    add(file, name, H5T_NATIVE_UINT8, 4, images, bytes, kind);
+    add(file, name, kind == SEED_ONE_HOT ? H5T_STD_I16BE : H5T_NATIVE_UINT8, 4, images, bytes, kind);
   (void)snprintf(name, sizeof name, "%s/labels", split);
-  add(file, name, H5T_NATIVE_INT64, 1, &rows, labels, SEED_IMAGES);
+  add_labels(file, name, kind);
   H5Gclose(group);
 }
 
@@ -92,9 +120,10 @@ void seed_write_dataset(const char *path, int kind, int latest) {
   need(file >= 0, path);
   add_split(file, "train", kind);
   add_split(file, "valid", kind);
+  const int images = kind != SEED_FEATURES && kind != SEED_WORDS && kind != SEED_VIRTUAL;
   add_names(file, kind % 2);
-  if (kind != SEED_FEATURES) add_attribute(file, "mean", H5T_NATIVE_FLOAT, 1, &mean);
-  if (kind != SEED_FEATURES) add_attribute(file, "std", H5T_NATIVE_FLOAT, 1, &deviation);
+  if (images) add_attribute(file, "mean", H5T_NATIVE_FLOAT, 1, &mean);
+  if (images) add_attribute(file, "std", H5T_NATIVE_FLOAT, 1, &deviation);
   H5Fclose(file);
   H5Pclose(access);
 }

@@ -10,7 +10,17 @@ flr_graph *seed_graph(void);
 enum { SEED_TRAINING, SEED_SWEEP, SEED_WEIGHTS, SEED_CHECKPOINTS };
 void seed_write_checkpoint(const char *path, int kind);
 
-enum { SEED_IMAGES, SEED_FEATURES, SEED_CHUNKED, SEED_COMPACT, SEED_FILTERED, SEED_DATASETS };
+enum {
+  SEED_IMAGES,
+  SEED_FEATURES,
+  SEED_CHUNKED,
+  SEED_COMPACT,
+  SEED_FILTERED,
+  SEED_ONE_HOT,
+  SEED_WORDS,
+  SEED_VIRTUAL,
+  SEED_DATASETS
+};
 /* latest: HDF5's newest structures, which carry checksums; else the oldest, which do not. */
 void seed_write_dataset(const char *path, int kind, int latest);
 
