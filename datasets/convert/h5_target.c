@@ -261,7 +261,10 @@ flr_status flr_h5_target_put(flr_h5_target *t, flr_split split, int64_t first, i
                              const int64_t *labels) {
   unsigned char part[LABEL_PART * sizeof(int32_t)];
   const size_t bytes = t->source->sample_bytes;
-  if (!t->layout.chunked) FLR_TRY(put_bytes(t, t->places.x_at[split] + first * (int64_t)bytes, x, (size_t)n * bytes));
+  const int64_t at = t->places.x_at[split] + first * (int64_t)bytes;
+  if (!t->layout.chunked) FLR_TRY(put_bytes(t, at, x, (size_t)n * bytes));
+  /* the disk begins at once, so that little is left to wait for at the end; where that is not possible it is all left then */
+  if (!t->layout.chunked) (void)sync_file_range(t->fd, (off_t)at, (off_t)((size_t)n * bytes), SYNC_FILE_RANGE_WRITE);
   for (int64_t done = 0; done < n; done += LABEL_PART) {
     const int64_t count = n - done < LABEL_PART ? n - done : LABEL_PART;
     for (int64_t i = 0; i < 4 * count; i++) part[i] = (unsigned char)(labels[done + i / 4] >> 8 * (i % 4));

@@ -10,6 +10,10 @@
 #include "core/memory.h"
 #include "datasets/convert/image_impl.h"
 
+/* libjpeg-turbo writes rows that begin at multiples of 32 bytes past the caches, from where they are read again at once:
+   decoding small images then takes 1.6 times as long. */
+enum { ODD_BYTES = 16 };
+
 enum { FIRST_ROOM = 1 << 16, HEADER_BYTES = 16, MOST_BYTES_PER_PIXEL = 8, SPARE_BYTES = 16 << 20 };
 
 static const flr_image_format *const formats[] = {&flr_image_jpeg, &flr_image_png};
@@ -37,16 +41,17 @@ flr_status flr_pixels_resize(flr_pixels *pixels, int64_t height, int64_t width, 
   pixels->width = width;
   pixels->channels = channels;
   if (bytes <= pixels->room) return FLR_OK;
-  flr_free(pixels->data);
-  pixels->data = NULL;
+  flr_free(pixels->base);
+  pixels->base = pixels->data = NULL;
   pixels->room = 0;
-  FLR_TRY(flr_alloc(&pixels->data, (int64_t)bytes, 1));
+  FLR_TRY(flr_alloc(&pixels->base, (int64_t)bytes + ODD_BYTES, 1));
+  pixels->data = pixels->base + ODD_BYTES;
   pixels->room = bytes;
   return FLR_OK;
 }
 
 void flr_pixels_clear(flr_pixels *pixels) {
-  flr_free(pixels->data);
+  flr_free(pixels->base);
   *pixels = (flr_pixels){0};
 }
 

@@ -6,7 +6,8 @@
 
 /* Memory that is kept for the next image. */
 typedef struct flr_pixels {
-  unsigned char *data; /* [height, width, channels]; owned */
+  unsigned char *data; /* [height, width, channels] */
+  unsigned char *base; /* what holds them; owned */
   size_t room;
   int64_t height, width;
   int channels;

@@ -9,6 +9,8 @@
 #include "core/memory.h"
 #include "datasets/convert/image_list.h"
 
+static const char regular = 'f', unknown = '?';
+
 enum { PATH_ROOM = 4096, MOST_DEPTH = 64, REASON = 256 };
 
 /* The folders that one is in, for finding loops. */
@@ -50,6 +52,7 @@ static void cut_to(walk *w, size_t length) {
 
 static int compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+/* Each name with a letter for its kind in front, which most file systems tell without being asked for each file. */
 static flr_status read_names(const walk *w, DIR *folder, flr_text *names, int64_t *count) {
   *count = 0;
   for (;;) {
@@ -58,12 +61,13 @@ static flr_status read_names(const walk *w, DIR *folder, flr_text *names, int64_
     if (!entry && errno) return flr_fail(FLR_ERROR_IO, "%s cannot be read: %s", w->path, strerror(errno));
     if (!entry) return FLR_OK;
     if (entry->d_name[0] == '.') continue;
+    FLR_TRY(flr_text_add(names, entry->d_type == DT_REG ? &regular : &unknown, 1));
     FLR_TRY(flr_text_add(names, entry->d_name, (int64_t)strlen(entry->d_name) + 1));
     (*count)++;
   }
 }
 
-/* *sorted: pointers into names; owned by the caller. */
+/* *sorted: pointers into names, behind the letters; owned by the caller. */
 static flr_status list_names(const walk *w, flr_text *names, char ***sorted, int64_t *count) {
   DIR *folder = opendir(w->path);
   if (!folder) return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s", w->path, strerror(errno));
@@ -72,12 +76,12 @@ static flr_status list_names(const walk *w, flr_text *names, char ***sorted, int
   FLR_TRY(status);
   FLR_TRY(flr_alloc(sorted, *count, sizeof **sorted));
   char *name = names->data;
-  for (int64_t i = 0; i < *count; i++, name += strlen(name) + 1) (*sorted)[i] = name;
+  for (int64_t i = 0; i < *count; i++, name += strlen(name) + 1) (*sorted)[i] = name + 1;
   if (*count > 0) qsort(*sorted, (size_t)*count, sizeof **sorted, compare);
   return FLR_OK;
 }
 
-typedef flr_status (*visitor)(walk *w, const char *name);
+typedef flr_status (*visitor)(walk *w, const char *name, char kind);
 
 /* Calls visit for every name in the folder that w->path is, in order, with the name appended to the path. */
 static flr_status for_each(walk *w, visitor visit) {
@@ -88,7 +92,7 @@ static flr_status for_each(walk *w, visitor visit) {
   for (int64_t i = 0; i < count && status == FLR_OK; i++) {
     size_t before;
     status = append(w, sorted[i], &before);
-    if (status == FLR_OK) status = visit(w, sorted[i]);
+    if (status == FLR_OK) status = visit(w, sorted[i], sorted[i][-1]);
     cut_to(w, before);
   }
   flr_free(sorted);
@@ -110,7 +114,7 @@ static int leads_back(const walk *w, const struct stat *info) {
   return 0;
 }
 
-static flr_status visit_below(walk *w, const char *name);
+static flr_status visit_below(walk *w, const char *name, char kind);
 
 static flr_status enter(walk *w, const struct stat *info, visitor visit) {
   if (leads_back(w, info)) return flr_image_list_skip(w->list, relative(w), "it is a link back to a folder above it");
@@ -121,10 +125,11 @@ static flr_status enter(walk *w, const struct stat *info, visitor visit) {
   return status;
 }
 
-static flr_status visit_below(walk *w, const char *name) {
+static flr_status visit_below(walk *w, const char *name, char kind) {
   struct stat info;
   char reason[REASON];
   (void)name;
+  if (kind == regular) return add_file(w);
   if (stat(w->path, &info) != 0) {
     (void)snprintf(reason, sizeof reason, "%s", strerror(errno));
     return flr_image_list_skip(w->list, relative(w), reason);
@@ -138,9 +143,9 @@ static flr_status visit_below(walk *w, const char *name) {
 
 static int is_folder(const char *path, struct stat *info) { return stat(path, info) == 0 && S_ISDIR(info->st_mode); }
 
-static flr_status add_class(walk *w, const char *name) {
+static flr_status add_class(walk *w, const char *name, char kind) {
   struct stat info;
-  if (!is_folder(w->path, &info)) return FLR_OK;
+  if (kind == regular || !is_folder(w->path, &info)) return FLR_OK;
   w->list->classes++;
   return flr_text_add(&w->list->names, name, (int64_t)strlen(name) + 1);
 }
@@ -154,10 +159,10 @@ static int64_t find_class(const flr_image_list *list, const char *name) {
 }
 
 /* A class folder. What else lies beside such folders is not looked at. */
-static flr_status visit_class(walk *w, const char *name) {
+static flr_status visit_class(walk *w, const char *name, char kind) {
   struct stat info;
   const int64_t before = w->list->files.bytes;
-  if (!is_folder(w->path, &info)) return FLR_OK;
+  if (kind == regular || !is_folder(w->path, &info)) return FLR_OK;
   w->label = find_class(w->list, name);
   if (w->label < 0)
     return flr_fail(FLR_ERROR_DATA, "%s: the training split has no class of this name: classes are the folders of that split",

@@ -61,6 +61,16 @@ same 'labels of --order sequential' 0,0,0,0,0,1,1,1,1,1,1 "$labels"
 convert 'good é' grey.h5 --size 9 --channels 1
 grep -q '^../../grey.h5: 11 train and 3 valid and 2 test samples of 9x9x1, 2 classes, ' err || complain "grey: $(own_words)"
 
+# the pixels of libjpeg-turbo's own decoder, where it is installed (data.images has them for the same files)
+if [ "$ranks" = 1 ] && command -v djpeg >/dev/null; then
+  for name in 420 422 444 progressive restart cmyk ycck; do
+    put "single$name/a" $name.jpg
+    convert "single$name" single.h5
+    h5dump -d /train/images -b LE -o "$work/pixels" "$work/single.h5" >/dev/null
+    djpeg -ppm "$images/$name.jpg" | tail -c "$(stat -c %s "$work/pixels")" | cmp - "$work/pixels" || complain "$name.jpg: djpeg has other pixels"
+  done
+fi
+
 # classes without a train folder above them
 mkdir -p "$work/flat"
 cp -r "$work/good é/train/"* "$work/flat/"
