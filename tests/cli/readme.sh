@@ -8,7 +8,7 @@ readme=$tree/README.md
 # ---- every option is ours, or one of the programs around us
 "$program" --help >help
 bash "$tree/scripts/make_sbatch.sh" --help >>help
-others='--mpi --bind-to --build --cuda --delay --install --map-by --mca --oversubscribe --prefix --preset --restarts --run-limit'
+others='--mpi --bind-to --build --cuda --delay --install --map-by --mca --oversubscribe --prefix --preset --ranks --restarts --run-limit'
 grep -ohE -- '(^|[^-[:alnum:]])--[a-z][a-z0-9-]*' "$readme" "$tree/src/optim/CHOOSING.md" | grep -oE -- '--.*' | sort -u >options
 while IFS= read -r option; do
   grep -qE -- "$option([=[ ]|\$)" help || grep -qwF -- "$option" <<<"$others" || complain "README: there is no option $option"
