@@ -11,7 +11,7 @@ typedef struct flr_comm_bulk_options {
   flr_backend *backend; /* an asynchronous device; borrowed */
   void *buffer;         /* all sums lie in here, so that it can be registered; borrowed */
   size_t bytes;
-  int low_precision; /* 1: bf16 on the wire, f32 in memory */
+  int low_precision; /* 1: bf16 on the wire, f32 in memory; sums of f64 stay f64 */
 } flr_comm_bulk_options;
 
 /* Through pinned host memory and the job's comm: works wherever MPI does. Not recordable. *out is owned by the caller.

@@ -57,13 +57,14 @@ static flr_status settle(const nccl_comm *c, ncclResult_t result, const char *wh
 
 /* ---- sums ---- */
 
-static flr_status order_of(nccl_comm *c, const flr_comm_request *request, int64_t count, order **out) {
+/* packed: bytes of what travels in the buffer's place, 0 for none. */
+static flr_status order_of(nccl_comm *c, const flr_comm_request *request, size_t packed, order **out) {
   *out = request->handle[0];
-  if (*out && (!c->low_precision || (*out)->packed.bytes >= (size_t)count * BF16_BYTES)) return FLR_OK;
+  if (*out && (*out)->packed.bytes >= packed) return FLR_OK;
   FLR_TRY(flr_alloc(out, 1, sizeof **out));
   (*out)->next = c->orders;
   c->orders = *out;
-  if (c->low_precision) FLR_TRY(flr_backend_alloc(c->backend, &(*out)->packed, (size_t)count * BF16_BYTES));
+  if (packed > 0) FLR_TRY(flr_backend_alloc(c->backend, &(*out)->packed, packed));
   FLR_TRY(device_of(c)->fence_create(c->backend, &(*out)->ready));
   return device_of(c)->fence_create(c->backend, &(*out)->summed);
 }
@@ -82,13 +83,14 @@ static flr_status sum_packed(const nccl_comm *c, const order *o, float *buffer, 
 static flr_status all_reduce_begin(flr_comm *comm, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
                                    flr_comm_request *request) {
   nccl_comm *c = nccl_of(comm);
+  const int pack = c->low_precision && type == FLR_COMM_F32;
   order *o;
-  if (lane != FLR_LANE_DATA || type != FLR_COMM_F32)
-    return flr_fail(FLR_ERROR_INTERNAL, "sums between GPUs are of f32 on the data lane");
-  FLR_TRY(order_of(c, request, count, &o));
+  if (lane != FLR_LANE_DATA || (type != FLR_COMM_F32 && type != FLR_COMM_F64))
+    return flr_fail(FLR_ERROR_INTERNAL, "sums between GPUs are of f32 and f64 on the data lane");
+  FLR_TRY(order_of(c, request, pack ? (size_t)count * BF16_BYTES : 0, &o));
   FLR_TRY(device_of(c)->fence_record(o->ready, FLR_QUEUE_COMPUTE));
   FLR_TRY(device_of(c)->fence_follow(o->ready, FLR_QUEUE_REDUCE));
-  FLR_TRY(c->low_precision ? sum_packed(c, o, buffer, count) : sum(c, buffer, count, ncclFloat));
+  FLR_TRY(pack ? sum_packed(c, o, buffer, count) : sum(c, buffer, count, type == FLR_COMM_F64 ? ncclDouble : ncclFloat));
   FLR_TRY(device_of(c)->fence_record(o->summed, FLR_QUEUE_REDUCE));
   request->handle[0] = o;
   request->active = 1;

@@ -75,8 +75,8 @@ struct flr_op_methods {
 
 /* Further steps of an op whose result depends on samples that other calls see: a batch is computed in parts (shards, ranks),
    and its numbers are added up over the parts in between. measure, the caller's sum, forward; measure_backward, the sum,
-   backward; scratch and diff_dst stay as they are from a measure to the call it belongs to. forward, backward and adopt find
-   the numbers of all parts in args->shared and add them in the order of the parts. */
+   backward; scratch, diff_dst and diff_src2 stay as they are from a measure to the call it belongs to. forward, backward and
+   adopt find the numbers of all parts in args->shared and add them in the order of the parts. */
 typedef struct flr_op_sharing {
   /* Adds what this part has to args->shared (shared_count numbers of one part). */
   flr_status (*measure)(flr_op *op, const flr_op_args *args);

@@ -98,9 +98,7 @@ static long (*counter(const char *name))(void) {
 
 /* Two uploads, two points, one recorded piece of work: whatever the model. One wait for the upload, one for the report of the
    step before: the device always has the next step already. */
-static void test_device_step__the_host_enqueues_little_and_allocates_nothing(void **state) {
-  (void)state;
-  const char *const pairs[] = {"model", "cnn", "batch", "96", "precision", "f32", NULL};
+static void check_enqueued(const char *const *pairs) {
   run r = {0};
   CHECK_OK(open_run(&r, pairs));
   (void)steps(&r, 0, STEPS);
@@ -114,6 +112,17 @@ static void test_device_step__the_host_enqueues_little_and_allocates_nothing(voi
     assert_int_equal(allocations(), 0);
   }
   close_run(&r);
+}
+
+static void test_device_step__the_host_enqueues_little_and_allocates_nothing(void **state) {
+  (void)state;
+  check_enqueued((const char *const[]){"model", "cnn", "batch", "96", "precision", "f32", NULL});
+}
+
+static void test_device_step__batch_norm_over_all_shards_is_recorded_too(void **state) {
+  (void)state;
+  check_enqueued(
+      (const char *const[]){"model", "cnn", "batch", "16", "precision", "f32", "shards", "4", "sync-bn", "on", NULL});
 }
 
 /* Whatever overflows in the precision at hand. */
@@ -164,6 +173,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_device_step__a_recorded_step_gives_the_same_bits),
       cmocka_unit_test(test_device_step__the_host_enqueues_little_and_allocates_nothing),
+      cmocka_unit_test(test_device_step__batch_norm_over_all_shards_is_recorded_too),
       cmocka_unit_test(test_device_step__an_overflow_lowers_the_scale_and_repeats_the_step),
       cmocka_unit_test(test_device_step__the_timeline_adds_up),
   };

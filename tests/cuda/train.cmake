@@ -45,6 +45,9 @@ flr_test_executable(cuda.device_step device_step.c "${CMAKE_SOURCE_DIR}/tests/tr
 target_link_libraries(test_cuda.device_step PRIVATE ${CMAKE_DL_LIBS})
 flr_train_on_device(NAME cuda.device_step EXECUTABLE test_cuda.device_step RANKS 1 2 OPTIONS "")
 
+flr_test_executable(cuda.sync_bn sync_bn.c "${CMAKE_SOURCE_DIR}/tests/train/train_harness.c")
+flr_train_on_device(NAME cuda.sync_bn EXECUTABLE test_cuda.sync_bn RANKS 1 2 OPTIONS "")
+
 # The suites that training passes on the CPU, whole, with the sums made by NCCL and through the host.
 flr_train_on_device(NAME cuda.session EXECUTABLE test_train.session RANKS 1 3 OPTIONS "backend=cuda precision=f32")
 flr_train_on_device(NAME cuda.session_staged EXECUTABLE test_train.session RANKS 2 OPTIONS "backend=cuda precision=f32 comm=mpi")

@@ -102,7 +102,8 @@ ncclResult_t ncclAllReduce(const void *from, void *to, size_t count, ncclDataTyp
     if (type == ncclBfloat16)
       sum_bf16(from, to, count, comm->mpi);
     else
-      MPI_Allreduce(from == to ? MPI_IN_PLACE : from, to, static_cast<int>(count), MPI_FLOAT, MPI_SUM, comm->mpi);
+      MPI_Allreduce(from == to ? MPI_IN_PLACE : from, to, static_cast<int>(count), type == ncclDouble ? MPI_DOUBLE : MPI_FLOAT,
+                    MPI_SUM, comm->mpi);
   });
   return ncclSuccess;
 }

@@ -19,7 +19,7 @@ typedef enum {
   ncclInProgress = 7
 } ncclResult_t;
 
-typedef enum { ncclFloat = 7, ncclBfloat16 = 9 } ncclDataType_t;
+typedef enum { ncclFloat = 7, ncclDouble = 8, ncclBfloat16 = 9 } ncclDataType_t;
 typedef enum { ncclSum = 0 } ncclRedOp_t;
 typedef struct ncclComm *ncclComm_t;
 

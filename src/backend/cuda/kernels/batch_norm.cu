@@ -1,5 +1,5 @@
-/* Batch norm forward: statistics in two steps (Welford per thread, Chan et al. 1979 to merge), then one pass over the tensor.
- */
+/* Batch norm forward: statistics in two steps (Welford per thread, Chan et al. 1979 to merge), by way of other parts of the
+   batch where there are any, then one pass over the tensor. */
 #include "backend/cuda/kernels/batch_norm.cuh"
 
 namespace {
@@ -124,11 +124,8 @@ __device__ inline float mixed(float old, double fresh, double momentum) {
   return static_cast<float>((1.0 - momentum) * static_cast<double>(old) + momentum * fresh);
 }
 
-__global__ void __launch_bounds__(kFinishThreads)
-    finish_statistics_kernel(const tiled t, const float *partial, const parameters p, const saved_numbers saved) {
-  const statistics s = merge_splits(t, partial);
-  const int c = static_cast<int>(blockIdx.x) * kFinishLanes + static_cast<int>(threadIdx.x) / kFinishLanes;
-  if (threadIdx.x % kFinishLanes != 0 || c >= t.channels) return;
+/* What forward and backward need of channel c. */
+__device__ inline void save(const statistics &s, const parameters &p, int c, const saved_numbers &saved) {
   const double inverse = 1.0 / sqrt(s.variance + p.epsilon), gain = static_cast<double>(p.weight[c]) * inverse;
   const float center = static_cast<float>(s.mean);
   saved.mean[c] = s.mean;
@@ -136,11 +133,53 @@ __global__ void __launch_bounds__(kFinishThreads)
   saved.center[c] = center;
   saved.gain[c] = static_cast<float>(gain);
   saved.shift[c] = static_cast<float>(static_cast<double>(p.bias[c]) + gain * (static_cast<double>(center) - s.mean));
-  if (!p.running_mean) return;
-  const double rows = static_cast<double>(t.rows), unbiased = rows > 1.0 ? s.variance * rows / (rows - 1.0) : s.variance;
+}
+
+__device__ inline void update_running(const statistics &s, double rows, const parameters &p, int c) {
+  const double unbiased = rows > 1.0 ? s.variance * rows / (rows - 1.0) : s.variance;
   p.running_mean[c] = mixed(p.running_mean[c], s.mean, p.momentum);
   p.running_var[c] = mixed(p.running_var[c], unbiased, p.momentum);
 }
+
+__global__ void __launch_bounds__(kFinishThreads)
+    finish_statistics_kernel(const tiled t, const float *partial, const parameters p, const saved_numbers saved) {
+  const statistics s = merge_splits(t, partial);
+  const int c = static_cast<int>(blockIdx.x) * kFinishLanes + static_cast<int>(threadIdx.x) / kFinishLanes;
+  if (threadIdx.x % kFinishLanes != 0 || c >= t.channels) return;
+  save(s, p, c, saved);
+  if (p.running_mean) update_running(s, static_cast<double>(t.rows), p, c);
+}
+
+/* ---- statistics over several parts ---- */
+
+__global__ void __launch_bounds__(kFinishThreads)
+    share_statistics_kernel(const tiled t, const float *partial, double *numbers) {
+  const statistics s = merge_splits(t, partial);
+  const int c = static_cast<int>(blockIdx.x) * kFinishLanes + static_cast<int>(threadIdx.x) / kFinishLanes;
+  const double rows = static_cast<double>(t.rows);
+  if (threadIdx.x % kFinishLanes != 0 || c >= t.channels) return;
+  add_to_part(numbers, t, c, rows * s.mean, rows * (s.variance + s.mean * s.mean));
+}
+
+/* Sums of squares in double lose nothing that f32 had. */
+__device__ inline statistics statistics_of(const part_numbers &all, double rows, int channels, int c) {
+  const double mean = sum_parts(all, 1 + c) / rows, variance = sum_parts(all, 1 + channels + c) / rows - mean * mean;
+  return {mean, variance > 0.0 || isnan(variance) ? variance : 0.0};
+}
+
+__global__ void __launch_bounds__(CUDA_THREADS)
+    take_statistics_kernel(int channels, const part_numbers all, const parameters p, const saved_numbers saved) {
+  const int c = static_cast<int>(blockIdx.x * CUDA_THREADS + threadIdx.x);
+  if (c < channels) save(statistics_of(all, sum_parts(all, 0), channels, c), p, c, saved);
+}
+
+__global__ void __launch_bounds__(CUDA_THREADS) adopt_kernel(int channels, const part_numbers all, const parameters p) {
+  const int c = static_cast<int>(blockIdx.x * CUDA_THREADS + threadIdx.x);
+  const double rows = sum_parts(all, 0);
+  if (c < channels) update_running(statistics_of(all, rows, channels, c), rows, p, c);
+}
+
+/* ---- the pass over the tensor ---- */
 
 template <typename T, int V>
 struct two_rows {
@@ -180,21 +219,43 @@ __global__ void __launch_bounds__(CUDA_THREADS, CUDA_PASS_BLOCKS / 2)
       });
 }
 
+parameters parameters_of(const cuda_norm *b) {
+  return {b->weight, b->bias, b->running_mean, b->running_var, b->epsilon, b->momentum};
+}
+
+/* Leaves the splits' moments in scratch. */
+template <typename T, int V>
+tiled run_statistics(cuda_target where, const cuda_norm *b) {
+  const cuda_tile sums = cuda_tile_of(b->rows, b->channels, sizeof(T), 1, where.multiprocessors);
+  const tiled t = tiled_of(sums, b->rows, b->channels);
+  FLR_LAUNCH((statistics_kernel<T, V>), grid_of(sums), CUDA_THREADS, where.stream, t, static_cast<const T *>(b->src),
+             static_cast<float *>(b->scratch));
+  return t;
+}
+
+template <typename T, int V>
+cudaError_t run_measure(cuda_target where, const cuda_norm *b) {
+  const tiled t = run_statistics<T, V>(where, b);
+  FLR_LAUNCH(share_statistics_kernel, finish_blocks(b->channels), kFinishThreads, where.stream, t,
+             static_cast<const float *>(b->scratch), b->shared);
+  return cudaGetLastError();
+}
+
 template <typename T, int V>
 cudaError_t run(cuda_target where, const cuda_norm *b) {
-  const parameters p = {b->weight, b->bias, b->running_mean, b->running_var, b->epsilon, b->momentum};
+  const parameters p = parameters_of(b);
   const saved_numbers saved = b->saved ? saved_of(b->saved, b->channels) : saved_numbers{};
-  const T *src = static_cast<const T *>(b->src), *src2 = static_cast<const T *>(b->src2);
-  if (b->saved) {
-    const cuda_tile sums = cuda_tile_of(b->rows, b->channels, sizeof(T), 1, where.multiprocessors);
-    const tiled t = tiled_of(sums, b->rows, b->channels);
-    float *partial = static_cast<float *>(b->scratch);
-    FLR_LAUNCH((statistics_kernel<T, V>), grid_of(sums), CUDA_THREADS, where.stream, t, src, partial);
-    FLR_LAUNCH(finish_statistics_kernel, finish_blocks(b->channels), kFinishThreads, where.stream, t, partial, p, saved);
+  if (b->saved && b->shared) {
+    FLR_LAUNCH(take_statistics_kernel, channel_blocks(b->channels), CUDA_THREADS, where.stream, static_cast<int>(b->channels),
+               parts_of(b), p, saved);
+  } else if (b->saved) {
+    const tiled t = run_statistics<T, V>(where, b);
+    FLR_LAUNCH(finish_statistics_kernel, finish_blocks(b->channels), kFinishThreads, where.stream, t,
+               static_cast<const float *>(b->scratch), p, saved);
   }
   const cuda_tile pass = cuda_tile_of(b->rows, b->channels, sizeof(T), 0, where.multiprocessors);
   FLR_LAUNCH((apply_kernel<T, V>), grid_of(pass), CUDA_THREADS, where.stream, tiled_of(pass, b->rows, b->channels), saved, p,
-             src, src2, b->relu != 0, static_cast<T *>(b->dst));
+             static_cast<const T *>(b->src), static_cast<const T *>(b->src2), b->relu != 0, static_cast<T *>(b->dst));
   return cudaGetLastError();
 }
 
@@ -217,5 +278,17 @@ cudaError_t cuda_launch_batch_norm(cuda_target where, const cuda_norm *b) {
     using T = typename decltype(tag)::type;
     return b->channels % full_vector<T> == 0 ? run<T, full_vector<T>>(where, b) : run<T, 1>(where, b);
   });
+}
+cudaError_t cuda_launch_batch_norm_measure(cuda_target where, const cuda_norm *b) {
+  return by_type(b->dtype, [=](auto tag) {
+    using T = typename decltype(tag)::type;
+    return b->channels % full_vector<T> == 0 ? run_measure<T, full_vector<T>>(where, b) : run_measure<T, 1>(where, b);
+  });
+}
+
+cudaError_t cuda_launch_batch_norm_adopt(cuda_target where, const cuda_norm *b) {
+  FLR_LAUNCH(adopt_kernel, channel_blocks(b->channels), CUDA_THREADS, where.stream, static_cast<int>(b->channels), parts_of(b),
+             parameters_of(b));
+  return cudaGetLastError();
 }
 }

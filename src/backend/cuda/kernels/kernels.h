@@ -92,14 +92,26 @@ typedef struct cuda_norm {
   void *diff_src, *diff_src2;        /* NULL: not wanted; diff_src may be diff_dst */
   float *diff_weight, *diff_bias;    /* NULL: not wanted */
   int accumulate;
+  double *shared; /* NULL: the rows are the whole batch; else numbers of its parts, [1 + 2 channels] each: rows, two sums */
+  int64_t shared_parts;
 } cuda_norm;
 
 size_t cuda_batch_norm_saved_bytes(int64_t channels);
 size_t cuda_batch_norm_scratch_bytes(cuda_target where, flr_dtype dtype, int64_t rows, int64_t channels);
-/* Reads dtype .. bias, src, src2, running statistics; writes dst, saved, running statistics. Evaluation: dst may be src. */
+/* Reads dtype .. bias, src, src2, running statistics; writes dst, saved, running statistics. Evaluation: dst may be src. With
+   `shared` the statistics are those of all parts, and running statistics are left alone. */
 cudaError_t cuda_launch_batch_norm(cuda_target where, const cuda_norm *b);
-/* Reads dtype .. relu, src, dst, saved, diff_dst; writes the gradients. */
+/* Reads dtype .. relu, src, dst, saved, diff_dst; writes the gradients. With `shared`, behind the launch below: diff_src alone.
+ */
 cudaError_t cuda_launch_batch_norm_backward(cuda_target where, const cuda_norm *b);
+
+/* The steps of flr_op_sharing (backend.h); `shared` is one part's numbers, which are added to, in the first two. */
+/* Sums and sums of squares of src. */
+cudaError_t cuda_launch_batch_norm_measure(cuda_target where, const cuda_norm *b);
+/* As backward but for diff_src; sums of the gradient and of the gradient times the normalised input. */
+cudaError_t cuda_launch_batch_norm_measure_backward(cuda_target where, const cuda_norm *b);
+/* Reads channels, momentum, shared; updates the running statistics. */
+cudaError_t cuda_launch_batch_norm_adopt(cuda_target where, const cuda_norm *b);
 
 /* ---- loss: loss.cu ---- */
 
