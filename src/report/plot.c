@@ -49,7 +49,7 @@ static int64_t sort_losses(double *values, double *first, const flr_plot_curve *
   return count;
 }
 
-static void widen_to_raw_and_markers(frame *f, const flr_plot_curve *curve) {
+static void lower_to_the_rest(frame *f, const flr_plot_curve *curve) {
   for (int k = 0; k < curve->line_count; ++k)
     for (int64_t i = 0; i < curve->lines[k].n; ++i)
       if (shown(curve, curve->lines[k].x[i], curve->lines[k].y[i])) f->low = fmin(f->low, curve->lines[k].y[i]);
@@ -57,15 +57,15 @@ static void widen_to_raw_and_markers(frame *f, const flr_plot_curve *curve) {
     if (shown(curve, curve->x[i], curve->low[i])) f->low = fmin(f->low, curve->low[i]);
   for (int64_t i = 0; curve->raw && i < raw_values(curve); ++i)
     if (shown(curve, curve->x[i % curve->n], curve->raw[i])) f->low = fmin(f->low, curve->raw[i]);
-  for (int i = 0; i < curve->marker_count; ++i) {
-    const flr_plot_marker *marker = &curve->markers[i];
-    if (!shown(curve, marker->x, marker->y)) continue;
-    f->low = fmin(f->low, marker->y);
-    f->high = fmax(f->high, marker->y);
-  }
+  for (int i = 0; i < curve->marker_count; ++i)
+    if (shown(curve, curve->markers[i].x, curve->markers[i].y)) f->low = fmin(f->low, curve->markers[i].y);
 }
 
-/* A diverging tail must not squash the curve: it is cut a fifth above the first and the middle loss. */
+/* A marker above the frame, on a diverging tail, stands on its border. */
+static double marker_height(const frame *f, const flr_plot_marker *marker) { return fmin(marker->y, f->high); }
+
+/* A diverging tail must not squash the curve: it is cut a fifth above the first and the middle loss, whatever is marked on it.
+ */
 static flr_status find_frame(frame *out, const flr_plot_curve *curve) {
   double *values = NULL, first = 0;
   FLR_TRY(flr_alloc(&values, curve->n, sizeof *values));
@@ -78,7 +78,7 @@ static flr_status find_frame(frame *out, const flr_plot_curve *curve) {
   *out = (frame){.left = INFINITY, .right = -INFINITY, .low = values[0]};
   out->high = fmin(values[count - 1], usual + 0.2 * fabs(usual));
   flr_free(values);
-  widen_to_raw_and_markers(out, curve);
+  lower_to_the_rest(out, curve);
   for (int64_t i = 0; i < curve->n; ++i) {
     if (!shown(curve, curve->x[i], curve->y[i])) continue;
     out->left = fmin(out->left, curve->x[i]);
@@ -151,13 +151,13 @@ static void write_axes(FILE *script, const flr_plot_curve *curve, const frame *f
 }
 
 /* A vertical line through each marker; the points themselves are plotted last, on top. */
-static void write_marker_lines(FILE *script, const flr_plot_curve *curve) {
+static void write_marker_lines(FILE *script, const flr_plot_curve *curve, const frame *f) {
   for (int i = 0; i < curve->marker_count; ++i) {
     const flr_plot_marker *marker = &curve->markers[i];
     if (!shown(curve, marker->x, marker->y)) continue;
     fprintf(script, "set arrow from first %.17g, graph 0 to first %.17g, graph 1 nohead back dt 2 lw 1.4 lc rgb '%s'\n",
             marker->x, marker->x, flr_plot_colour(i));
-    fprintf(script, "$marker%d << EOD\n%.17g %.17g\nEOD\n", i, marker->x, marker->y);
+    fprintf(script, "$marker%d << EOD\n%.17g %.17g\nEOD\n", i, marker->x, marker_height(f, marker));
   }
 }
 
@@ -180,7 +180,7 @@ static void write_picture(FILE *script, const flr_plot_curve *curve, const frame
   flr_plot_look(script, format, HEIGHT);
   write_key(script, curve);
   write_axes(script, curve, f, format);
-  write_marker_lines(script, curve);
+  write_marker_lines(script, curve, f);
   write_points(script, "smooth", curve, curve->y, curve->n);
   if (curve->raw) write_points(script, "raw", curve, curve->raw, raw_values(curve));
   if (curve->low) write_band(script, curve, f);
@@ -214,7 +214,7 @@ static void place_letter(int cell[2], const flr_plot_curve *curve, const frame *
   const double p =
       curve->linear_x ? (marker->x - f->left) / (f->right - f->left) : log(marker->x / f->left) / log(f->right / f->left);
   cell[0] = (int)lround(p * wide);
-  cell[1] = (int)lround((marker->y - f->low) / (f->high - f->low) * high);
+  cell[1] = (int)lround((marker_height(f, marker) - f->low) / (f->high - f->low) * high);
 }
 
 /* Letters that would fall on one another are put above one another. */
@@ -233,7 +233,7 @@ static void write_letters(FILE *script, const flr_plot_curve *curve, const frame
         j = -1; /* and look again from the first */
       }
     fprintf(script, "set label '%c' at first %.17g, first %.17g center offset character 0,%d front\n", 'A' + i, marker->x,
-            marker->y, cells[i][1] - row);
+            marker_height(f, marker), cells[i][1] - row);
   }
 }
 

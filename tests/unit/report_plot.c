@@ -113,6 +113,47 @@ static void test_write__tells_where_it_cannot(void **state) {
   CHECK_FAILS(flr_plot_write(scratch_path(path, state, "missing/sweep.svg"), &curve), FLR_ERROR_IO, "missing/sweep.svg");
 }
 
+/* The script that draws the curve, given to a gnuplot that keeps it. */
+static char *kept_script(void **state, const flr_plot_curve *curve) {
+  char path[PATH_ROOM], kept[PATH_ROOM], body[2 * PATH_ROOM];
+  size_t bytes;
+  (void)snprintf(body, sizeof body, "cat >'%s'; exit 1", scratch_path(kept, state, "kept"));
+  char *old = scratch_program(state, "gnuplot", body);
+  CHECK_FAILS(flr_plot_write(scratch_path(path, state, "sweep.svg"), curve), FLR_ERROR_IO, "");
+  scratch_restore_path(old);
+  return read_back(kept, &bytes);
+}
+
+static void find_range(const char *script, double *low, double *high) {
+  const char *range = strstr(script, "set yrange [");
+  assert_non_null(range);
+  assert_int_equal(sscanf(range, "set yrange [%lf:%lf]", low, high), 2);
+}
+
+static void test_axes__follow_the_curve_not_a_marker_on_its_diverging_end(void **state) {
+  flr_plot_curve curve = make_curve();
+  double low, high, marked_low, marked_high, at, height;
+  curve.raw = NULL;
+  markers[1] = (flr_plot_marker){"far up", x[N - 1], y[N - 1]};
+  curve.marker_count = 0;
+  char *without = kept_script(state, &curve);
+  find_range(without, &low, &high);
+  assert_true(high < y[N - 1]);
+  curve.marker_count = 2;
+  char *with = kept_script(state, &curve);
+  find_range(with, &marked_low, &marked_high);
+  CHECK_NEAR(marked_low, low, 1e-12, 1);
+  CHECK_NEAR(marked_high, high, 1e-12, 1);
+  const char *marker = strstr(with, "$marker1 << EOD\n");
+  assert_non_null(marker);
+  assert_int_equal(sscanf(marker, "$marker1 << EOD\n%lf %lf", &at, &height), 2);
+  CHECK_NEAR(at, x[N - 1], 1e-12, 1e-3);
+  CHECK_NEAR(height, high, 1e-12, 1);
+  (void)scratch_files(state, 1);
+  free(without);
+  free(with);
+}
+
 /* Lines of the text, the longest of them, and whether all is printable ASCII. */
 static void measure(const char *text, int *lines, int *widest, int *clean) {
   int width = 0;
@@ -255,6 +296,7 @@ int main(void) {
       cmocka_unit_test(test_svg__holds_title_axes_and_markers),
       cmocka_unit_test(test_svg__shows_the_band_of_several_sweeps),
       cmocka_unit_test(test_png__is_a_picture),
+      cmocka_unit_test(test_axes__follow_the_curve_not_a_marker_on_its_diverging_end),
       cmocka_unit_test(test_write__refuses_other_endings),
       cmocka_unit_test(test_write__tells_where_it_cannot),
       cmocka_unit_test(test_text__fits_and_explains_its_letters),
