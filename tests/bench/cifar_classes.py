@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Some classes of CIFAR-10 as an HDF5 data set (datasets/FORMAT.md). Needs h5py, numpy and PIL.
 
-cifar_classes.py FOLDER OUT.h5 CLASS,CLASS,.. TRAIN VALID    FOLDER/{train,test}/<class>/*: the first TRAIN images of each class, and
-VALID of the test images of each.
+cifar_classes.py FOLDER OUT.h5 CLASS,CLASS,.. TRAIN HELD [SPLIT]    FOLDER/{train,test}/<class>/*: the first TRAIN images of each class,
+and HELD of the test images of each as SPLIT (valid; test: training does not look at them).
 """
 
 import pathlib
@@ -21,9 +21,10 @@ def load(folder, classes, count):
 
 def main():
     folder, out, classes = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(",")
+    held = sys.argv[6] if len(sys.argv) > 6 else "valid"
     with h5py.File(out, "w") as file:
         file.attrs["class_names"] = np.array(classes, dtype="S")
-        for split, source, count in (("train", "train", int(sys.argv[4])), ("valid", "test", int(sys.argv[5]))):
+        for split, source, count in (("train", "train", int(sys.argv[4])), (held, "test", int(sys.argv[5]))):
             file[f"{split}/images"], file[f"{split}/labels"] = load(folder / source, classes, count)
 
 
