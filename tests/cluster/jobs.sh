@@ -34,6 +34,13 @@ for name in srun mpirun; do
 done
 echo "srun and mpirun: ok"
 
+# Nodes where HOME is not writable and TMPDIR not there.
+edited train.sbatch '--nodes=2 --ntasks-per-node=2 --cpus-per-task=1' 10 $data $runs/homeless "$options"
+HOME=/proc TMPDIR=/nowhere submit "$script"
+ends "$job" 0 'homeless'
+same $runs/homeless $runs/local 'homeless'
+echo "without HOME and TMPDIR: ok"
+
 # It diverges; it is used wrongly; the program is missing: no new start.
 end_at_once() { # NAME CODE TEXT OPTIONS
   edited train.sbatch '--nodes=1 --ntasks-per-node=2 --cpus-per-task=1' 10 $data "$runs/$1" "$4"
@@ -46,6 +53,14 @@ end_at_once diverges 3 'training diverged: a new start would not help' '--model 
 end_at_once wrong 64 '^fastlr_dist: --batch: 1 is smaller than the 2 shards' '--model mlp --batch 1'
 FASTLR_PROGRAM=fastlr_nowhere end_at_once absent 69 'fastlr_nowhere is not found' ''
 echo "no new start: ok"
+
+# A node that cannot start ranks (here: what a crash left of the step that comes): srun says so, and ends with 0.
+mkdir -p $slurm/spool/host1/{pmix.$((job + 1)).0,stepd.slurm.pmix.$((job + 1)).0}
+edited train.sbatch '--nodes=1 --ntasks-per-node=2 --cpus-per-task=1 --nodelist=host1' 10 $data $runs/unstarted '--model mlp --steps 40 --lr 1e-2'
+FASTLR_RESTARTS=0 submit "$script"
+ends "$job" 76 'a step that is not started'
+grep -q 'but the run is not done: srun: error' $work/shared/fastlr-train-"$job".log || fail 'a step that is not started: the log does not say so'
+echo "not started: ok"
 
 # Told to stop with no restart left, it ends and says so; submitted again it goes on to the same end.
 data_is slow

@@ -95,8 +95,9 @@ enter() { # K WORDS...: on host K
   nsenter -t "$(cat "$hosts/host$1.pid")" -n -u -m -i "${pids[@]}" --wd="$PWD" -- "${@:2}"
 }
 
-# node_up K: its own disk, and its slurmd
+# node_up K: its own disk, and its slurmd. A node that comes back has an empty spool: what a step of the job left there would fail its next start.
 node_up() {
+  find "$slurm/spool/host$1" -mindepth 1 -delete
   enter "$1" mount -t tmpfs -o "size=${local_size:-64m}" tmpfs "$TMPDIR"
   enter "$1" slurmd >/dev/null 2>&1 || fail "slurmd of host$1 does not start"
 }
