@@ -11,7 +11,8 @@ data_lines_up
 run=$work/shared/runs/cut
 options='--model mlp --batch 32 --steps 3000 --lr 1e-2 --deterministic --shards 2 --checkpoint-every 5 --log-every 1 --watchdog 12 --plot none'
 read -ra words <<<"$options"
-enter 0 "$FLR_PROGRAM" --data $data --out $work/shared/runs/undisturbed "${words[@]}" 2>$work/shared/undisturbed.log || fail "the undisturbed run: $?"
+enter 0 "$FLR_PROGRAM" --data $work/shared/fast/digits.h5 --out $work/shared/runs/undisturbed "${words[@]}" 2>$work/shared/undisturbed.log &
+undisturbed=$!
 
 newest() { compgen -G "$run/checkpoint-[0-9]*.h5" | sed 's/.*-\([0-9]*\)\.h5/\1/' | sort -n | tail -n 1; }
 further() { [ "$(newest)" -gt "$step" ]; }
@@ -39,6 +40,7 @@ grep -q 'attempt 1 ended with 76' $work/shared/fastlr-train-$job.log || fail 'cu
 data_join 2
 data_is fast
 ends "$job" 0 'in the end'
+wait $undisturbed || fail "the undisturbed run: $?"
 [ "$(events resume $run)" = 1 ] || fail 'it began anew'
 same $run $work/shared/runs/undisturbed 'in the end'
 echo "passed after $SECONDS s"

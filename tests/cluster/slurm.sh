@@ -74,7 +74,7 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 KillWait=5
 MinJobAge=3600
-SlurmdTimeout=20
+SlurmdTimeout=10
 UnkillableStepTimeout=60
 PropagateResourceLimits=NONE
 TmpFS=$TMPDIR
@@ -140,7 +140,7 @@ submit() {
   job=${job%%;*}
 }
 
-# submit_slowly WORDS..: the job takes 5 ms for each sample of slow data it reads, however fast the machine is
+# submit_slowly WORDS..: the job takes 2 ms for each sample of slow data it reads, however fast the machine is
 submit_slowly() {
   job=$(cd $work/shared && slurm "${slowly[@]}" sbatch --parsable "$@") || fail "sbatch $*: refused"
   job=${job%%;*}
@@ -172,7 +172,7 @@ edited() {
 
 # data_is slow|fast: where $data lies, also for jobs that are waiting to start again
 data=/run/cluster/shared/now/digits.h5
-slowly=(env "LD_PRELOAD=${FLR_PROGRAM%/*}/tests/storage_fault.so" FLR_FAULT_PATH=/slow/ FLR_FAULT_CALLS=read FLR_FAULT_MS=5)
+slowly=(env "LD_PRELOAD=${FLR_PROGRAM%/*}/tests/storage_fault.so" FLR_FAULT_PATH=/slow/ FLR_FAULT_CALLS=read FLR_FAULT_MS=2)
 data_is() { ln -sfn "$1" $work/shared/now; }
 
 # same RUN RUN WHAT: parameters, statistics and moments of both are the same to the bit, and so is what each step of them says
