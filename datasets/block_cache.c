@@ -107,6 +107,7 @@ static void empty(flr_block_cache *c, slot *s) {
 /* A slot that nobody holds, wants or loads: never used, empty, or the one used longest ago. NULL: there is none. */
 static slot *take_slot(flr_block_cache *c, int64_t block) {
   slot *best = NULL;
+  if (!c->slots) return NULL;
   if (c->fresh < c->slot_count) best = &c->slots[c->fresh++];
   for (int64_t i = 0; !best && i < c->slot_count; i++)
     if (c->slots[i].state == SLOT_EMPTY && c->slots[i].held == 0) best = &c->slots[i];

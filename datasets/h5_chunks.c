@@ -185,7 +185,7 @@ static void put(const flr_h5_chunks *c, const unsigned char *chunk, const int64_
 }
 
 static flr_status load_cut(const flr_h5_chunks *c, flr_h5_loading *l, int64_t index, void *out) {
-  int64_t at[FLR_H5_MOST_AXES], rest = index;
+  int64_t at[FLR_H5_MOST_AXES] = {0}, rest = index;
   int sticks_out = 0;
   for (int axis = c->grid.rank - 1; axis >= 0; axis--) {
     at[axis] = rest % c->grid.count[axis] * c->grid.chunk[axis];

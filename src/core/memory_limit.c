@@ -1,20 +1,28 @@
 /* Asking the kernel. */
 #include "core/memory_limit.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 enum { LINE_BYTES = 4096 };
 
+/* The number behind `name` at the beginning of a line; -1: none. */
+static int64_t number_after(const char *name, const char *line) {
+  char *end;
+  if (strncmp(line, name, strlen(name)) != 0) return -1;
+  const long long value = strtoll(line + strlen(name), &end, 10);
+  return end == line + strlen(name) || value < 0 ? -1 : value;
+}
+
 /* The number that a file begins with; -1: none ("max", or no such file). */
 static int64_t number_in(const char *path) {
-  int64_t value = -1;
+  char line[64] = "";
   FILE *file = fopen(path, "r");
   if (!file) return -1;
-  if (fscanf(file, "%" SCNd64, &value) != 1) value = -1;
+  const int64_t value = fgets(line, sizeof line, file) ? number_after("", line) : -1;
   (void)fclose(file);
   return value;
 }
@@ -24,8 +32,7 @@ static int64_t system_free(void) {
   int64_t kib = -1;
   FILE *file = fopen("/proc/meminfo", "r");
   if (!file) return INT64_MAX;
-  while (kib < 0 && fgets(line, sizeof line, file))
-    if (sscanf(line, "MemAvailable: %" SCNd64, &kib) != 1) kib = -1;
+  while (kib < 0 && fgets(line, sizeof line, file)) kib = number_after("MemAvailable:", line);
   (void)fclose(file);
   return kib < 0 ? INT64_MAX : kib * 1024;
 }
@@ -33,16 +40,15 @@ static int64_t system_free(void) {
 /* Pages of files that a group holds, which it gives up when it needs the room. */
 static int64_t files_cached(const char *folder) {
   char line[256], path[3 * LINE_BYTES];
-  int64_t sum = 0, bytes;
+  int64_t sum = 0;
   (void)snprintf(path, sizeof path, "%s/memory.stat", folder);
   FILE *file = fopen(path, "r");
   if (!file) return 0;
   while (fgets(line, sizeof line, file)) {
     const char *name = strncmp(line, "total_", 6) == 0 ? line + 6 : line; /* version 1: with the groups below */
     const int with_below = name != line || !strstr(folder, "/sys/fs/cgroup/memory");
-    if (with_below &&
-        (sscanf(name, "inactive_file %" SCNd64, &bytes) == 1 || sscanf(name, "active_file %" SCNd64, &bytes) == 1))
-      sum += bytes;
+    const int64_t inactive = number_after("inactive_file ", name), active = number_after("active_file ", name);
+    if (with_below) sum += (inactive > 0 ? inactive : 0) + (active > 0 ? active : 0);
   }
   (void)fclose(file);
   return sum;
