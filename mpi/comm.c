@@ -69,6 +69,10 @@ flr_status flr_comm_lend(flr_comm *comm, flr_buffer *out, size_t bytes) {
   return FLR_OK;
 }
 
+flr_status flr_comm_keep_ways(flr_comm *comm, int64_t ways) {
+  return ways > 0 && ways != comm->ways && comm->ops->keep_ways ? comm->ops->keep_ways(comm, ways) : FLR_OK;
+}
+
 flr_status flr_comm_all_reduce(flr_comm *comm, void *buffer, int64_t count, flr_comm_type type) {
   flr_comm_request request = {0};
   FLR_TRY(flr_comm_all_reduce_begin(comm, FLR_LANE_CONTROL, buffer, count, type, &request));

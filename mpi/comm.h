@@ -51,6 +51,9 @@ struct flr_comm_ops {
   flr_status (*lend)(flr_comm *comm, size_t bytes, void **out);
   /* Takes it back; at the latest destroy does. Not collective, but every rank does the same. */
   void (*take_back)(flr_comm *comm, void *memory);
+  /* Lets sums go by these ways (flr_comm.ways) from now on, as far as it can. Nothing is under way or lent. Collective. NULL:
+     there is one way only. */
+  flr_status (*keep_ways)(flr_comm *comm, int64_t ways);
   /* 1: its sums on the data lane can be part of a recorded step (backend/device.h). */
   int recordable;
   /* Ends the whole job with this exit code; does not return when there are other ranks. */
@@ -71,6 +74,8 @@ struct flr_comm {
      (where no two ranks share any), "mixed" (by size), NULL: one rank. */
   const char *algorithm;
   char algorithm_note[240]; /* how that was chosen */
+  int64_t ways; /* the same as a number for flr_comm_keep_ways: 1 + a bit for each size that goes by shared memory or
+                   the ring; 0: there is one way only */
 };
 
 /* One rank, no MPI needed. */
@@ -101,6 +106,10 @@ flr_status flr_comm_exchange(flr_comm *comm, const float *send, const int64_t *s
 /* Fills *out, which is empty, with memory that the comm lends, or leaves it empty (as in the table); flr_buffer_clear gives it
    back, before the comm is destroyed. */
 flr_status flr_comm_lend(flr_comm *comm, flr_buffer *out, size_t bytes);
+/* Sums go by these ways (flr_comm.ways of an earlier run; 0: unknown, nothing changes) from now on, so that they are added up
+   in the same order again; algorithm, algorithm_note and ways say what became of it. Nothing may be under way or lent. Errors:
+   of MPI. Collective. */
+flr_status flr_comm_keep_ways(flr_comm *comm, int64_t ways);
 /* begin + wait on the control lane. */
 flr_status flr_comm_all_reduce(flr_comm *comm, void *buffer, int64_t count, flr_comm_type type);
 flr_status flr_comm_broadcast(flr_comm *comm, void *buffer, size_t bytes, int root);

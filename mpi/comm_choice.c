@@ -65,18 +65,35 @@ static flr_status choose_all(flr_comm *comm, flr_comm_choice *choice, float *num
   return FLR_OK;
 }
 
-flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always, int ring) {
-  const char *name = ring ? "ring" : "shared";
-  float *numbers;
-  for (int class = 0; class < FLR_COMM_CLASSES; class ++) choice->shared[class] = always;
-  comm->algorithm = name;
-  if (always) (void)snprintf(comm->algorithm_note, sizeof comm->algorithm_note, "sums go by %s", name);
-  if (always) return FLR_OK;
-  FLR_TRY(flr_alloc(&numbers, 4 << 20, 1));
-  const flr_status status = choose_all(comm, choice, numbers, name);
-  flr_free(numbers);
+static const char *name_of(int ring) { return ring ? "ring" : "shared"; }
+
+static void tell(flr_comm *comm, const flr_comm_choice *choice, int ring) {
   int count = 0;
-  for (int class = 0; class < FLR_COMM_CLASSES; class ++) count += choice->shared[class];
-  comm->algorithm = count == 0 ? "mpi" : count < FLR_COMM_CLASSES ? "mixed" : name;
+  comm->ways = 1;
+  for (int class = 0; class < FLR_COMM_CLASSES; class ++) {
+    count += choice->shared[class];
+    comm->ways += (int64_t)choice->shared[class] << class;
+  }
+  comm->algorithm = count == 0 ? "mpi" : count < FLR_COMM_CLASSES ? "mixed" : name_of(ring);
+}
+
+flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always, int ring) {
+  float *numbers;
+  flr_status status = FLR_OK;
+  for (int class = 0; class < FLR_COMM_CLASSES; class ++) choice->shared[class] = always;
+  if (always) {
+    (void)snprintf(comm->algorithm_note, sizeof comm->algorithm_note, "sums go by %s", name_of(ring));
+  } else {
+    FLR_TRY(flr_alloc(&numbers, 4 << 20, 1));
+    status = choose_all(comm, choice, numbers, name_of(ring));
+    flr_free(numbers);
+  }
+  tell(comm, choice, ring);
   return status;
+}
+
+void flr_comm_choice_keep(flr_comm *comm, flr_comm_choice *choice, int64_t ways, int ring) {
+  for (int class = 0; class < FLR_COMM_CLASSES; class ++) choice->shared[class] = (int)((ways - 1) >> class & 1);
+  tell(comm, choice, ring);
+  (void)snprintf(comm->algorithm_note, sizeof comm->algorithm_note, "sums go by %s, as before", comm->algorithm);
 }

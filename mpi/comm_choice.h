@@ -21,7 +21,11 @@ static inline int flr_comm_chosen(const flr_comm_choice *choice, int64_t count, 
 
 /* ring: what shared memory is called where no two ranks share any. Fills the choice that the comm's all_reduce goes by: shared
    for all sizes when `always`, else whichever is faster now on an example of each class; and tells in comm->algorithm and
-   algorithm_note. Shared memory is favoured, so that noise seldom decides. Takes some tens of milliseconds. Collective. */
+   algorithm_note and ways. Shared memory is favoured, so that noise seldom decides. Takes some tens of milliseconds.
+   Collective. */
 flr_status flr_comm_choose(flr_comm *comm, flr_comm_choice *choice, int always, int ring);
+
+/* Fills the choice from ways that were chosen before, and tells in the same fields. Not collective, the same on every rank. */
+void flr_comm_choice_keep(flr_comm *comm, flr_comm_choice *choice, int64_t ways, int ring);
 
 #endif

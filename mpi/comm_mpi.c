@@ -13,8 +13,9 @@
 #include "mpi/comm_choice.h"
 #include "mpi/comm_shared.h"
 
-/* When nothing moves: how often the core is given away before sleeping, how long that is, how often MPI gets a turn. */
-enum { YIELDS = 2000, NAP_NANOSECONDS = 50000, MPI_TURN = 16 };
+/* When nothing moves: how often it is looked again at once, and before sleeping, how long that is, how often MPI gets a turn.
+ */
+enum { SPINS = 300, YIELDS = 2000, NAP_NANOSECONDS = 50000, MPI_TURN = 16 };
 
 typedef struct mpi_comm {
   flr_comm head;
@@ -97,12 +98,10 @@ static flr_status give_mpi_a_turn(const mpi_comm *c) {
 /* Ranks may be more than cores, and the one that is waited for needs one. */
 static void rest(int *idle) {
   const struct timespec nap = {.tv_nsec = NAP_NANOSECONDS};
-  if (++*idle < 300)
-    __builtin_ia32_pause();
-  else if (*idle < YIELDS)
-    (void)sched_yield();
-  else
+  if (++*idle >= YIELDS)
     (void)nanosleep(&nap, NULL);
+  else if (*idle >= SPINS)
+    (void)sched_yield();
 }
 
 static flr_status test(flr_comm *comm, flr_comm_request *request, int *done) {
@@ -209,6 +208,24 @@ static flr_status lend(flr_comm *comm, size_t bytes, void **out) {
 
 static void take_back(flr_comm *comm, void *memory) { flr_shared_return(of(comm)->shared, memory); }
 
+static flr_status give_up_shared(mpi_comm *c) {
+  flr_shared_destroy(c->shared);
+  c->shared = NULL;
+  return FLR_OK;
+}
+
+static flr_status keep_ways(flr_comm *comm, int64_t ways) {
+  mpi_comm *c = of(comm);
+  char why[80] = "";
+  if (ways > 1 && !c->shared) FLR_TRY(flr_shared_create(&c->shared, 0, why, sizeof why));
+  if (ways > 1 && !c->shared) {
+    (void)snprintf(comm->algorithm_note, sizeof comm->algorithm_note, "sums go by mpi: %s", why);
+    return FLR_OK;
+  }
+  flr_comm_choice_keep(comm, &c->by_shared, ways, c->shared && flr_shared_is_ring(c->shared));
+  return ways > 1 ? FLR_OK : give_up_shared(c);
+}
+
 static void abort_job(flr_comm *comm, int exit_code) {
   (void)comm;
   (void)MPI_Abort(MPI_COMM_WORLD, exit_code);
@@ -235,6 +252,7 @@ static const flr_comm_ops mpi_ops = {.name = "mpi",
                                      .exchange = exchange,
                                      .lend = lend,
                                      .take_back = take_back,
+                                     .keep_ways = keep_ways,
                                      .abort = abort_job,
                                      .destroy = destroy};
 
@@ -268,6 +286,7 @@ static flr_status open_all(mpi_comm *c) {
 static flr_status open_shared(mpi_comm *c, const flr_comm_mpi_options *options) {
   char why[80] = "";
   c->head.algorithm = "mpi";
+  c->head.ways = c->head.size > 1;
   if (c->head.size == 1 || strcmp(options->algorithm, "mpi") == 0) return FLR_OK;
   FLR_TRY(flr_shared_create(&c->shared, options->ranks_per_node, why, sizeof why));
   if (!c->shared) {
@@ -275,10 +294,7 @@ static flr_status open_shared(mpi_comm *c, const flr_comm_mpi_options *options) 
     return FLR_OK;
   }
   FLR_TRY(flr_comm_choose(&c->head, &c->by_shared, strcmp(options->algorithm, "shared") == 0, flr_shared_is_ring(c->shared)));
-  if (strcmp(c->head.algorithm, "mpi") != 0) return FLR_OK;
-  flr_shared_destroy(c->shared);
-  c->shared = NULL;
-  return FLR_OK;
+  return c->head.ways > 1 ? FLR_OK : give_up_shared(c);
 }
 
 flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *options) {

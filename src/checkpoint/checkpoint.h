@@ -43,6 +43,7 @@ typedef struct flr_checkpoint_progress {
   double best_metric;                                  /* least error rate so far, NAN: none */
   int64_t best_step;
   double lr_factor; /* 1; what rollbacks have multiplied the rates by */
+  int64_t sum_ways; /* flr_comm.ways of the ranks that wrote this; 0: unknown */
 } flr_checkpoint_progress;
 
 /* One of these numbers. */

@@ -12,6 +12,7 @@ typedef struct flr_progress_row {
   const char *name;
   size_t offset; /* in flr_checkpoint_progress */
   int real;      /* 1: double, 0: int64_t */
+  int later;     /* 1: older files lack it, it is 0 then */
 } flr_progress_row;
 
 /* Buffers for the tensors of a checkpoint whose slots are known. */

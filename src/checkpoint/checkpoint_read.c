@@ -82,7 +82,8 @@ static flr_status read_progress(hid_t file, flr_checkpoint_progress *out) {
   hid_t group;
   FLR_TRY(open_group(&group, file, "/progress"));
   for (int i = 0; status == FLR_OK && (row = flr_progress_row_at(i)); i++)
-    status = read_attribute(group, row->name, row->real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, (char *)out + row->offset);
+    if (!row->later || H5Aexists(group, row->name) > 0)
+      status = read_attribute(group, row->name, row->real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, (char *)out + row->offset);
   (void)H5Gclose(group);
   FLR_TRY(status);
   if (out->shards < 1 || out->shards > MOST_SHARDS || out->step < 0 || out->phase < FLR_CHECKPOINT_SWEEP ||

@@ -242,8 +242,12 @@ flr_status flr_metrics_checkpoint(flr_session *s, const flr_checkpoint_written *
 
 flr_status flr_metrics_resume(flr_session *s, const char *file, int64_t step, const char *changes) {
   char job[JOB_BYTES];
-  const flr_field fields[] = {string("file", file), integer("step", step), integer("ranks", s->comm->size),
-                              raw("rescheduled", changes), raw("job", slurm_job(job))};
+  const flr_field fields[] = {string("file", file),
+                              integer("step", step),
+                              integer("ranks", s->comm->size),
+                              string("comm_algorithm", s->comm->algorithm ? s->comm->algorithm : "none"),
+                              raw("rescheduled", changes),
+                              raw("job", slurm_job(job))};
   return EVENT(s, "resume", fields);
 }
 

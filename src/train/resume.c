@@ -141,6 +141,12 @@ static flr_status begin_afresh(flr_session *s, flr_resume *r, const char *folder
   return FLR_OK;
 }
 
+/* The same ranks add up in the same order again, unless another is asked for. */
+static flr_status keep_sums(flr_session *s, const flr_checkpoint_progress *p) {
+  if (p->ranks != s->comm->size || strcmp(s->config->comm_algorithm, "auto") != 0) return FLR_OK;
+  return flr_comm_keep_ways(s->comm, p->sum_ways);
+}
+
 flr_status flr_resume_open(flr_session *s) {
   char folder[PATH_BYTES] = "";
   int is_file = 0, found;
@@ -156,6 +162,7 @@ flr_status flr_resume_open(flr_session *s) {
   if (found) {
     s->start_time -= r->file.progress.seconds;
     s->resumes = r->file.progress.resumes + 1;
+    FLR_TRY(keep_sums(s, &r->file.progress));
   }
   return flr_comm_agree(s->comm, found ? merge(s, r, folder) : begin_afresh(s, r, folder));
 }

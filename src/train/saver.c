@@ -169,6 +169,7 @@ static void fill_point(flr_saver *saver, const flr_save_point *point) {
   p->shards = s->plan.shards;
   p->ranks = s->comm->size;
   p->threads = s->backend->threads;
+  p->sum_ways = s->comm->ways;
   p->log_bytes = flr_run_log_bytes(s->run_log);
   p->seconds = flr_clock_seconds() - s->start_time;
   p->resumes = s->resumes;

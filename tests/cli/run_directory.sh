@@ -17,7 +17,7 @@ same files "$files" "$(cd run/r && echo *)"
 same 'events' 'start sweep suggest step epoch step epoch end' \
   "$(sed 's/^{"event": "\([a-z]*\)".*/\1/' run/r/metrics.jsonl | grep -v checkpoint | uniq | tr '\n' ' ' | sed 's/ $//')"
 common=$'.event string\n.time number\n'
-same 'start' "$common"$'.version string\n.ranks number\n.shards number\n.backend string\n.comm string\n.comm_algorithm string\n.connect_seconds number\n.model string\n.parameters number\n.train_samples number\n.valid_samples number\n.classes number' "$(event start)"
+same 'start' "$common"$'.version string\n.ranks number\n.shards number\n.backend string\n.comm string\n.comm_algorithm string\n.connect_seconds number\n.model string\n.parameters number\n.train_samples number\n.valid_samples number\n.classes number\n.threads number\n.job null' "$(event start)"
 same 'sweep' "$common"$'.i number\n.lr number\n.loss number\n.smooth number' "$(event sweep)"
 same 'suggest' "$common$(for rule in valley steepest minimum slide consensus; do printf '.%s.lr number\n.%s.status string\n' $rule $rule; done)"$'\n.consensus.spread number\n.picked string\n.lr number' "$(event suggest)"
 same 'step' "$common"$'.step number\n.epoch number\n.lr number\n.momentum number\n.loss number\n.samples number\n.grad_norm number' "$(event step)"

@@ -244,6 +244,32 @@ static void test_comm__agrees_on_the_lowest_failure(void **state) {
   assert_string_equal(flr_status_message(), "the same words");
 }
 
+/* From any ways to any others and back; the note says that nothing was measured. */
+static void test_comm__keeps_the_ways_of_an_earlier_run(void **state) {
+  (void)state;
+  CASE("ways");
+  enum { COUNT = 300000 };
+  static const int64_t earlier[] = {1, 8, 3, 1, 5};
+  const int64_t own = comm->ways;
+  double *buffer;
+  if (comm->size == 1 || options.ranks_per_node > 0) skip(); /* (a node of tests is none after that) */
+  CHECK_OK(flr_alloc(&buffer, COUNT, sizeof *buffer));
+  for (size_t i = 0; i < sizeof earlier / sizeof earlier[0]; i++) {
+    CHECK_OK(flr_comm_keep_ways(comm, earlier[i]));
+    assert_int_equal(comm->ways, earlier[i]);
+    const char *wanted = earlier[i] == 1 ? "mpi" : earlier[i] == 8 ? "shared" : "mixed";
+    assert_string_equal(comm->algorithm, wanted);
+    fill(buffer, COUNT, FLR_COMM_F64);
+    CHECK_OK(flr_comm_all_reduce(comm, buffer, COUNT, FLR_COMM_F64));
+    check_sums(buffer, COUNT, FLR_COMM_F64);
+    fill(buffer, 3, FLR_COMM_F64);
+    CHECK_OK(flr_comm_all_reduce(comm, buffer, 3, FLR_COMM_F64));
+    check_sums(buffer, 3, FLR_COMM_F64);
+  }
+  CHECK_OK(flr_comm_keep_ways(comm, own));
+  flr_free(buffer);
+}
+
 static void test_comm__knows_its_place(void **state) {
   (void)state;
   CASE("place");
@@ -268,6 +294,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_comm__gathers_in_rank_order),
       cmocka_unit_test(test_comm__exchanges_uneven_parts),
       cmocka_unit_test(test_comm__agrees_on_the_lowest_failure),
+      cmocka_unit_test(test_comm__keeps_the_ways_of_an_earlier_run),
       cmocka_unit_test(test_comm__knows_its_place),
   };
   flr_comm *unknown;

@@ -117,6 +117,34 @@ static void test_resume__in_the_middle_of_a_sweep(void **state) {
   stopped_again_and_again("resume-sweep", pairs, 8);
 }
 
+/* What was chosen for sums, and so their order, lasts; asking for another still helps. */
+static void test_resume__adds_up_as_at_the_start(void **state) {
+  (void)state;
+  static const char *const ways[] = {"mpi", "shared"};
+  char directory[PATH];
+  flr_fit_result result;
+  if (train_size() == 1) skip();
+  train_directory(directory, sizeof directory, "resume-ways");
+  for (int i = 0; i < 2; i++) {
+    const char *const begun[] = {NET, "lr", "3e-3", "steps", "20", "comm-algorithm", ways[i], NULL};
+    const char *const resumed[] = {NET, "lr", "3e-3", "steps", "20", NULL};
+    const char *const other[] = {NET, "lr", "3e-3", "steps", "20", "comm-algorithm", ways[!i], NULL};
+    assert_int_equal(run_part(begun, directory, NULL, 1, &result), FLR_STOPPED);
+    assert_int_equal(run_part(resumed, directory, "", 1, &result), FLR_STOPPED);
+    CHECK_OK(run_part(other, directory, "", 0, &result));
+    if (train_rank() == 0) {
+      cJSON *events = train_events(directory, "resume");
+      for (int part = 0; part < 2; part++)
+        assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(events, part), "comm_algorithm")),
+                            ways[part == 0 ? i : !i]);
+      cJSON_Delete(events);
+    }
+    train_barrier();
+    train_remove(directory);
+    train_barrier();
+  }
+}
+
 /* A run that wrote a checkpoint after every step: the same from each of these files. */
 static void from_single_points(const char *const *pairs, const char *prefix, const int *points, size_t count,
                                void (*check)(const char *whole, const char *part)) {
@@ -394,6 +422,7 @@ static void test_rollback__without_a_checkpoint_is_the_end(void **state) {
 int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_resume__in_the_middle_of_epochs),
+      cmocka_unit_test(test_resume__adds_up_as_at_the_start),
       cmocka_unit_test(test_resume__in_the_middle_of_a_sweep),
       cmocka_unit_test(test_resume__from_single_points_of_a_sweep),
       cmocka_unit_test(test_resume__in_both_phases_of_fine_tune),
