@@ -192,7 +192,7 @@ static flr_status check_settings(const parsed *p) {
     char takers[128] = "";
     const char *name = p->args.settings[i].name;
     const flr_option *option = flr_options_find(&flr_config_table, name);
-    if (option->stored || option->type == FLR_OPTION_LATER || has_word(p->command->own_options, name)) continue;
+    if (option->stored || has_word(p->command->own_options, name)) continue;
     for (int c = 0; c < COMMAND_COUNT; c++) {
       const size_t used = strlen(takers);
       if (has_word(commands[c].own_options, name))

@@ -46,9 +46,6 @@ static flr_status refuse(const flr_option *o, const char *value) {
     case FLR_OPTION_STRING:
       return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s is not allowed: %s%s", o->name, value, o->choices ? "one of " : "",
                       o->choices ? o->choices : o->argument);
-    case FLR_OPTION_LATER:
-      return flr_fail(FLR_ERROR_USAGE, "--%s: %.200s is not in this version yet: %s%s", o->name, value,
-                      o->choices ? "only " : "leave the option out", o->choices ? o->choices : "");
     case FLR_OPTION_INTEGER:
     case FLR_OPTION_NUMBER: break;
   }
@@ -115,9 +112,8 @@ static flr_status set_option(const flr_option *o, void *object, const char *valu
     case FLR_OPTION_NUMBER: return set_number(o, field, value);
     case FLR_OPTION_SWITCH:
     case FLR_OPTION_FLAG: return set_switch(o, field, value);
-    case FLR_OPTION_LATER: break;
   }
-  return o->choices && is_choice(o->choices, value) ? FLR_OK : refuse(o, value);
+  return refuse(o, value);
 }
 
 /* Edit distance (Levenshtein), for "did you mean". Names are short. */
@@ -181,7 +177,7 @@ flr_status flr_options_init(const flr_option_table *table, void *object) { retur
 flr_status flr_options_reset(const flr_option_table *table, void *object, const char *group) {
   for (int i = 0; i < table->count; i++) {
     const flr_option *o = &table->options[i];
-    if (o->type == FLR_OPTION_LATER || (group && strcmp(o->group, group) != 0)) continue;
+    if (group && strcmp(o->group, group) != 0) continue;
     FLR_TRY(set_default(o, object));
     mark_given(table, object, o, 0);
   }
@@ -277,7 +273,6 @@ const char *flr_options_value(const flr_option *o, const void *object, char *tex
       return text;
     case FLR_OPTION_SWITCH:
     case FLR_OPTION_FLAG: return *(const int *)field ? "on" : "off";
-    case FLR_OPTION_LATER: break;
   }
   return NULL;
 }

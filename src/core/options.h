@@ -12,8 +12,7 @@ typedef enum flr_option_type {
   FLR_OPTION_SEED,    /* uint64_t */
   FLR_OPTION_NUMBER,  /* double; NAN: not given */
   FLR_OPTION_SWITCH,  /* int, "on" or "off" */
-  FLR_OPTION_FLAG,    /* int, set by its name alone; "on" or "off" in files */
-  FLR_OPTION_LATER    /* not in this version: only the values of `choices` (what is done anyway) are taken, and do nothing */
+  FLR_OPTION_FLAG     /* int, set by its name alone; "on" or "off" in files */
 } flr_option_type;
 
 typedef struct flr_option {
@@ -22,7 +21,7 @@ typedef struct flr_option {
   size_t offset;        /* of the field in the object */
   const char *fallback; /* default as text; NULL: not given */
   double min, max;      /* INTEGER, NUMBER: allowed range, both included */
-  const char *choices;  /* STRING, LATER: allowed words "a,b,c"; NULL: anything */
+  const char *choices;  /* STRING: allowed words "a,b,c"; NULL: anything */
   const char *group;    /* heading in the help; a literal shared by neighbours */
   const char *argument; /* what the help calls the value */
   const char *doc;      /* one line */

@@ -35,29 +35,21 @@ flr_status flr_config_text(char **out, const flr_config *config) {
 
 void flr_config_free_text(char *text) { flr_free(text); }
 
-/* Names that later versions bring are told apart from typing errors. */
-static flr_status check_word(const char *option, const char *value, const char *known, const char *later) {
+static flr_status check_word(const char *option, const char *value, const char *known) {
   char list[256], *rest = NULL;
-  const char *const lists[] = {known, later};
-  for (int i = 0; i < 2; i++) {
-    strcpy(list, lists[i]);
-    for (const char *word = strtok_r(list, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-      if (strcmp(word, value) != 0) continue;
-      return i == 0 ? FLR_OK
-                    : flr_fail(FLR_ERROR_USAGE, "--%s: %s is not in this version yet: one of %s", option, value, known);
-    }
-  }
+  strcpy(list, known);
+  for (const char *word = strtok_r(list, ",", &rest); word; word = strtok_r(NULL, ",", &rest))
+    if (strcmp(word, value) == 0) return FLR_OK;
   return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not allowed: one of %s", option, value, known);
 }
 
 static flr_status check_words(const flr_config *c) {
   FLR_TRY(check_word("policy", c->policy,
-                     "one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant,fine-tune",
-                     ""));
-  FLR_TRY(check_word("pick", c->pick, "consensus,minimum,steepest,valley,slide", ""));
-  FLR_TRY(check_word("optimizer", c->optimizer, "sgd,adam,adamw,lamb", ""));
-  FLR_TRY(check_word("comm", c->comm, "auto,mpi,self,nccl", ""));
-  return check_word("backend", c->backend, "auto,cpu,ref,cuda", "");
+                     "one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant,fine-tune"));
+  FLR_TRY(check_word("pick", c->pick, "consensus,minimum,steepest,valley,slide"));
+  FLR_TRY(check_word("optimizer", c->optimizer, "sgd,adam,adamw,lamb"));
+  FLR_TRY(check_word("comm", c->comm, "auto,mpi,self,nccl"));
+  return check_word("backend", c->backend, "auto,cpu,ref,cuda");
 }
 
 /* An empty name is a mistake (a shell variable that is not set), never a wish. */

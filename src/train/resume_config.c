@@ -15,7 +15,7 @@ flr_status flr_resume_config_copy(flr_config *out, const flr_config *asked) {
   FLR_TRY(flr_config_init(out));
   for (int i = 0; i < flr_config_table.count; i++) {
     const flr_option *o = &flr_config_table.options[i];
-    const char *value = o->type == FLR_OPTION_LATER ? NULL : flr_options_value(o, asked, number);
+    const char *value = flr_options_value(o, asked, number);
     if (value) FLR_TRY(flr_config_set(out, o->name, value));
   }
   memcpy(out->given, asked->given, sizeof out->given);
@@ -111,7 +111,7 @@ flr_status flr_resume_config_merge(flr_config *out, char **changes, const flr_co
   FLR_TRY(fill_older(out));
   for (int i = 0; i < flr_config_table.count; i++) {
     const flr_option *o = &flr_config_table.options[i];
-    const int special = o->type == FLR_OPTION_LATER || strcmp(o->name, "shards") == 0;
+    const int special = strcmp(o->name, "shards") == 0;
     if (!special && flr_options_is_given(&flr_config_table, asked, i)) FLR_TRY(take_option(out, changes, o, asked, origin));
   }
   FLR_TRY(keep_number(&out->shards, "shards", progress->shards, asked->shards, origin));
