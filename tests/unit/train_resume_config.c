@@ -89,12 +89,12 @@ static void test_merge__a_data_file_may_lie_elsewhere(void **state) {
   const char *const asked[] = {"data", "/scratch/food.h5", NULL};
   flr_config out;
   char *changes;
-  CHECK_OK(merge(&out, &changes, "data = /home/food.h5\n", asked));
+  CHECK_OK(merge(&out, &changes, "data = /data/food.h5\n", asked));
   assert_string_equal(out.data, "/scratch/food.h5");
   assert_null(changes);
   flr_config_clear(&out);
-  refused("data = /home/food.h5\n", "data", "digits", "--data: digits, but checkpoint-5.h5 was made with /home/food.h5");
-  refused(stored, "data", "/home/food.h5", "--data: /home/food.h5, but checkpoint-5.h5 was made with digits");
+  refused("data = /data/food.h5\n", "data", "digits", "--data: digits, but checkpoint-5.h5 was made with /data/food.h5");
+  refused(stored, "data", "/data/food.h5", "--data: /data/food.h5, but checkpoint-5.h5 was made with digits");
 }
 
 static void test_merge__reschedule_takes_and_records_them(void **state) {
