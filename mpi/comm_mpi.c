@@ -1,5 +1,6 @@
 /* Open MPI: one communicator per lane, so that bulk and control traffic never order each other. Sums may go by shared memory
-   instead (comm_shared.h), which moves only while this rank works on it: whatever waits for MPI works on that too. */
+   instead (comm_shared.h), which moves only while this rank works on it: whatever waits for MPI works on that too. Between
+   nodes a thread gives both a turn while the training thread computes; what is under way there is touched under its lock. */
 #include "mpi/comm_mpi.h"
 
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include "core/memory.h"
 #include "mpi/comm_choice.h"
 #include "mpi/comm_shared.h"
+#include "mpi/progress_thread.h"
 
 /* When nothing moves: how often it is looked again at once, and before sleeping, how long that is, how often MPI gets a turn.
  */
@@ -23,7 +25,9 @@ typedef struct mpi_comm {
   flr_comm_choice by_shared;
   MPI_Comm lanes[2];
   MPI_Comm heartbeat;
-  int *counts; /* [4, size] of an exchange */
+  int *counts;                 /* [4, size] of an exchange */
+  flr_progress_thread *helper; /* NULL: one node */
+  int64_t mpi_requests;        /* under way; under the helper's lock */
 } mpi_comm;
 
 /* A request's handle: MPI's own, or NULL and the sum in shared memory. */
@@ -42,20 +46,34 @@ MPI_Comm flr_comm_mpi_heartbeat(const flr_comm *comm) {
   return strcmp(comm->ops->name, "mpi") == 0 ? of(comm)->heartbeat : MPI_COMM_NULL;
 }
 
-static void keep(flr_comm_request *request, MPI_Request mpi_request) {
+static void count_mpi(mpi_comm *c, int more) {
+  flr_progress_thread_lock(c->helper);
+  c->mpi_requests += more;
+  if (more > 0) flr_progress_thread_wake(c->helper);
+  flr_progress_thread_unlock(c->helper);
+}
+
+static void keep(mpi_comm *c, flr_comm_request *request, MPI_Request mpi_request) {
   request->handle[1] = NULL;
   memcpy(request->handle, &mpi_request, sizeof mpi_request);
   request->active = 1;
+  count_mpi(c, 1);
 }
 
 static flr_status begin_shared(mpi_comm *c, flr_comm_lane lane, void *buffer, int64_t count, flr_comm_type type,
                                flr_comm_request *request) {
   flr_shared_op *op;
   int moved;
-  FLR_TRY(flr_shared_begin(c->shared, lane, buffer, count, type, &op));
-  request->handle[1] = op;
-  request->active = 1;
-  return flr_shared_progress(c->shared, &moved);
+  flr_progress_thread_lock(c->helper);
+  flr_status status = flr_shared_begin(c->shared, lane, buffer, count, type, &op);
+  if (status == FLR_OK) {
+    request->handle[1] = op;
+    request->active = 1;
+    status = flr_shared_progress(c->shared, &moved);
+    flr_progress_thread_wake(c->helper);
+  }
+  flr_progress_thread_unlock(c->helper);
+  return status;
 }
 
 /* What was lent is worth it at any size. */
@@ -70,7 +88,7 @@ static flr_status all_reduce_begin(flr_comm *comm, flr_comm_lane lane, void *buf
   if (goes_by_shared(of(comm), buffer, count, type)) return begin_shared(of(comm), lane, buffer, count, type, request);
   FLR_TRY(flr_to_int(&elements, count, "the element count of an all-reduce"));
   FLR_MPI(MPI_Iallreduce(MPI_IN_PLACE, buffer, elements, flr_mpi_datatype(type), MPI_SUM, of(comm)->lanes[lane], &mpi_request));
-  keep(request, mpi_request);
+  keep(of(comm), request, mpi_request);
   return FLR_OK;
 }
 
@@ -80,18 +98,47 @@ static flr_status broadcast_begin(flr_comm *comm, flr_comm_lane lane, void *buff
   MPI_Request mpi_request;
   FLR_TRY(flr_to_int(&count, (int64_t)bytes, "the byte count of a broadcast"));
   FLR_MPI(MPI_Ibcast(buffer, count, MPI_BYTE, root, of(comm)->lanes[lane], &mpi_request));
-  keep(request, mpi_request);
+  keep(of(comm), request, mpi_request);
   return FLR_OK;
 }
 
 static flr_status move_shared(mpi_comm *c, int *moved) {
   *moved = 0;
-  return c->shared && !flr_shared_idle(c->shared) ? flr_shared_progress(c->shared, moved) : FLR_OK;
+  if (!c->shared) return FLR_OK;
+  flr_progress_thread_lock(c->helper);
+  flr_status status = flr_progress_thread_failure(c->helper);
+  if (status == FLR_OK && !flr_shared_idle(c->shared)) status = flr_shared_progress(c->shared, moved);
+  flr_progress_thread_unlock(c->helper);
+  return status;
+}
+
+static int shared_is_idle(const mpi_comm *c) {
+  flr_progress_thread_lock(c->helper);
+  const int idle = !c->shared || flr_shared_idle(c->shared);
+  flr_progress_thread_unlock(c->helper);
+  return idle;
+}
+
+static int shared_is_done(mpi_comm *c, flr_shared_op *op) {
+  flr_progress_thread_lock(c->helper);
+  const int done = flr_shared_done(c->shared, op);
+  flr_progress_thread_unlock(c->helper);
+  return done;
 }
 
 static flr_status give_mpi_a_turn(const mpi_comm *c) {
   int there;
   FLR_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, c->lanes[FLR_LANE_CONTROL], &there, MPI_STATUS_IGNORE));
+  return FLR_OK;
+}
+
+/* A turn of the helper. */
+static flr_status help(void *context, int *idle) {
+  mpi_comm *c = context;
+  int moved;
+  if (c->shared && !flr_shared_idle(c->shared)) FLR_TRY(flr_shared_progress(c->shared, &moved));
+  if (c->mpi_requests > 0) FLR_TRY(give_mpi_a_turn(c));
+  *idle = c->mpi_requests == 0 && (!c->shared || flr_shared_idle(c->shared));
   return FLR_OK;
 }
 
@@ -111,11 +158,12 @@ static flr_status test(flr_comm *comm, flr_comm_request *request, int *done) {
   FLR_TRY(move_shared(c, &moved));
   if (request->handle[1]) {
     FLR_TRY(give_mpi_a_turn(c));
-    *done = flr_shared_done(c->shared, request->handle[1]);
+    *done = shared_is_done(c, request->handle[1]);
   } else {
     memcpy(&mpi_request, request->handle, sizeof mpi_request);
     FLR_MPI(MPI_Test(&mpi_request, done, MPI_STATUS_IGNORE));
     memcpy(request->handle, &mpi_request, sizeof mpi_request);
+    if (*done) count_mpi(c, -1);
   }
   request->active = !*done;
   return FLR_OK;
@@ -123,7 +171,7 @@ static flr_status test(flr_comm *comm, flr_comm_request *request, int *done) {
 
 static flr_status wait_shared(mpi_comm *c, flr_shared_op *op) {
   int moved = 0;
-  for (int idle = 0; !flr_shared_done(c->shared, op);) {
+  for (int idle = 0; !shared_is_done(c, op);) {
     FLR_TRY(move_shared(c, &moved));
     if (moved) {
       idle = 0;
@@ -137,7 +185,7 @@ static flr_status wait_shared(mpi_comm *c, flr_shared_op *op) {
 
 static flr_status wait_mpi(mpi_comm *c, MPI_Request mpi_request) {
   int done = 0, moved = 0;
-  for (int idle = 0; c->shared && !flr_shared_idle(c->shared);) {
+  for (int idle = 0; !shared_is_idle(c);) {
     FLR_MPI(MPI_Test(&mpi_request, &done, MPI_STATUS_IGNORE));
     if (done) return FLR_OK;
     FLR_TRY(move_shared(c, &moved));
@@ -155,6 +203,7 @@ static flr_status wait(flr_comm *comm, flr_comm_request *request) {
   request->active = 0;
   if (request->handle[1]) return wait_shared(of(comm), request->handle[1]);
   memcpy(&mpi_request, request->handle, sizeof mpi_request);
+  count_mpi(of(comm), -1);
   return wait_mpi(of(comm), mpi_request);
 }
 
@@ -214,7 +263,7 @@ static flr_status give_up_shared(mpi_comm *c) {
   return FLR_OK;
 }
 
-static flr_status keep_ways(flr_comm *comm, int64_t ways) {
+static flr_status set_ways(flr_comm *comm, int64_t ways) {
   mpi_comm *c = of(comm);
   char why[80] = "";
   if (ways > 1 && !c->shared) FLR_TRY(flr_shared_create(&c->shared, 0, why, sizeof why));
@@ -226,6 +275,13 @@ static flr_status keep_ways(flr_comm *comm, int64_t ways) {
   return ways > 1 ? FLR_OK : give_up_shared(c);
 }
 
+static flr_status keep_ways(flr_comm *comm, int64_t ways) {
+  flr_progress_thread_lock(of(comm)->helper);
+  const flr_status status = set_ways(comm, ways);
+  flr_progress_thread_unlock(of(comm)->helper);
+  return status;
+}
+
 static void abort_job(flr_comm *comm, int exit_code) {
   (void)comm;
   (void)MPI_Abort(MPI_COMM_WORLD, exit_code);
@@ -234,6 +290,7 @@ static void abort_job(flr_comm *comm, int exit_code) {
 
 static void destroy(flr_comm *comm) {
   mpi_comm *c = of(comm);
+  flr_progress_thread_stop(c->helper);
   flr_shared_destroy(c->shared);
   MPI_Comm *const all[] = {&c->lanes[0], &c->lanes[1], &c->heartbeat};
   for (int i = 0; i < 3; i++)
@@ -297,6 +354,12 @@ static flr_status open_shared(mpi_comm *c, const flr_comm_mpi_options *options) 
   return c->head.ways > 1 ? FLR_OK : give_up_shared(c);
 }
 
+/* Inside a node sums take the cores' own time, which a thread does not add to. */
+static flr_status start_helper(mpi_comm *c, int ranks_per_node) {
+  const int ranks = ranks_per_node > 0 ? ranks_per_node : c->head.local_size;
+  return ranks < c->head.size ? flr_progress_thread_start(&c->helper, help, c) : FLR_OK;
+}
+
 flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *options) {
   static const flr_comm_mpi_options defaults = {.algorithm = "mpi"};
   mpi_comm *c;
@@ -305,7 +368,9 @@ flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *optio
   c->head.ops = &mpi_ops;
   c->lanes[0] = c->lanes[1] = c->heartbeat = MPI_COMM_NULL;
   flr_status status = open_all(c);
-  if (status == FLR_OK) status = open_shared(c, options ? options : &defaults);
+  if (!options) options = &defaults;
+  if (status == FLR_OK) status = open_shared(c, options);
+  if (status == FLR_OK) status = start_helper(c, options->ranks_per_node);
   if (status != FLR_OK) {
     destroy(&c->head);
     return status;

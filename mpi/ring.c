@@ -4,7 +4,8 @@
 #include "core/memory.h"
 #include "mpi/shared_sum.h"
 
-enum { TAGS = 30000 };
+/* A line carries what was begun first: once so many do not move, younger ones are not asked, which costs a call of MPI each. */
+enum { TAGS = 30000, STUCK = 2 };
 
 struct flr_ring_op {
   flr_ring_op *next; /* of those under way, or of the unused ones */
@@ -74,9 +75,13 @@ static flr_status advance(const flr_ring *r, flr_ring_op *op, int *moved) {
 
 flr_status flr_ring_progress(flr_ring *r, int *moved) {
   flr_ring_op *before = NULL;
-  for (flr_ring_op *op = r->first; op;) {
+  int stuck = 0;
+  for (flr_ring_op *op = r->first; op && stuck < STUCK;) {
     flr_ring_op *next = op->next;
-    FLR_TRY(advance(r, op, moved));
+    int moves = 0;
+    FLR_TRY(advance(r, op, &moves));
+    stuck += !moves;
+    *moved |= moves;
     if (op->complete) {
       *(before ? &before->next : &r->first) = next;
       if (r->last == op) r->last = before;

@@ -6,7 +6,9 @@
 #include "core/memory.h"
 #include "datasets/sampler.h"
 
-enum { DEFAULT_BUCKET_BYTES = 4 << 20 };
+/* The first layers' gradients come last, and nothing hides their sum: the buckets double from a small one at the buffer's
+ * start. */
+enum { DEFAULT_BUCKET_BYTES = 4 << 20, DOUBLINGS = 5 };
 
 struct flr_reducer {
   flr_comm *comm, *bulk;
@@ -14,7 +16,7 @@ struct flr_reducer {
   float *gradients; /* of the step under way */
   int touched;      /* a shard has written since start */
   int64_t bytes;    /* handed to communication so far */
-  /* Buckets: fixed slices of the buffer counted from its end, so that every rank sends the same ones whatever it computed. */
+  /* Buckets: fixed slices of the buffer, numbered from its end, so that every rank sends the same ones whatever it computed. */
   int64_t bucket_elements, bucket_count;
   int64_t sent, done;         /* buckets before these are under way, finished */
   flr_comm_request *requests; /* [bucket_count] */
@@ -50,9 +52,18 @@ static flr_status allocate_ordered(flr_reducer *r) {
   return FLR_OK;
 }
 
+/* Where a bucket ends that has so many before it in the buffer, itself counted. */
+static int64_t buckets_end(const flr_reducer *r, int64_t count) {
+  const int64_t doublings = r->bucket_elements >> DOUBLINGS > 0 ? DOUBLINGS : 0;
+  if (count <= 0) return 0;
+  const int64_t end =
+      count <= doublings ? r->bucket_elements >> (doublings + 1 - count) : r->bucket_elements * (count - doublings);
+  return end < r->options.elements ? end : r->options.elements;
+}
+
 static flr_status allocate_buckets(flr_reducer *r) {
   r->bucket_elements = (int64_t)(r->options.bucket_bytes / sizeof(float));
-  r->bucket_count = (r->options.elements + r->bucket_elements - 1) / r->bucket_elements;
+  while (buckets_end(r, r->bucket_count) < r->options.elements) r->bucket_count++;
   return flr_alloc(&r->requests, r->bucket_count, sizeof *r->requests);
 }
 
@@ -123,16 +134,13 @@ flr_status flr_reducer_leave_out(flr_reducer *r) {
   return clear_gradients(r);
 }
 
-static int64_t bucket_start(const flr_reducer *r, int64_t bucket) {
-  const int64_t start = r->options.elements - (bucket + 1) * r->bucket_elements;
-  return start > 0 ? start : 0;
-}
+static int64_t bucket_start(const flr_reducer *r, int64_t bucket) { return buckets_end(r, r->bucket_count - 1 - bucket); }
 
 /* Sends every bucket that lies in gradients[ready ..). */
 static flr_status send_ready(flr_reducer *r, int64_t ready) {
   for (; r->sent < r->bucket_count && bucket_start(r, r->sent) >= ready; r->sent++) {
     const int64_t start = bucket_start(r, r->sent);
-    const int64_t end = r->options.elements - r->sent * r->bucket_elements;
+    const int64_t end = buckets_end(r, r->bucket_count - r->sent);
     FLR_TRY(flr_comm_all_reduce_begin(r->bulk, FLR_LANE_DATA, r->gradients + start, end - start, FLR_COMM_F32,
                                       &r->requests[r->sent]));
     r->bytes += (end - start) * (int64_t)sizeof(float);
