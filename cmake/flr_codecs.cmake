@@ -1,9 +1,9 @@
-# Libraries that decode compressed chunks, each used where it is found, and what HDF5 offers to list chunks with.
-# FLR_CODEC_LIBRARIES, FLR_CODEC_INCLUDE_DIRS, FLR_CODEC_DEFINITIONS are what libfastlr takes of them.
+# Libraries that decode compressed chunks, each used where it is found, and what HDF5 offers to list chunks with. <NAME>_FOUND and
+# FLR_CHUNK_ITER choose files; FLR_CODEC_LIBRARIES, FLR_CODEC_INCLUDE_DIRS are what libfastlr takes of them.
 include(CheckSymbolExists)
 include(CMakePushCheckState)
 
-# flr_codec(NAME header library "what for"): -DFLR_HAVE_NAME
+# flr_codec(NAME header library "what for")
 function(flr_codec name header library purpose)
   option(FLR_${name} "${purpose}" ON)
   find_path(${name}_INCLUDE_DIR ${header})
@@ -14,8 +14,8 @@ function(flr_codec name header library purpose)
     set(found ON)
     set(FLR_CODEC_LIBRARIES ${FLR_CODEC_LIBRARIES} "${${name}_LIBRARY}" PARENT_SCOPE)
     set(FLR_CODEC_INCLUDE_DIRS ${FLR_CODEC_INCLUDE_DIRS} "${${name}_INCLUDE_DIR}" PARENT_SCOPE)
-    set(FLR_CODEC_DEFINITIONS ${FLR_CODEC_DEFINITIONS} FLR_HAVE_${name} PARENT_SCOPE)
   endif()
+  set(${name}_FOUND ${found} PARENT_SCOPE)
   add_feature_info(${library} found "${purpose}")
 endfunction()
 
@@ -28,6 +28,3 @@ set(CMAKE_REQUIRED_INCLUDES ${HDF5_C_INCLUDE_DIRS} ${MPI_C_INCLUDE_DIRS})
 set(CMAKE_REQUIRED_LIBRARIES ${HDF5_C_LIBRARIES} MPI::MPI_C)
 check_symbol_exists(H5Dchunk_iter hdf5.h FLR_CHUNK_ITER)
 cmake_pop_check_state()
-if(FLR_CHUNK_ITER)
-  list(APPEND FLR_CODEC_DEFINITIONS FLR_HAVE_CHUNK_ITER)
-endif()

@@ -11,8 +11,7 @@ enum { CHECKSUM_BYTES = 4, SLACK_BYTES = 4096 };
 struct flr_decoder {
   flr_decoder_sizes sizes;
   unsigned char *buffer[2]; /* [0] also takes the stored chunk; [1] NULL: nothing lies between filters */
-  flr_inflater *inflater;
-  void *zstd;
+  flr_codec_states states;
 };
 
 /* ---- fletcher32 ---- */
@@ -107,10 +106,7 @@ size_t flr_decoder_bytes(const flr_decoder_sizes *sizes) { return first_bytes(si
 static flr_status fill(flr_decoder *d) {
   FLR_TRY(flr_alloc(&d->buffer[0], (int64_t)first_bytes(&d->sizes), 1));
   if (d->sizes.between > 0) FLR_TRY(flr_alloc(&d->buffer[1], (int64_t)d->sizes.between, 1));
-  FLR_TRY(flr_inflater_create(&d->inflater));
-  d->zstd = flr_zstd_create();
-  if (d->zstd || flr_codec_missing(FLR_FILTER_ZSTD)) return FLR_OK;
-  return flr_fail(FLR_ERROR_INTERNAL, "out of memory for a zstd decoder");
+  return flr_codec_states_init(&d->states);
 }
 
 flr_status flr_decoder_create(flr_decoder **out, const flr_decoder_sizes *sizes) {
@@ -125,8 +121,7 @@ flr_status flr_decoder_create(flr_decoder **out, const flr_decoder_sizes *sizes)
 
 void flr_decoder_destroy(flr_decoder *d) {
   if (!d) return;
-  flr_inflater_destroy(d->inflater);
-  flr_zstd_destroy(d->zstd);
+  flr_codec_states_clear(&d->states);
   flr_free(d->buffer[0]);
   flr_free(d->buffer[1]);
   flr_free(d);
@@ -135,12 +130,7 @@ void flr_decoder_destroy(flr_decoder *d) {
 void *flr_decoder_stored(flr_decoder *d) { return d->buffer[0]; }
 
 static flr_status undo(flr_decoder *d, const flr_filters *filters, int id, flr_bytes in, flr_room *out) {
-  switch (id) {
-    case FLR_FILTER_DEFLATE: return flr_undo_deflate(d->inflater, in, out);
-    case FLR_FILTER_LZ4: return flr_undo_lz4(in, out);
-    case FLR_FILTER_ZSTD: return flr_undo_zstd(d->zstd, in, out);
-    default: break;
-  }
+  if (id != FLR_FILTER_SHUFFLE) return flr_codec_undo(&d->states, id, in, out);
   if (in.size > out->size) return flr_fail(FLR_ERROR_DATA, "it holds more than the chunk's size");
   flr_unshuffle(in, filters->element_bytes, out->data);
   out->size = in.size;

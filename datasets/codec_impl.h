@@ -14,19 +14,36 @@ typedef struct flr_room {
   size_t size; /* there is; after a call: used */
 } flr_room;
 
-/* A library's state, made once: NULL where it needs none. */
-typedef struct flr_inflater flr_inflater;
-flr_status flr_inflater_create(flr_inflater **out);
-void flr_inflater_destroy(flr_inflater *inflater);
+/* A filter that a library undoes. */
+typedef struct flr_codec {
+  int id;
+  const char *name;    /* the filter's */
+  const char *library; /* what undoes it */
+  const char *missing; /* NULL: it is there; else how to get it, and the slots below are NULL */
+  /* Its state, made once for many chunks; both NULL where it needs none. Errors: FLR_ERROR_INTERNAL (memory). */
+  flr_status (*create)(void **out);
+  void (*destroy)(void *context);
+  /* Undoes the filter into `out`. Errors: FLR_ERROR_DATA. */
+  flr_status (*undo)(void *context, flr_bytes in, flr_room *out);
+  /* Bytes that undoing gives, as the chunk itself says: not to be trusted. NULL: it does not say. */
+  uint64_t (*told_size)(flr_bytes in);
+} flr_codec;
 
-/* Each undoes one filter into `out`. Errors: FLR_ERROR_DATA. */
-flr_status flr_undo_deflate(flr_inflater *inflater, flr_bytes in, flr_room *out);
-flr_status flr_undo_lz4(flr_bytes in, flr_room *out);
-flr_status flr_undo_zstd(void *context, flr_bytes in, flr_room *out);
-void *flr_zstd_create(void); /* NULL: no memory, or no zstd */
-void flr_zstd_destroy(void *context);
+extern const flr_codec flr_codec_deflate, flr_codec_lz4, flr_codec_zstd;
 
-/* What undoing LZ4 or zstd will give, as the chunk itself says; 0: it cannot be, or is not told. */
+/* The states of all codecs that are there; zeros: none. */
+enum { FLR_CODECS = 3 };
+typedef struct flr_codec_states {
+  void *of[FLR_CODECS];
+} flr_codec_states;
+/* Errors: FLR_ERROR_INTERNAL (memory); what was made so far is the caller's to clear then. */
+flr_status flr_codec_states_init(flr_codec_states *states);
+void flr_codec_states_clear(flr_codec_states *states);
+
+/* Undoes a filter that a library undoes. Errors: FLR_ERROR_DATA, FLR_ERROR_UNAVAILABLE. */
+flr_status flr_codec_undo(const flr_codec_states *states, int id, flr_bytes in, flr_room *out);
+
+/* What undoing a filter will give, as the chunk itself says; 0: it cannot be, or is not told. */
 size_t flr_decoded_size(int id, flr_bytes in);
 
 void flr_unshuffle(flr_bytes in, size_t element_bytes, unsigned char *out);

@@ -14,9 +14,10 @@ static size_t undo(int id, unsigned flags, size_t nbytes, size_t *room, void **c
   if (!(flags & H5Z_FLAG_REVERSE) || out.size == 0) return 0;
   out.data = H5allocate_memory(out.size, 0);
   if (!out.data) return 0;
-  void *context = id == FLR_FILTER_ZSTD ? flr_zstd_create() : NULL;
-  const flr_status status = id == FLR_FILTER_ZSTD ? flr_undo_zstd(context, in, &out) : flr_undo_lz4(in, &out);
-  flr_zstd_destroy(context);
+  flr_codec_states states;
+  flr_status status = flr_codec_states_init(&states);
+  if (status == FLR_OK) status = flr_codec_undo(&states, id, in, &out);
+  flr_codec_states_clear(&states);
   if (status != FLR_OK) {
     (void)H5free_memory(out.data);
     return 0;

@@ -1,66 +1,17 @@
 /* Writing chunks through HDF5, or encoded here. */
 #include "h5_filtered.h"
 
+#include "h5_encode.h"
 #include "h5_fixture.h"
 #include "harness/harness.h"
 
-#ifdef FLR_HAVE_LZ4
-#include <lz4.h>
-#endif
-#ifdef FLR_HAVE_ZSTD
-#include <zstd.h>
-#endif
-
-enum { LZ4_ID = 32004, BLOSC_ID = 32001, ZSTD_ID = 32015, LZ4_BLOCK = 300 };
+enum { LZ4_ID = 32004, BLOSC_ID = 32001, ZSTD_ID = 32015 };
 
 int h5_filtered_can_write(const char *pipeline) {
-#ifndef FLR_HAVE_LZ4
-  if (strchr(pipeline, '4')) return 0;
-#endif
-#ifndef FLR_HAVE_ZSTD
-  if (strchr(pipeline, 'z')) return 0;
-#endif
-  return pipeline != NULL;
+  return (!strchr(pipeline, '4') || h5_has_lz4) && (!strchr(pipeline, 'z') || h5_has_zstd);
 }
 
 /* ---- encoding ---- */
-
-#ifdef FLR_HAVE_LZ4
-static void put_big_endian(unsigned char *out, uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; i--, value >>= 8) out[i] = (unsigned char)value;
-}
-#endif
-
-/* In blocks of 300 bytes; one that does not shrink is stored as it is. */
-static size_t encode_lz4(const unsigned char *in, size_t bytes, unsigned char *out) {
-  size_t at = 12;
-#ifdef FLR_HAVE_LZ4
-  put_big_endian(out, bytes, 8);
-  put_big_endian(out + 8, LZ4_BLOCK, 4);
-  for (size_t done = 0; done < bytes; done += LZ4_BLOCK) {
-    const size_t size = bytes - done < LZ4_BLOCK ? bytes - done : LZ4_BLOCK;
-    char packed[2 * LZ4_BLOCK];
-    size_t stored = (size_t)LZ4_compress_default((const char *)in + done, packed, (int)size, (int)sizeof packed);
-    const void *data = stored < size ? (const void *)packed : in + done;
-    if (stored >= size) stored = size;
-    put_big_endian(out + at, stored, 4);
-    memcpy(out + at + 4, data, stored);
-    at += 4 + stored;
-  }
-#else
-  (void)in, (void)bytes, (void)out;
-#endif
-  return at;
-}
-
-static size_t encode_zstd(const unsigned char *in, size_t bytes, unsigned char *out, size_t room) {
-#ifdef FLR_HAVE_ZSTD
-  return ZSTD_compress(out, room, in, bytes, 3);
-#else
-  (void)in, (void)bytes, (void)out, (void)room;
-  return 0;
-#endif
-}
 
 static void shuffle(const unsigned char *in, size_t bytes, size_t width, unsigned char *out) {
   const size_t n = bytes / width;
@@ -139,7 +90,8 @@ static void write_chunks(const whole *w, hid_t set) {
       shuffle(plain, bytes, w->width, shuffled);
       in = shuffled;
     }
-    const size_t size = strchr(w->spec->pipeline, '4') ? encode_lz4(in, bytes, packed) : encode_zstd(in, bytes, packed, room);
+    const size_t size =
+        strchr(w->spec->pipeline, '4') ? h5_encode_lz4(in, bytes, packed) : h5_encode_zstd(in, bytes, packed, room);
     assert_true(H5Dwrite_chunk(set, H5P_DEFAULT, bare ? 0xff : 0, first, bare ? bytes : size, bare ? plain : packed) >= 0);
   } while (next_chunk(w, first));
   free(plain);
