@@ -1,4 +1,5 @@
-/* A table from block to slot, slots that are reused least recently used first, and a queue of blocks to load. */
+/* A table from block to slot, slots that are reused least recently used first, and a queue of blocks to load. All under a
+   mutex; but where every block has room, one that is there stays, and is found without. */
 #include "datasets/block_cache.h"
 
 #include <pthread.h>
@@ -94,13 +95,28 @@ static unsigned char *data_of(const flr_block_cache *c, const slot *s) {
   return c->memory + (size_t)(s - c->slots) * c->options.block_bytes;
 }
 
+static int keeps_all(const flr_block_cache *c) { return c->slots && c->slot_count >= c->options.blocks; }
+
+/* Written under the mutex, read perhaps without it. */
+static void set_state(slot *s, slot_state state) { __atomic_store_n(&s->state, state, __ATOMIC_RELEASE); }
+static void set_place(flr_block_cache *c, int64_t block, int32_t at) {
+  __atomic_store_n(&c->slot_of[block], at, __ATOMIC_RELEASE);
+}
+
 static slot *find(const flr_block_cache *c, int64_t block) {
-  return c->slot_of[block] < 0 ? NULL : &c->slots[c->slot_of[block]];
+  const int32_t at = __atomic_load_n(&c->slot_of[block], __ATOMIC_ACQUIRE);
+  return at < 0 ? NULL : &c->slots[at];
+}
+
+/* Without the mutex. NULL: it is not there, or may not stay. */
+static const void *find_kept(const flr_block_cache *c, int64_t block) {
+  const slot *s = keeps_all(c) ? find(c, block) : NULL;
+  return s && __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_READY ? data_of(c, s) : NULL;
 }
 
 static void empty(flr_block_cache *c, slot *s) {
-  if (s->state != SLOT_EMPTY) c->slot_of[s->block] = -1;
-  s->state = SLOT_EMPTY;
+  if (s->state != SLOT_EMPTY) set_place(c, s->block, -1);
+  set_state(s, SLOT_EMPTY);
   s->used = 0;
 }
 
@@ -119,7 +135,7 @@ static slot *take_slot(flr_block_cache *c, int64_t block) {
   if (!best) return NULL;
   empty(c, best);
   best->block = block;
-  c->slot_of[block] = (int32_t)(best - c->slots);
+  set_place(c, block, (int32_t)(best - c->slots));
   return best;
 }
 
@@ -133,7 +149,7 @@ static flr_status load(flr_block_cache *c, slot *s) {
   c->free_loaders[c->free_loader_count++] = loader;
   c->loads++;
   s->used = ++c->clock;
-  s->state = status == FLR_OK ? SLOT_READY : SLOT_FAILED;
+  set_state(s, status == FLR_OK ? SLOT_READY : SLOT_FAILED);
   if (status != FLR_OK && s->wanted == 0) empty(c, s);
   pthread_cond_broadcast(&c->changed);
   return status;
@@ -151,10 +167,10 @@ static flr_status get(flr_block_cache *c, int64_t block, slot **out) {
     }
     if (!s) {
       s = take_slot(c, block);
-      if (s) s->state = SLOT_WAITS;
+      if (s) set_state(s, SLOT_WAITS);
     }
     if (s && (s->state == SLOT_WAITS || s->state == SLOT_FAILED)) {
-      s->state = SLOT_LOADS;
+      set_state(s, SLOT_LOADS);
       FLR_TRY(load(c, s));
       *out = s;
       return FLR_OK;
@@ -165,10 +181,12 @@ static flr_status get(flr_block_cache *c, int64_t block, slot **out) {
 
 flr_status flr_block_cache_get(flr_block_cache *c, int64_t block, const void **data) {
   slot *s;
+  *data = find_kept(c, block);
+  if (*data) return FLR_OK;
   pthread_mutex_lock(&c->mutex);
   const flr_status status = get(c, block, &s);
   if (status == FLR_OK) {
-    s->held++;
+    s->held += !keeps_all(c);
     s->used = ++c->clock;
     *data = data_of(c, s);
   }
@@ -177,6 +195,7 @@ flr_status flr_block_cache_get(flr_block_cache *c, int64_t block, const void **d
 }
 
 void flr_block_cache_release(flr_block_cache *c, int64_t block) {
+  if (keeps_all(c)) return;
   pthread_mutex_lock(&c->mutex);
   slot *s = find(c, block);
   if (--s->held == 0 && s->wanted == 0) pthread_cond_broadcast(&c->changed);
@@ -222,7 +241,7 @@ static void purge(flr_block_cache *c) {
 static void enqueue(flr_block_cache *c, slot *s) {
   if (c->queued == c->slot_count) purge(c);
   s->queued++;
-  s->state = SLOT_WAITS;
+  set_state(s, SLOT_WAITS);
   c->queue[(c->queue_first + c->queued++) % c->slot_count] = (int32_t)(s - c->slots);
 }
 
@@ -283,7 +302,7 @@ int flr_block_cache_load_next(flr_block_cache *c) {
   pthread_mutex_lock(&c->mutex);
   slot *s = dequeue(c);
   if (s) {
-    s->state = SLOT_LOADS;
+    set_state(s, SLOT_LOADS);
     (void)load(c, s);
   }
   pthread_mutex_unlock(&c->mutex);

@@ -1,6 +1,8 @@
 /* A table of one epoch's blocks, and from it which row is where. */
 #include "datasets/order.h"
 
+#include <pthread.h>
+
 #include "core/memory.h"
 #include "core/permutation.h"
 
@@ -51,8 +53,9 @@ void flr_order_lanes(int64_t window, int64_t batch, int64_t *lanes, int64_t *blo
 typedef struct epoch_table {
   int64_t epoch; /* -1: not made */
   uint64_t key;
-  int64_t *block; /* [blocks] in this epoch's order */
-  int64_t *start; /* [blocks + 1] position of the first row of each of these */
+  int64_t *block;       /* [blocks] in this epoch's order */
+  int64_t *start;       /* [blocks + 1] position of the first row of each of these */
+  flr_permutation rows; /* of all samples, where there are no blocks */
 } epoch_table;
 
 /* The permutation of what a lane takes at a time, kept until it takes the next. */
@@ -69,6 +72,7 @@ struct flr_order {
   int64_t table_count;
   epoch_table *tables;
   lane_table *lane_tables; /* [lanes + 1], the last one for what is left over */
+  pthread_mutex_t preparing;
 };
 
 static uint64_t derive(uint64_t key, uint64_t index) {
@@ -77,14 +81,17 @@ static uint64_t derive(uint64_t key, uint64_t index) {
   return (uint64_t)words[1] << 32 | words[0];
 }
 
+static flr_status make_table(const flr_order *o, epoch_table *t) {
+  t->epoch = -1;
+  if (o->sampler.window == 0) return o->sampler.shuffled ? flr_permutation_init(&t->rows, o->sampler.samples) : FLR_OK;
+  FLR_TRY(flr_alloc(&t->start, o->sampler.map->count + 1, sizeof(int64_t)));
+  return flr_alloc(&t->block, o->sampler.map->count, sizeof(int64_t));
+}
+
 static flr_status make_tables(flr_order *o, int64_t span) {
   o->table_count = span / o->steps + 2;
   FLR_TRY(flr_alloc(&o->tables, o->table_count, sizeof *o->tables));
-  for (int64_t i = 0; i < o->table_count; i++) {
-    o->tables[i].epoch = -1;
-    FLR_TRY(flr_alloc(&o->tables[i].start, o->sampler.map->count + 1, sizeof(int64_t)));
-    FLR_TRY(flr_alloc(&o->tables[i].block, o->sampler.map->count, sizeof(int64_t)));
-  }
+  for (int64_t i = 0; i < o->table_count; i++) FLR_TRY(make_table(o, &o->tables[i]));
   return FLR_OK;
 }
 
@@ -106,12 +113,14 @@ flr_status flr_order_create(flr_order **out, const flr_sampler *sampler, int64_t
   FLR_TRY(flr_alloc(out, 1, sizeof **out));
   flr_order *o = *out;
   o->sampler = *sampler;
-  if (sampler->window == 0) return FLR_OK;
+  (void)pthread_mutex_init(&o->preparing, NULL);
   o->steps = flr_sampler_steps(sampler);
   o->full = sampler->samples / sampler->batch;
-  flr_order_lanes(sampler->window, sampler->batch, &o->lanes, &o->blocks_each);
-  flr_status status = make_tables(o, span);
-  if (status == FLR_OK) status = make_lanes(o);
+  flr_status status = o->steps > 0 ? make_tables(o, span) : FLR_OK;
+  if (status == FLR_OK && sampler->window > 0) {
+    flr_order_lanes(sampler->window, sampler->batch, &o->lanes, &o->blocks_each);
+    status = make_lanes(o);
+  }
   if (status == FLR_OK) return FLR_OK;
   flr_order_destroy(o);
   *out = NULL;
@@ -123,21 +132,17 @@ void flr_order_destroy(flr_order *o) {
   for (int64_t i = 0; o->tables && i < o->table_count; i++) {
     flr_free(o->tables[i].start);
     flr_free(o->tables[i].block);
+    flr_permutation_clear(&o->tables[i].rows);
   }
   for (int64_t i = 0; o->lane_tables && i <= o->lanes; i++) flr_free(o->lane_tables[i].place);
   flr_free(o->lane_tables);
   flr_free(o->tables);
+  (void)pthread_mutex_destroy(&o->preparing);
   flr_free(o);
 }
 
-void flr_order_prepare(flr_order *o, int64_t step) {
-  if (o->sampler.window == 0) return;
+static void order_blocks(const flr_order *o, epoch_table *t) {
   const flr_block_map *map = o->sampler.map;
-  const int64_t epoch = step / o->steps;
-  epoch_table *t = &o->tables[epoch % o->table_count];
-  if (t->epoch == epoch) return;
-  t->epoch = epoch;
-  t->key = flr_rng_key(o->sampler.seed, o->sampler.stream, (uint64_t)epoch);
   const uint64_t block_key = derive(t->key, UINT64_MAX);
   t->start[0] = 0;
   for (int64_t i = 0; i < map->count; i++) {
@@ -145,6 +150,19 @@ void flr_order_prepare(flr_order *o, int64_t step) {
     t->block[i] = block;
     t->start[i + 1] = t->start[i] + map->first[block + 1] - map->first[block];
   }
+}
+
+void flr_order_prepare(flr_order *o, int64_t step) {
+  const int64_t epoch = step / o->steps;
+  epoch_table *t = &o->tables[epoch % o->table_count];
+  (void)pthread_mutex_lock(&o->preparing);
+  if (t->epoch != epoch) {
+    t->epoch = epoch;
+    t->key = flr_rng_key(o->sampler.seed, o->sampler.stream, (uint64_t)epoch);
+    if (o->sampler.window > 0) order_blocks(o, t);
+    if (t->rows.size > 0) flr_permutation_set_key(&t->rows, t->key);
+  }
+  (void)pthread_mutex_unlock(&o->preparing);
 }
 
 /* ---- rows ---- */
@@ -213,10 +231,11 @@ static int64_t shuffled_place(flr_order *o, const epoch_table *t, const stretch 
 }
 
 int64_t flr_order_row(flr_order *o, int64_t step, int64_t position) {
-  if (o->sampler.window == 0) return flr_sampler_row(&o->sampler, step, position);
   const flr_block_map *map = o->sampler.map;
   const int64_t in_epoch = step % o->steps, tail = o->full * o->sampler.batch;
   const epoch_table *t = &o->tables[step / o->steps % o->table_count];
+  if (t->rows.size > 0) return flr_permutation_at(&t->rows, in_epoch * o->sampler.batch + position);
+  if (o->sampler.window == 0) return in_epoch * o->sampler.batch + position;
   stretch s = {.lane = o->lanes, .begin = tail, .end = o->sampler.samples, .place = tail + position};
   if (in_epoch < o->full) {
     s = stretch_of(o, in_epoch, position);

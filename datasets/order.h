@@ -35,7 +35,7 @@ typedef struct flr_order flr_order;
 flr_status flr_order_create(flr_order **out, const flr_sampler *sampler, int64_t span);
 void flr_order_destroy(flr_order *order);
 
-/* Makes ready the epoch of a step; no allocation. Not beside another call that asks for the same epoch. */
+/* Makes ready the epoch of a step; no allocation. From any number of threads, for steps within the span. */
 void flr_order_prepare(flr_order *order, int64_t step);
 
 /* As flr_sampler_row, for a step whose epoch is ready; quick where steps are asked for in order. With a window: one thread at a

@@ -86,6 +86,19 @@ static void test_order__is_the_same_from_any_step_on(void **state) {
   flr_order_destroy(from_start);
 }
 
+static void test_order__is_the_samplers_where_there_are_no_blocks(void **state) {
+  (void)state;
+  for (int shuffled = 0; shuffled < 2; shuffled++) {
+    const flr_sampler s = {
+        .seed = 3, .stream = FLR_STREAM_SHUFFLE, .samples = 1437, .batch = 75, .shuffled = shuffled, .drop_last = 0};
+    flr_order *order = order_of(&s);
+    for (int64_t step = 0; step < 100; step++)
+      for (int64_t i = 0; i < flr_sampler_batch_size(&s, step); i++)
+        assert_int_equal(row_at(order, step, i), flr_sampler_row(&s, step, i));
+    flr_order_destroy(order);
+  }
+}
+
 static void test_order__depends_on_seed_stream_and_epoch(void **state) {
   (void)state;
   blocks b;
@@ -337,6 +350,7 @@ int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_order__every_row_at_most_once_an_epoch),
       cmocka_unit_test(test_order__is_the_same_from_any_step_on),
+      cmocka_unit_test(test_order__is_the_samplers_where_there_are_no_blocks),
       cmocka_unit_test(test_order__depends_on_seed_stream_and_epoch),
       cmocka_unit_test(test_order__a_batch_draws_from_as_many_blocks_as_the_window),
       cmocka_unit_test(test_order__ranks_need_their_own_blocks_alone),

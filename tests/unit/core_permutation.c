@@ -37,6 +37,25 @@ static void test_permutation__keeps_its_values(void **state) {
   assert_true(flr_permute(key, 10000000000, 9999999999) == 3661229229);
 }
 
+static void test_permutation__table_gives_the_same(void **state) {
+  (void)state;
+  static const int64_t sizes[] = {1, 2, 3, 100, 1437, 65536, 65537, 1281167, INT64_C(1) << 42};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    flr_permutation p;
+    CHECK_OK(flr_permutation_init(&p, sizes[i]));
+    assert_int_equal(p.words == NULL, sizes[i] > INT64_C(1) << 40);
+    for (uint64_t key = 5; key < 8; key++) {
+      flr_permutation_set_key(&p, key);
+      for (int64_t k = 0; k < sizes[i] && k < 100; k++) {
+        assert_true(flr_permutation_at(&p, k) == flr_permute(key, sizes[i], k));
+        assert_true(flr_permutation_at(&p, sizes[i] - 1 - k) == flr_permute(key, sizes[i], sizes[i] - 1 - k));
+      }
+    }
+    flr_permutation_clear(&p);
+    assert_null(p.words);
+  }
+}
+
 /* Over many keys every index lands in every place equally often: chi-square with (size - 1)^2 degrees of freedom, within 5
    standard deviations. */
 static void test_permutation__every_place_is_as_likely(void **state) {
@@ -78,6 +97,7 @@ static void test_permutation__little_stays_as_it_was(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_permutation__every_index_once), cmocka_unit_test(test_permutation__keeps_its_values),
-      cmocka_unit_test(test_permutation__every_place_is_as_likely), cmocka_unit_test(test_permutation__little_stays_as_it_was)};
+      cmocka_unit_test(test_permutation__table_gives_the_same), cmocka_unit_test(test_permutation__every_place_is_as_likely),
+      cmocka_unit_test(test_permutation__little_stays_as_it_was)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
