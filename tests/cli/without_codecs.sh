@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A build without liblz4 and libzstd refuses what needs them with how to get them, and does all else. usage: see common.sh
 export FLR_PROGRAM=$2/test_cli.bare
+[ -z "${ASAN_OPTIONS:-}" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_odr_violation=0 # its codecs are there twice, on purpose
 . "$(dirname "$0")/common.sh"
 export HDF5_PLUGIN_PRELOAD=:: # none: HDF5 cannot help out
 "$tools/test_cli.reading_fixtures" "$work" || exit 1
