@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "core/cpu_limit.h"
 #include "core/hash.h"
 #include "core/memory.h"
 
@@ -27,6 +28,12 @@ int flr_machine_share(const int64_t *rows, int ranks, int rank) {
   return share < 1 ? 1 : (int)(share + 1e-6);
 }
 
+int flr_machine_within_quota(int share, int quota, int local_ranks) {
+  const int part = quota / local_ranks;
+  if (quota <= 0 || (share > 0 && share <= part)) return share;
+  return part < 1 ? 1 : part;
+}
+
 static void fill_row(int64_t *row, const char *host) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) != 0) return;
@@ -42,9 +49,16 @@ flr_status flr_machine_cpus(int *out, flr_comm *comm) {
   FLR_TRY(flr_comm_agree(comm, flr_alloc(&rows, words, sizeof *rows)));
   fill_row(rows + (int64_t)comm->rank * FLR_MACHINE_WORDS, comm->host);
   const flr_status status = flr_comm_all_reduce(comm, rows, words, FLR_COMM_I64);
-  if (status == FLR_OK) *out = flr_machine_share(rows, comm->size, comm->rank);
+  if (status == FLR_OK)
+    *out = flr_machine_within_quota(flr_machine_share(rows, comm->size, comm->rank), flr_cpus_in_groups(""), comm->local_size);
   flr_free(rows);
   return status;
+}
+
+int flr_machine_cpus_alone(void) {
+  int64_t row[FLR_MACHINE_WORDS] = {0};
+  fill_row(row, "");
+  return flr_machine_within_quota(flr_machine_share(row, 1, 0), flr_cpus_in_groups(""), 1);
 }
 
 int flr_machine_prefetch(int wanted, int64_t memory, int local_ranks, int64_t batch_bytes) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/cpu_limit.h"
 #include "core/memory_limit.h"
 #include "harness/temporary_folder.h"
 #include "train/machine.h"
@@ -105,6 +106,42 @@ static void test_memory__least_limit_of_all_groups_above(void **state) {
   assert_int_equal(system(command), 0);
 }
 
+static void test_share__quota_of_the_groups_is_divided_too(void **state) {
+  (void)state;
+  assert_int_equal(flr_machine_within_quota(8, 0, 4), 8); /* none */
+  assert_int_equal(flr_machine_within_quota(8, 64, 4), 8);
+  assert_int_equal(flr_machine_within_quota(8, 6, 2), 3);
+  assert_int_equal(flr_machine_within_quota(8, 2, 4), 1);
+  assert_int_equal(flr_machine_within_quota(0, 6, 2), 3); /* no affinity is known */
+  assert_int_equal(flr_machine_within_quota(0, 0, 2), 0);
+  const int alone = flr_machine_cpus_alone(), quota = flr_cpus_in_groups("");
+  if (alone < 1 || (quota > 0 && alone > quota)) fail_msg("alone: %d CPUs of a quota of %d", alone, quota);
+}
+
+static void test_quota__least_of_all_groups_above(void **state) {
+  (void)state;
+  char root[512], command[600];
+  assert_non_null(temporary_folder(root, sizeof root, "flr_machine"));
+  assert_int_equal(flr_cpus_in_groups(root), 0); /* no control groups */
+  put(root, "proc/self/cgroup", "0::/slurm/job_7/step_0");
+  put(root, "sys/fs/cgroup/slurm/job_7/step_0/cpu.max", "max 100000");
+  assert_int_equal(flr_cpus_in_groups(root), 0);
+  put(root, "sys/fs/cgroup/slurm/cpu.max", "800000 100000");
+  assert_int_equal(flr_cpus_in_groups(root), 8);
+  put(root, "sys/fs/cgroup/slurm/job_7/cpu.max", "350000 100000");
+  assert_int_equal(flr_cpus_in_groups(root), 4);
+  put(root, "proc/self/cgroup", "0::/\n3:cpu,cpuacct:/slurm/job_7\n4:cpuset:/");
+  assert_int_equal(flr_cpus_in_groups(root), 0);
+  put(root, "sys/fs/cgroup/cpu/slurm/job_7/cpu.cfs_quota_us", "-1");
+  put(root, "sys/fs/cgroup/cpu/slurm/job_7/cpu.cfs_period_us", "100000");
+  assert_int_equal(flr_cpus_in_groups(root), 0);
+  put(root, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000");
+  put(root, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
+  assert_int_equal(flr_cpus_in_groups(root), 2);
+  (void)snprintf(command, sizeof command, "rm -r '%s'", root);
+  assert_int_equal(system(command), 0);
+}
+
 static void test_prefetch__fits_a_quarter_of_a_ranks_part(void **state) {
   (void)state;
   assert_int_equal(flr_machine_prefetch(4, 1000000, 2, 1000), 4);
@@ -118,6 +155,8 @@ int main(void) {
       cmocka_unit_test(test_share__ranks_that_are_not_bound_divide_the_host),
       cmocka_unit_test(test_share__overlaps_count_for_all_who_share_them),
       cmocka_unit_test(test_share__is_a_thread_at_least_and_0_where_nothing_is_known),
+      cmocka_unit_test(test_share__quota_of_the_groups_is_divided_too),
+      cmocka_unit_test(test_quota__least_of_all_groups_above),
       cmocka_unit_test(test_memory__least_limit_of_all_groups_above),
       cmocka_unit_test(test_prefetch__fits_a_quarter_of_a_ranks_part),
   };
