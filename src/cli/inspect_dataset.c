@@ -6,7 +6,9 @@
 #include "cli/json.h"
 #include "core/memory.h"
 #include "datasets/statistics.h"
+#include "train/machine.h"
 #include "train/plan.h"
+#include "train/reading.h"
 
 static void add_counts(cJSON *item, const int64_t *counts, int64_t classes) {
   cJSON *list = cJSON_AddArrayToObject(item, "class_counts");
@@ -63,21 +65,39 @@ static flr_status add_normalization(cJSON *document, flr_dataset *data, uint64_t
   return status;
 }
 
+/* What training alone on this machine would hold of them decoded. */
+static flr_status add_memory(cJSON *item, flr_dataset *data, const flr_config *config) {
+  flr_reading reading;
+  FLR_TRY(flr_reading_alone(&reading, config, data, flr_machine_cpus_alone()));
+  cJSON *memory = cJSON_AddObjectToObject(item, "memory");
+  cJSON_AddNumberToObject(memory, "bytes", (double)reading.bytes);
+  if (reading.blocks == 0) return FLR_OK;
+  cJSON_AddNumberToObject(memory, "batch", (double)config->batch);
+  cJSON_AddNumberToObject(memory, "threads", reading.threads);
+  cJSON_AddNumberToObject(memory, "blocks", (double)reading.blocks);
+  cJSON_AddNumberToObject(memory, "block_bytes", (double)reading.block_bytes);
+  cJSON_AddNumberToObject(memory, "window", (double)reading.window);
+  cJSON_AddNumberToObject(memory, "needed", (double)reading.needed);
+  cJSON_AddNumberToObject(memory, "held", (double)reading.held);
+  return FLR_OK;
+}
+
 /* How samples come from the file, and what they are then. */
-static void add_reading(cJSON *document, const flr_dataset *data) {
+static flr_status add_reading(cJSON *document, flr_dataset *data, const flr_config *config) {
   cJSON *item = cJSON_AddObjectToObject(document, "reading");
   cJSON_AddStringToObject(item, "sample", data->dtype == FLR_U8 ? "uint8" : "float32");
   cJSON_AddNumberToObject(item, "sample_bytes", (double)data->sample_bytes);
   cJSON_AddBoolToObject(item, "fast", !data->slow[0]);
   if (data->reading) cJSON_AddStringToObject(item, "how", data->reading);
   if (data->slow[0]) cJSON_AddStringToObject(item, "why", data->slow);
+  return add_memory(item, data, config);
 }
 
 static flr_status add_open_dataset(cJSON *document, flr_dataset *data, const flr_config *config) {
   const double shape[] = {(double)data->height, (double)data->width, (double)data->channels};
   flr_json_add_numbers(document, "sample_shape", data->features ? shape + 2 : shape, data->features ? 1 : 3);
   cJSON_AddNumberToObject(document, "classes", (double)data->classes);
-  add_reading(document, data);
+  FLR_TRY(add_reading(document, data, config));
   FLR_TRY(add_statistics(document, data, config->json));
   return add_normalization(document, data, config->seed);
 }

@@ -8,6 +8,19 @@
    FLR_ERROR_USAGE (--cache-memory), FLR_ERROR_INTERNAL (memory). Not collective. */
 flr_status flr_reading_prepare(flr_session *session);
 
+/* What reading through blocks takes; all 0 where samples are read where they lie. */
+typedef struct flr_reading {
+  int64_t blocks;       /* of the data, decoded */
+  int64_t window;       /* training is shuffled within so many of them, which may be all; 0: it is not shuffled */
+  int64_t needed, held; /* held in memory: fewer than needed where there is no room for them */
+  int64_t block_bytes;  /* of one */
+  int64_t bytes;        /* of memory, with what decoding takes */
+  int threads;          /* of the loader */
+} flr_reading;
+
+/* What training would take as the only rank on `cpus` CPUs. Changes nothing. Errors: as flr_reading_prepare. */
+flr_status flr_reading_alone(flr_reading *out, const flr_config *config, flr_dataset *dataset, int cpus);
+
 /* Bytes that "512M", "1.5G" or "65536" say; KiB, MiB, GiB and TiB. Errors: FLR_ERROR_USAGE naming the option. */
 flr_status flr_size_parse(int64_t *bytes, const char *text, const char *option);
 

@@ -51,9 +51,23 @@ says 'a data set that will hurt' 0 '"train":{"samples":24,"rarest_class":2,"comm
 says 'a data set that will hurt, for people' 0 '^warning: training labels are sorted in the file: --order sequential would' ../../fruit.h5
 grep -q '^warning: 1 of 2 valid samples are in the training split too: ' out || complain "a data set that will hurt: $(tail -5 out)"
 says 'values that are not finite' 0 '"whole":true,.*"warnings":\["1 training values are not finite: a run ends where it meets one"' ../../nan.h5 --json
-says 'numbers' 0 '"reading":\{"sample":"float32","sample_bytes":24,"fast":true,"how":"rows in place"\}' ../../wide.h5 --json
-says 'virtual data' 0 '"reading":\{"sample":"float32","sample_bytes":24,"fast":false,"how":"through HDF5","why":"\.\./\.\./virtual\.h5: train/features is virtual"\}' \
+says 'numbers' 0 '"reading":\{"sample":"float32","sample_bytes":24,"fast":true,"how":"rows in place","memory":\{"bytes":0\}\}' ../../wide.h5 --json
+says 'virtual data' 0 '"reading":\{"sample":"float32","sample_bytes":24,"fast":false,"how":"through HDF5","why":"\.\./\.\./virtual\.h5: train/features is virtual","memory":\{"bytes":[0-9]+,' \
   ../../virtual.h5 --json
+# what decoded blocks take: the same as training says
+fastlr convert csv ../../fruit ../../packed.h5 --label kind --quiet --compress deflate --chunk-rows 1
+few=(--window 2 --cache none --workers 1 --batch 16)
+says 'blocks' 0 '"fast":true,"how":"chunks, decoded","memory":\{"bytes":[0-9]+,"batch":16,"threads":1,"blocks":26,"block_bytes":8,"window":2,"needed":10,"held":10\}' \
+  ../../packed.h5 --json "${few[@]}"
+says 'all blocks' 0 '"threads":[0-9]+,"blocks":26,"block_bytes":8,"window":24,"needed":26,"held":26\}' ../../packed.h5 --json
+says 'too few blocks' 0 '"blocks":26,"block_bytes":8,"window":24,"needed":26,"held":[1-9]\}' ../../packed.h5 --json --cache none --workers 1 --cache-memory 8250
+says 'blocks in file order' 0 '"window":0,"needed":7,"held":7\}' ../../packed.h5 --json "${few[@]}" --order sequential
+says 'blocks for people' 0 '^    held +10$' ../../packed.h5 "${few[@]}"
+if [ "$ranks" = 1 ]; then
+  fastlr --data ../../packed.h5 "${few[@]}" --lr 1e-3 --steps 2 --verbose
+  grep -q '^compressed data: 26 blocks of 0.00 MiB, 10 in memory .* 1 loader threads$' err || complain "training holds other blocks: $(grep blocks err)"
+  rm -rf run/*
+fi
 says 'labels and images that differ in number' 65 '"whole":false,.*"damaged":"/train/labels"' ../../lengths.h5 --json
 says 'a label below 0' 65 '"whole":false,.*the label of row 5 is -1.*"damaged":"/train/labels"' ../../negative.h5 --json
 says 'a label beyond the classes' 65 '"whole":false,.*"reason":"[^"]*a label is 7, class_names has 4 names' ../../beyond.h5 --json
