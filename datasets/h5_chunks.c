@@ -6,15 +6,25 @@
 
 #include "core/memory.h"
 
+enum { FILTER_LZF = 32000 };
+
 /* ---- looking up ---- */
 
-static flr_status cannot_undo(const flr_h5_chunks *c, flr_status status) {
+/* h5repack cannot undo it without the plugin either: it leaves such sets out and says that all went well. */
+static flr_status cannot_undo(const flr_h5_chunks *c, H5Z_filter_t id, flr_status status) {
   char filter[256];
+  const char *name = c->source->name;
   (void)snprintf(filter, sizeof filter, "%s", flr_status_message());
-  if (status == FLR_ERROR_UNAVAILABLE)
-    return flr_fail(status, "%s: %s is stored through the filter %s", c->source->name, c->path, filter);
-  return flr_fail(status, "%s: %s is stored through the filter %s, which is not read: h5repack -f NONE -l CONTI %s OUT.h5",
-                  c->source->name, c->path, filter, c->source->name);
+  if (status == FLR_ERROR_UNAVAILABLE) return flr_fail(status, "%s: %s is stored through the filter %s", name, c->path, filter);
+  if (id == FILTER_LZF)
+    return flr_fail(status,
+                    "%s: %s is stored through the filter %s, which h5py alone has: copy it with h5py, compression=\"gzip\"",
+                    name, c->path, filter);
+  return flr_fail(
+      status,
+      "%s: %s is stored through the filter %s, which is not read here: set HDF5_PLUGIN_PATH to the folder of its plugin "
+      "(Python's package hdf5plugin has many); with it h5repack -f NONE -l CONTI %s OUT.h5 also makes a copy without it",
+      name, c->path, filter, name);
 }
 
 static flr_status find_filters(flr_h5_chunks *c, hid_t list) {
@@ -30,7 +40,7 @@ static flr_status find_filters(flr_h5_chunks *c, hid_t list) {
     const H5Z_filter_t id = H5Pget_filter2(list, (unsigned)c->filters.count, &flags, &n, values, sizeof name, name, NULL);
     name[sizeof name - 1] = '\0';
     const flr_status status = flr_filter_check(id, name);
-    if (status != FLR_OK) return cannot_undo(c, status);
+    if (status != FLR_OK) return cannot_undo(c, id, status);
     if (id == FLR_FILTER_SHUFFLE && n > 0 && values[0] > 0) c->filters.element_bytes = values[0];
     c->filters.id[c->filters.count] = id;
   }
