@@ -5,18 +5,20 @@
 #include "core/status.h"
 #include "mpi/comm.h"
 
-/* 1 when this process was started by mpirun, srun or another launcher of several ranks (OMPI_COMM_WORLD_SIZE, PMIX_RANK,
-   PMI_RANK, SLURM_PROCID with SLURM_STEP_NUM_TASKS..). Needs no MPI. */
+/* 1 when this process was started by mpirun, srun --mpi=.. or another launcher that tells ranks how to find each other
+   (OMPI_COMM_WORLD_RANK, PMIX_RANK, PMI_RANK, PALS_RANKID). Needs no MPI. */
 int flr_launch_detected(void);
 
 /* The rank as the launcher's environment tells it, before MPI is started; 0 without a launcher. Used so that only rank 0 prints
-   usage errors. */
-int flr_launch_rank(void);
+   usage errors. The tasks of an srun without MPI are numbered too, unless `kind` (as below) is "self": then each is a rank 0.
+ */
+int flr_launch_rank(const char *kind);
 
 /* MPI that the caller has already started is used and left running at the end. Opens the comm named by `kind` ("auto": mpi
    under a launcher, else self; "nccl": the same, which sums on GPUs need beside it (comm_bulk.h); "mpi"; "self"): initialises
-   MPI with MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors: FLR_ERROR_USAGE (self under a launcher of several ranks).
-   Collective. *out is destroyed by flr_launch_finish. */
+   MPI with MPI_THREAD_MULTIPLE, sets MPI_ERRORS_RETURN. Errors: FLR_ERROR_USAGE (self under a launcher of several ranks; not
+   self where srun started several tasks without MPI, which would all write the same files). Collective. *out is destroyed by
+   flr_launch_finish. */
 flr_status flr_launch_start(flr_comm **out, const char *kind, const flr_comm_mpi_options *options);
 
 /* Destroys the comm (NULL allowed) and finalises MPI if flr_launch_start began it. Collective. */

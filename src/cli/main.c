@@ -240,8 +240,17 @@ static int asks_for_models(const flr_command_args *args) {
   return 0;
 }
 
+/* The last --comm given, which decides who is rank 0 where no launcher does. */
+static const char *comm_asked_for(const flr_command_args *args) {
+  const char *comm = "";
+  for (int i = 0; i < args->setting_count; i++)
+    if (strcmp(args->settings[i].name, "comm") == 0) comm = args->settings[i].value;
+  return comm;
+}
+
 static flr_status run(parsed *p, int argc, char **argv) {
   FLR_TRY(parse(p, argc, argv));
+  p->args.rank = flr_launch_rank(comm_asked_for(&p->args));
   if (p->version) {
     if (p->args.rank == 0) printf("fastlr_dist %s\n", FLR_VERSION);
     return FLR_OK;
@@ -273,7 +282,7 @@ static flr_status finish_output(void) {
 }
 
 int main(int argc, char **argv) {
-  parsed p = {.args = {.rank = flr_launch_rank()}};
+  parsed p = {.args = {.rank = flr_launch_rank("")}};
   opterr = 0;
   flr_status status = run(&p, argc, argv);
   if (status == FLR_OK) status = finish_output();

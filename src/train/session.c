@@ -305,7 +305,7 @@ flr_status flr_session_create(flr_session **out, const flr_config *config, const
   return prepare(s, checkpoint);
 }
 
-int flr_session_rank(const flr_session *s) { return s->comm ? s->comm->rank : flr_launch_rank(); }
+int flr_session_rank(const flr_session *s) { return s->comm ? s->comm->rank : flr_launch_rank(s->config->comm); }
 int flr_session_size(const flr_session *s) { return s->comm ? s->comm->size : 1; }
 const char *flr_session_directory(const flr_session *s) { return s->directory; }
 
