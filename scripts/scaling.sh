@@ -6,7 +6,7 @@
 #   --batch B          weak: of one rank; strong: of all (default 64)
 #   --steps N          timed steps; as many before them warm up (default 20)
 #   --rounds K         runs of each, in turn; medians count (default 3)
-#   --launcher WORDS   what starts ranks: "srun" (default inside a Slurm job) or "mpirun .." (default elsewhere); "-n RANKS" is added
+#   --launcher WORDS   what starts ranks: "srun --mpi=pmix" (default inside a Slurm job) or "mpirun .." (default elsewhere); "-n RANKS" is added
 #   --program FILE     (default: build/release/fastlr_dist, else the one on the PATH)
 #   --out FOLDER       (default: scaling): scaling.md, scaling.csv, scaling.svg, scaling.png, runs.csv and each run's log
 # What follows -- goes to every run: --model, --data (default: synthetic images that are enough for the steps), --threads ..
@@ -49,8 +49,9 @@ if [ -z "$program" ]; then
 fi
 if [ -z "$launcher" ]; then
   launcher='mpirun --bind-to none'
-  [ -z "${SLURM_JOB_ID:-}" ] || launcher=srun
+  [ -z "${SLURM_JOB_ID:-}" ] || launcher='srun --mpi=pmix'
 fi
+export SLURM_PMIX_FENCE="${SLURM_PMIX_FENCE:-tree}" # (as slurm/train.sbatch has it)
 if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 mkdir -p "$out"
 runs=$out/runs.csv

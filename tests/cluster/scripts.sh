@@ -23,6 +23,11 @@ common() { sed -n '/^# ---- the job: the same lines/,/^# ---- up to here the sam
 for script in find array-sweep; do
   diff <(common train) <(common $script) || complain "$script.sbatch differs from train.sbatch in what is the same"
 done
+# What the ranks of srun need (see README.md) is set for them, unless the user has.
+fence() { # LAUNCH VALUE
+  (eval "$(sed -n '/^launcher()/,/^}/p' "$folder/train.sbatch")" && launch=$1 SLURM_PMIX_FENCE=$2 && launcher && env | sed -n 's/^SLURM_PMIX_FENCE=//p')
+}
+[ "$(fence srun '')$(fence srun ring)$(fence mpirun '')" = treering ] || complain "srun's fence: '$(fence srun '')', '$(fence srun ring)', '$(fence mpirun '')'"
 for script in train find array-sweep; do
   lines=$(sed -n '/^# ---- edit/,/^# ---- up to here ----/p' "$folder/$script.sbatch" | grep -vc '^# ----')
   [ "$lines" -le 5 ] || complain "$script.sbatch has $lines lines to edit"

@@ -7,8 +7,6 @@ set -u
 in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 3
-# On three nodes under load, Open MPI was seen to crash in MPI_Init (a message before the rank was ready) with the default fence; not with this one.
-export SLURM_PMIX_FENCE=tree
 export FASTLR_STAGE=$FLR_SOURCE_DIR/slurm/stage-data.sh
 options='--model mlp --steps 40 --lr 1e-2 --deterministic --shards 3 --checkpoint-every 10 --log-every 1 --watchdog 20 --plot none'
 
