@@ -14,7 +14,7 @@ with those of the files on the first node. A copy that is there already and whol
 nothing is left on any node, and one line for each cause names the nodes. Folders of jobs of yours that have ended are removed.
 
 FASTLR_LOCAL=DIR          the disk; else SLURM_TMPDIR, TMPDIR or /tmp
-FASTLR_STAGE_TIMEOUT=SEC  how long all nodes together may take (3600)
+FASTLR_STAGE_TIMEOUT=SEC  how long all nodes together may take (3600); then those that have not answered are named
 
 Exit codes: 0 done, 64 wrong usage, 65 another version of a file on some node, 66 no file, 74 no room or input and output failed
 TEXT
@@ -75,23 +75,24 @@ mebibytes() { awk -v b="$1" 'BEGIN { printf "%.1f MiB", b / 1048576 }'; }
 
 # ---- in the batch script ----
 
-# on_nodes WORDS...: this script on each node of the job, once
+# on_nodes SECONDS WORDS...: this script on each node of the job, once
 on_nodes() {
-  timeout -k 10 "$patience" srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --cpus-per-task=1 \
-    --overlap --mpi=none --kill-on-bad-exit=0 --input=none bash "$self" "$@"
+  timeout -k 10 "$1" srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --cpus-per-task=1 \
+    --overlap --mpi=none --kill-on-bad-exit=0 --input=none bash "$self" "${@:2}"
 }
 
 # The lines of all nodes: one line for each cause, with its nodes; the highest code is the exit code.
 report() { # NODES...
-  awk -F '\t' -v nodes="$*" '
+  awk -F '\t' -v nodes="$*" -v patience="$patience" '
     function brief(list, line) { ("scontrol show hostlistsorted " list) | getline line; return line == "" ? list : line }
     BEGIN { all = split(nodes, name, " ") }
+    $1 == "ended" { late = $2 == 124 || $2 == 137 ? " within " patience " s (FASTLR_STAGE_TIMEOUT)" : "" }
     $1 == "result" { told[$2] = 1; if ($3 == 0) next; cause = $4; if (!(cause in who)) order[++count] = cause
       who[cause] = who[cause] (who[cause] == "" ? "" : ",") $2; number[cause]++; if ($3 > code) code = $3 }
     END {
       for (i = 1; i <= all; i++) if (!(name[i] in told)) { silent = silent (silent == "" ? "" : ",") name[i]; missing++ }
       for (i = 1; i <= count; i++) printf "stage-data.sh: on %s (%d of %d nodes): %s\n", brief(who[order[i]]), number[order[i]], all, order[i]
-      if (missing) { printf "stage-data.sh: on %s (%d of %d nodes): no answer\n", brief(silent), missing, all; if (code < 74) code = 74 }
+      if (missing) { printf "stage-data.sh: on %s (%d of %d nodes): no answer%s\n", brief(silent), missing, all, late; if (code < 74) code = 74 }
       exit code
     }' >&2
 }
@@ -108,7 +109,7 @@ copy() { # FILE,FILE..
   done
   mapfile -t names < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
   alive=$(squeue -h -u "$(id -un)" -o %A 2>/dev/null | paste -sd ,)
-  on_nodes node_copy "$folder" "$alive" "${facts[@]}" | report "${names[@]}"
+  { on_nodes "$patience" node_copy "$folder" "$alive" "${facts[@]}"; printf 'ended\t%s\n' $?; } | report "${names[@]}"
   code=${PIPESTATUS[1]}
   if [ "$code" != 0 ]; then
     clean
@@ -117,7 +118,8 @@ copy() { # FILE,FILE..
   (IFS=, && echo "${copies[*]}")
 }
 
-clean() { on_nodes node_clean "$folder" || echo "stage-data.sh: the copies in $folder may be left on some nodes" >&2; }
+# (a node that has gone silent shall not hold the others' end up for as long again)
+clean() { on_nodes $((patience < 300 ? patience : 300)) node_clean "$folder" || echo "stage-data.sh: the copies in $folder may be left on some nodes" >&2; }
 
 case ${1:-} in
   --help) usage; exit 0 ;;

@@ -53,6 +53,20 @@ refused 'a node with another version, of the same size' 65 "on host3 \(1 of 3 no
 give 3 $data
 enter 3 dd if=/dev/zero of=$TMPDIR/own/filler bs=1k status=none 2>/dev/null # (until it is full)
 refused 'a full disk' 74 "on host3 \(1 of 3 nodes\): no room in $TMPDIR for x.h5 \(0\.1 MiB\)"
+enter 3 rm $TMPDIR/own/filler
+
+# A node whose disk answers nobody (here: nobody who asks df) is named when the time is up, and the copies of the others are removed.
+mkdir $work/shared/hanging
+cat >$work/shared/hanging/df <<'HANGING'
+#!/bin/bash
+[ "$(hostname)" != host3 ] || { trap '' TERM && while :; do sleep 77; done; }
+exec /usr/bin/df "$@"
+HANGING
+chmod +x $work/shared/hanging/df
+began=$SECONDS
+PATH=$work/shared/hanging:$PATH FASTLR_STAGE_TIMEOUT=6 refused 'a silent node' 74 "on host3 \(1 of 3 nodes\): no answer within 6 s \(FASTLR_STAGE_TIMEOUT\)"
+[ $((SECONDS - began)) -lt 60 ] || fail "a silent node: it took $((SECONDS - began)) s"
+[ -z "$(enter 3 pgrep -f 'sleep 77')" ] || fail 'a silent node: what hung there is left'
 
 # Not staged, the program itself notices.
 unset FASTLR_STAGE
@@ -64,7 +78,6 @@ said() { # WHAT CODE LINE
   [ "$(wc -l <$work/shared/said)" = 1 ] || fail "$1: not one line: $(cat $work/shared/said)"
   echo "$1: $(cat $work/shared/said)"
 }
-enter 3 rm $TMPDIR/own/filler
 give 3 $work/shared/other.h5
 said 'not staged, another version' 65 "$TMPDIR/own/x.h5: on host3 it is another version than on host\[1-2\] "
 enter 2 rm $TMPDIR/own/x.h5
