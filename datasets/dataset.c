@@ -27,18 +27,37 @@ static flr_status check_paths(const flr_dataset_options *options, int synthetic)
                   synthetic ? "synthetic" : "the embedded digits");
 }
 
-flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options) {
-  *out = NULL;
-  const int synthetic = strncmp(options->source, "synthetic:", 10) == 0;
-  flr_dataset *dataset;
-  FLR_TRY(check_paths(options, synthetic));
-  FLR_TRY(synthetic ? flr_synthetic_open(&dataset, options) : flr_h5_dataset_open(&dataset, options));
+/* The validation split is taken by each process itself: it follows from seed and row alone. */
+static flr_status split_up(flr_dataset **out, flr_dataset *dataset, const flr_dataset_options *options) {
   const int given = !isnan(options->valid_fraction);
   if (!given && dataset->samples[FLR_SPLIT_VALID] > 0) {
     *out = dataset;
     return FLR_OK;
   }
   return flr_split_view_open(out, dataset, given ? options->valid_fraction : default_valid_fraction, options->seed);
+}
+
+flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options) {
+  *out = NULL;
+  const int synthetic = strncmp(options->source, "synthetic:", 10) == 0;
+  flr_dataset *dataset;
+  FLR_TRY(check_paths(options, synthetic));
+  FLR_TRY(synthetic ? flr_synthetic_open(&dataset, options) : flr_h5_dataset_open(&dataset, options, NULL, 0));
+  return split_up(out, dataset, options);
+}
+
+flr_status flr_dataset_describe(const flr_dataset *dataset, unsigned char **out, size_t *bytes) {
+  *out = NULL;
+  *bytes = 0;
+  return dataset->ops->describe ? dataset->ops->describe(dataset, out, bytes) : FLR_OK;
+}
+
+flr_status flr_dataset_open_described(flr_dataset **out, const flr_dataset_options *options, const unsigned char *description,
+                                      size_t bytes) {
+  flr_dataset *dataset;
+  *out = NULL;
+  FLR_TRY(flr_h5_dataset_open(&dataset, options, description, bytes));
+  return split_up(out, dataset, options);
 }
 
 void flr_dataset_clear_head(flr_dataset *d) {

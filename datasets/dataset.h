@@ -30,6 +30,8 @@ struct flr_dataset_ops {
   flr_status (*reserve)(flr_dataset *dataset, int64_t slots, int loaders);
   /* Bytes of memory that these take. */
   int64_t (*memory)(const flr_dataset *dataset, int64_t slots, int loaders);
+  /* flr_dataset_describe; NULL: it has no description. */
+  flr_status (*describe)(const flr_dataset *dataset, unsigned char **out, size_t *bytes);
 };
 
 /* The common head of every implementation's struct. */
@@ -67,6 +69,15 @@ typedef struct flr_dataset_options {
    truncated, no such path, lengths differ, label out of range, zero samples) naming file and path. *out is owned by the caller.
    Not collective. */
 flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options);
+/* All that opening found in the files, as bytes into *out [*bytes], owned by the caller, for flr_dataset_open_described on the
+   same host; NULL and 0 where that would not save a look at files (there are none) or each process needs its own (data that
+   only HDF5 can read). Not collective. */
+flr_status flr_dataset_describe(const flr_dataset *dataset, unsigned char **out, size_t *bytes);
+/* Opens the data set that another process described, with the same options. Its files are opened for reading rows; HDF5 is not
+   called, not even to read later. Errors: those of opening a file; FLR_ERROR_DATA naming a file that is another one (length,
+   time of writing, inode) than was described; FLR_ERROR_INTERNAL for bytes that are no such description. */
+flr_status flr_dataset_open_described(flr_dataset **out, const flr_dataset_options *options, const unsigned char *description,
+                                      size_t bytes);
 void flr_dataset_destroy(flr_dataset *dataset);
 
 static inline flr_status flr_dataset_read(flr_dataset *d, flr_split split, const int64_t *rows, int64_t n, void *out) {

@@ -4,7 +4,9 @@
 
 #include "datasets/dataset.h"
 
-flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *options);
+/* description [bytes]: of the files, so that HDF5 need not be asked; NULL: it is. */
+flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *options, const unsigned char *description,
+                               size_t bytes);
 flr_status flr_synthetic_open(flr_dataset **out, const flr_dataset_options *options);
 
 /* A data set whose validation split is `fraction` of inner's training split, taken by the keyed permutation; inner's own

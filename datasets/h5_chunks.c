@@ -47,15 +47,11 @@ static flr_status find_filters(flr_h5_chunks *c, hid_t list) {
   return FLR_OK;
 }
 
-static flr_status find_grid(flr_h5_chunks *c, hid_t list) {
-  hsize_t dims[H5S_MAX_RANK];
-  unsigned options = 0;
+/* All that follows from the chunks' sides. */
+static flr_status derive_grid(flr_h5_chunks *c) {
   int64_t bytes = (int64_t)c->element_bytes;
-  if (H5Pget_chunk(list, H5S_MAX_RANK, dims) != c->grid.rank)
-    return flr_fail(FLR_ERROR_DATA, "%s: %s: its chunks have other axes than its samples", c->source->name, c->path);
   c->grid.chunks = 1;
   for (int axis = 0; axis < c->grid.rank; axis++) {
-    c->grid.chunk[axis] = (int64_t)dims[axis];
     if (c->grid.chunk[axis] < 1 || c->dims[axis] < 1)
       return flr_fail(FLR_ERROR_DATA, "%s: %s has no samples", c->source->name, c->path);
     c->grid.count[axis] = (c->dims[axis] - 1) / c->grid.chunk[axis] + 1;
@@ -66,10 +62,19 @@ static flr_status find_grid(flr_h5_chunks *c, hid_t list) {
   c->chunk_bytes = (size_t)bytes;
   if (bytes > UINT32_MAX)
     return flr_fail(FLR_ERROR_DATA, "%s: %s: chunks of %lld bytes", c->source->name, c->path, (long long)bytes);
+  return FLR_OK;
+}
+
+static flr_status find_grid(flr_h5_chunks *c, hid_t list) {
+  hsize_t dims[H5S_MAX_RANK];
+  unsigned options = 0;
+  if (H5Pget_chunk(list, H5S_MAX_RANK, dims) != c->grid.rank)
+    return flr_fail(FLR_ERROR_DATA, "%s: %s: its chunks have other axes than its samples", c->source->name, c->path);
+  for (int axis = 0; axis < c->grid.rank; axis++) c->grid.chunk[axis] = (int64_t)dims[axis];
 #if H5_VERSION_GE(1, 10, 0)
   if (H5Pget_chunk_opts(list, &options) >= 0) c->bare_edges = (options & H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS) != 0;
 #endif
-  return FLR_OK;
+  return derive_grid(c);
 }
 
 /* Also what keeps a small file that claims to be huge from taking memory. */
@@ -91,16 +96,20 @@ static flr_status check_place(flr_h5_chunks *c, const flr_h5_chunk *chunk) {
                     c->path, chunk->bytes, c->chunk_bytes);
   if (chunk->bytes > c->most_bytes) c->most_bytes = chunk->bytes;
   if (chunk->offset >= 0 && chunk->offset <= c->source->bytes - (int64_t)chunk->bytes) return FLR_OK;
-  return flr_fail(FLR_ERROR_DATA, "%s is cut off: %s reaches to byte %lld, the file has %lld", c->source->name, c->path,
-                  (long long)chunk->offset + chunk->bytes, (long long)c->source->bytes);
+  return flr_fail(FLR_ERROR_DATA, "%s is cut off: %s reaches to byte %llu, the file has %lld", c->source->name, c->path,
+                  (unsigned long long)chunk->offset + chunk->bytes, (long long)c->source->bytes);
+}
+
+static flr_status check_places(flr_h5_chunks *c) {
+  for (int64_t i = 0; i < c->grid.chunks; i++) FLR_TRY(check_place(c, &c->list[i]));
+  return FLR_OK;
 }
 
 static flr_status find_chunks(flr_h5_chunks *c, hid_t dataset) {
   FLR_TRY(check_number(c, dataset));
   FLR_TRY(flr_alloc(&c->list, c->grid.chunks, sizeof *c->list));
   FLR_TRY(flr_h5_chunk_list(c->list, c->source, c->path, &c->grid));
-  for (int64_t i = 0; i < c->grid.chunks; i++) FLR_TRY(check_place(c, &c->list[i]));
-  return FLR_OK;
+  return check_places(c);
 }
 
 static flr_status look_up(flr_h5_chunks *c, hid_t dataset, hid_t list) {
@@ -109,14 +118,19 @@ static flr_status look_up(flr_h5_chunks *c, hid_t dataset, hid_t list) {
   return find_chunks(c, dataset);
 }
 
-flr_status flr_h5_chunks_init(flr_h5_chunks *out, const flr_h5_source *source, const char *path, hid_t dataset, int rank,
-                              const int64_t *dims, size_t element_bytes) {
+static void begin(flr_h5_chunks *out, const flr_h5_source *source, const char *path, int rank, const int64_t *dims,
+                  size_t element_bytes) {
   *out = (flr_h5_chunks){.source = source, .grid = {.rank = rank}, .element_bytes = element_bytes, .row_bytes = element_bytes};
   (void)snprintf(out->path, sizeof out->path, "%s", path);
   for (int axis = 0; axis < rank; axis++) {
     out->dims[axis] = dims[axis];
     if (axis > 0) out->row_bytes *= (size_t)dims[axis];
   }
+}
+
+flr_status flr_h5_chunks_init(flr_h5_chunks *out, const flr_h5_source *source, const char *path, hid_t dataset, int rank,
+                              const int64_t *dims, size_t element_bytes) {
+  begin(out, source, path, rank, dims, element_bytes);
   const hid_t list = H5Dget_create_plist(dataset);
   const flr_status status = look_up(out, dataset, list);
   (void)H5Pclose(list);
@@ -127,6 +141,46 @@ flr_status flr_h5_chunks_init(flr_h5_chunks *out, const flr_h5_source *source, c
 void flr_h5_chunks_clear(flr_h5_chunks *c) {
   flr_free(c->list);
   *c = (flr_h5_chunks){0};
+}
+
+/* ---- telling others ---- */
+
+void flr_h5_chunks_pack(flr_packer *p, const flr_h5_chunks *c) {
+  flr_pack_number(p, c->filters.count);
+  for (int i = 0; i < c->filters.count; i++) flr_pack_number(p, c->filters.id[i]);
+  flr_pack_number(p, (int64_t)c->filters.element_bytes);
+  flr_pack_number(p, c->bare_edges);
+  for (int axis = 0; axis < c->grid.rank; axis++) flr_pack_number(p, c->grid.chunk[axis]);
+  flr_pack(p, c->list, (size_t)c->grid.chunks * sizeof *c->list);
+}
+
+static flr_status unpack_filters(flr_filters *f, flr_unpacker *u) {
+  int64_t element_bytes;
+  FLR_TRY(flr_unpack_int(u, &f->count, 0, FLR_FILTERS_MOST));
+  for (int i = 0; i < f->count; i++) {
+    FLR_TRY(flr_unpack_int(u, &f->id[i], 1, INT32_MAX));
+    FLR_TRY(flr_filter_check(f->id[i], ""));
+  }
+  FLR_TRY(flr_unpack_number(u, &element_bytes, 1, UINT32_MAX));
+  f->element_bytes = (size_t)element_bytes;
+  return FLR_OK;
+}
+
+static flr_status unpack_all(flr_h5_chunks *c, flr_unpacker *u) {
+  FLR_TRY(unpack_filters(&c->filters, u));
+  FLR_TRY(flr_unpack_int(u, &c->bare_edges, 0, 1));
+  for (int axis = 0; axis < c->grid.rank; axis++) FLR_TRY(flr_unpack_number(u, &c->grid.chunk[axis], 1, INT64_MAX));
+  FLR_TRY(derive_grid(c));
+  FLR_TRY(flr_unpack_array(u, &c->list, c->grid.chunks, sizeof *c->list));
+  return check_places(c);
+}
+
+flr_status flr_h5_chunks_unpack(flr_h5_chunks *out, flr_unpacker *u, const flr_h5_source *source, const char *path, int rank,
+                                const int64_t *dims, size_t element_bytes) {
+  begin(out, source, path, rank, dims, element_bytes);
+  const flr_status status = unpack_all(out, u);
+  if (status != FLR_OK) flr_h5_chunks_clear(out);
+  return status;
 }
 
 /* ---- decoding ---- */

@@ -4,6 +4,7 @@
 
 #include "datasets/codec.h"
 #include "datasets/h5_chunk_list.h"
+#include "datasets/packing.h"
 
 typedef struct flr_h5_chunks {
   const flr_h5_source *source; /* borrowed */
@@ -24,6 +25,11 @@ typedef struct flr_h5_chunks {
    filter whose library was missing. The caller has HDF5's lock. */
 flr_status flr_h5_chunks_init(flr_h5_chunks *out, const flr_h5_source *source, const char *path, hid_t dataset, int rank,
                               const int64_t *dims, size_t element_bytes);
+/* What that found, as bytes; and from these bytes, with the same checks, without HDF5. Errors: as above, FLR_ERROR_INTERNAL for
+   bytes that are something else. */
+void flr_h5_chunks_pack(flr_packer *packer, const flr_h5_chunks *chunks);
+flr_status flr_h5_chunks_unpack(flr_h5_chunks *out, flr_unpacker *unpacker, const flr_h5_source *source, const char *path,
+                                int rank, const int64_t *dims, size_t element_bytes);
 void flr_h5_chunks_clear(flr_h5_chunks *chunks);
 
 /* 1: its rows lie in the file as they are read, one after the other within each chunk. */

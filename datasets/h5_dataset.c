@@ -1,38 +1,18 @@
 /* HDF5 files as a data set: which paths make up which split, class names; rows and labels come from h5_rows and h5_labels. */
-#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/hdf5_lock.h"
 #include "core/memory.h"
-#include "datasets/dataset_impl.h"
 #include "datasets/digits_embedded.h"
 #include "datasets/h5_attributes.h"
-#include "datasets/h5_blocks.h"
-#include "datasets/h5_labels.h"
+#include "datasets/h5_parts.h"
 #include "datasets/h5_paths.h"
-#include "datasets/h5_sample.h"
 
-enum { MAX_FILES = 64, MAX_SOURCES = 4 * MAX_FILES, NAME_BYTES = sizeof((flr_h5_source *)0)->name };
+enum { NAME_BYTES = sizeof((flr_h5_source *)0)->name };
 
-/* One split: the rows of several files one after the other. */
-typedef struct split_rows {
-  int count;
-  flr_h5_rows parts[MAX_FILES];
-  int64_t first[MAX_FILES + 1]; /* first row of each part; the last entry is the total */
-} split_rows;
-
-typedef struct h5_dataset {
-  flr_dataset head;
-  int nchw; /* as asked for */
-  flr_h5_form form;
-  flr_h5_classes classes;
-  int files; /* read so far, of those that --data names */
-  int source_count;
-  flr_h5_source sources[MAX_SOURCES];
-  split_rows splits[FLR_SPLIT_COUNT];
-  flr_h5_blocks blocks;
-} h5_dataset;
+typedef flr_h5_dataset h5_dataset;
+typedef flr_h5_split_rows split_rows;
 
 /* ---- reading rows ---- */
 
@@ -90,6 +70,10 @@ static int64_t memory(const flr_dataset *dataset, int64_t slots, int loaders) {
   return flr_h5_blocks_bytes(&((const h5_dataset *)dataset)->blocks, slots, loaders);
 }
 
+static flr_status describe(const flr_dataset *dataset, unsigned char **out, size_t *bytes) {
+  return flr_h5_parts_describe((const h5_dataset *)dataset, out, bytes);
+}
+
 static const flr_dataset_ops h5_ops = {.name = "hdf5",
                                        .read = read_rows,
                                        .limit = limit,
@@ -97,7 +81,8 @@ static const flr_dataset_ops h5_ops = {.name = "hdf5",
                                        .destroy = destroy,
                                        .block_of = block_of,
                                        .reserve = reserve,
-                                       .memory = memory};
+                                       .memory = memory,
+                                       .describe = describe};
 
 /* ---- paths ---- */
 
@@ -106,7 +91,8 @@ static flr_status open_source(h5_dataset *d, const char *path, flr_h5_source **o
     *out = &d->sources[i];
     if (strcmp(d->sources[i].name, path) == 0) return FLR_OK;
   }
-  if (d->source_count == MAX_SOURCES) return flr_fail(FLR_ERROR_USAGE, "--data: more than %d files", MAX_SOURCES);
+  if (d->source_count == FLR_H5_MOST_SOURCES)
+    return flr_fail(FLR_ERROR_USAGE, "--data: more than %d files", FLR_H5_MOST_SOURCES);
   *out = &d->sources[d->source_count];
   FLR_TRY(strcmp(path, "digits") == 0 ? flr_h5_source_open_memory(*out, path, flr_digits_h5, flr_digits_h5_size())
                                       : flr_h5_source_open(*out, path));
@@ -145,83 +131,17 @@ static flr_status append_labels(h5_dataset *d, flr_split split, const flr_h5_sou
 
 /* ---- structure ---- */
 
-/* What one part's samples are like. */
-static flr_dataset shape_of(const h5_dataset *d, const flr_h5_rows *r) {
-  const int planes = d->nchw && r->rank == 4;
-  flr_dataset shape = {.height = 1, .width = 1, .channels = r->dims[1], .features = r->rank == 2};
-  if (r->rank > 2) {
-    shape.height = planes ? r->dims[2] : r->dims[1];
-    shape.width = planes ? r->dims[3] : r->dims[2];
-    shape.channels = r->rank == 3 ? 1 : planes ? r->dims[1] : r->dims[3];
-  }
-  shape.dtype = r->element.kind == FLR_ELEMENT_U8 && !shape.features ? FLR_U8 : FLR_F32;
-  shape.sample_bytes = (size_t)(shape.height * shape.width * shape.channels) * flr_dtype_size(shape.dtype);
-  return shape;
-}
-
-static void take_shape(h5_dataset *d, const flr_dataset *shape) {
-  const int planes = d->nchw && shape->channels > 1 && !shape->features;
-  flr_dataset *head = &d->head;
-  head->height = shape->height;
-  head->width = shape->width;
-  head->channels = shape->channels;
-  head->features = shape->features;
-  head->dtype = shape->dtype;
-  head->sample_bytes = shape->sample_bytes;
-  d->form = (flr_h5_form){.height = shape->height,
-                          .width = shape->width,
-                          .channels = shape->channels,
-                          .planes = planes,
-                          .numbers = shape->dtype == FLR_F32,
-                          .least = -FLT_MAX,
-                          .most = FLT_MAX};
-}
-
-/* Sets the sample's shape from the first rows found; later ones must agree. */
-static flr_status match_shape(h5_dataset *d, const flr_h5_rows *r) {
-  const flr_dataset *head = &d->head, shape = shape_of(d, r);
-  if (head->sample_bytes == 0) {
-    take_shape(d, &shape);
-    return FLR_OK;
-  }
-  if (head->height != shape.height || head->width != shape.width || head->channels != shape.channels ||
-      head->features != shape.features)
-    return flr_fail(FLR_ERROR_DATA,
-                    "%s: samples of %s are %lldx%lldx%lld, others %lldx%lldx%lld: all must have one shape: fastlr_dist convert "
-                    "imagefolder makes images one size",
-                    r->source->name, r->path, (long long)shape.height, (long long)shape.width, (long long)shape.channels,
-                    (long long)head->height, (long long)head->width, (long long)head->channels);
-  if (head->dtype == shape.dtype) return FLR_OK;
-  return flr_fail(FLR_ERROR_DATA,
-                  "%s: %s holds %s, others %s bytes: bytes are scaled to 0..1 and other numbers are not: store all alike",
-                  r->source->name, r->path, flr_element_name(r->element), head->dtype == FLR_U8 ? "are" : "are not");
-}
-
-/* The slowest part speaks for all. */
-static void note_reading(flr_dataset *head, const flr_h5_rows *part) {
-  if (!head->reading) head->reading = "rows in place";
-  if (flr_h5_rows_need_decoding(part) && !head->slow[0]) head->reading = "chunks, decoded";
-  if (!part->through.why || head->slow[0]) return;
-  head->reading = "through HDF5";
-  (void)snprintf(head->slow, sizeof head->slow, "%.120s: %.80s is %s", part->source->name, part->path, part->through.why);
-}
-
 static flr_status add_part(h5_dataset *d, flr_split split, flr_h5_source *source, const char *x, const char *y) {
   split_rows *rows = &d->splits[split];
   flr_h5_source *x_source, *y_source;
   const char *x_path, *y_path;
-  if (rows->count == MAX_FILES) return flr_fail(FLR_ERROR_USAGE, "--data: more than %d files", MAX_FILES);
+  if (rows->count == FLR_H5_MOST_FILES) return flr_fail(FLR_ERROR_USAGE, "--data: more than %d files", FLR_H5_MOST_FILES);
   FLR_TRY(resolve(d, source, x, &x_source, &x_path));
   FLR_TRY(resolve(d, source, y, &y_source, &y_path));
   FLR_TRY(flr_h5_path_check(x_source, x_path));
   FLR_TRY(flr_h5_path_check(y_source, y_path));
   FLR_TRY(flr_h5_rows_init(&rows->parts[rows->count], x_source, x_path));
-  rows->count++;
-  const flr_h5_rows *part = &rows->parts[rows->count - 1];
-  rows->first[rows->count] = rows->first[rows->count - 1] + part->dims[0];
-  FLR_TRY(match_shape(d, part));
-  note_reading(&d->head, part);
-  FLR_TRY(flr_h5_blocks_add(&d->blocks, &rows->parts[rows->count - 1]));
+  FLR_TRY(flr_h5_parts_take(d, split));
   return append_labels(d, split, source, y_source, y_path);
 }
 
@@ -283,8 +203,6 @@ static void drop_moments(flr_dataset *head) {
 
 static flr_status finish(h5_dataset *d, const char *source) {
   flr_dataset *head = &d->head;
-  for (int split = 0; split < FLR_SPLIT_COUNT; split++) head->samples[split] = d->splits[split].first[d->splits[split].count];
-  (void)snprintf(head->source, sizeof head->source, "%s", source);
   if (head->moments_differ) drop_moments(head);
   return flr_h5_classes_finish(&d->classes, source, head->labels, head->samples, FLR_SPLIT_COUNT, &head->classes,
                                &head->class_names);
@@ -293,7 +211,6 @@ static flr_status finish(h5_dataset *d, const char *source) {
 static flr_status read_files(h5_dataset *d, const flr_dataset_options *o) {
   char *list, *rest, *path;
   flr_status status = FLR_OK;
-  d->nchw = o->axis_order && strcmp(o->axis_order, "nchw") == 0;
   FLR_TRY(flr_strdup(&list, o->source));
   for (rest = list; status == FLR_OK && (path = flr_h5_next_file(&rest));) status = read_file(d, path, o);
   flr_free(list);
@@ -301,15 +218,23 @@ static flr_status read_files(h5_dataset *d, const flr_dataset_options *o) {
   return status == FLR_OK ? finish(d, o->source) : status;
 }
 
-flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *options) {
+static flr_status read_structure(h5_dataset *d, const flr_dataset_options *o) {
+  flr_hdf5_lock();
+  const flr_status status = read_files(d, o);
+  for (int i = 0; i < d->source_count; i++) flr_h5_source_close_structure(&d->sources[i]);
+  flr_hdf5_unlock();
+  return status;
+}
+
+flr_status flr_h5_dataset_open(flr_dataset **out, const flr_dataset_options *options, const unsigned char *description,
+                               size_t bytes) {
   h5_dataset *d;
   *out = NULL;
   FLR_TRY(flr_alloc(&d, 1, sizeof *d));
   d->head.ops = &h5_ops;
-  flr_hdf5_lock();
-  flr_status status = read_files(d, options);
-  for (int i = 0; i < d->source_count; i++) flr_h5_source_close_structure(&d->sources[i]);
-  flr_hdf5_unlock();
+  d->nchw = options->axis_order && strcmp(options->axis_order, "nchw") == 0;
+  (void)snprintf(d->head.source, sizeof d->head.source, "%s", options->source);
+  flr_status status = description ? flr_h5_parts_from_description(d, description, bytes) : read_structure(d, options);
   if (status == FLR_OK) status = flr_h5_blocks_start(&d->blocks, options->in_memory);
   d->head.cache = d->blocks.cache;
   d->head.encoded = d->blocks.needed;

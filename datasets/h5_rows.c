@@ -18,6 +18,14 @@ static flr_status find_type(flr_h5_rows *r, hid_t type) {
                   r->source->name, r->path, flr_h5_element_words(words, sizeof words, type));
 }
 
+static flr_status measure_rows(flr_h5_rows *r) {
+  int64_t bytes = (int64_t)flr_element_bytes(r->element);
+  for (int i = 1; i < r->rank; i++) FLR_TRY(flr_multiply(&bytes, bytes, r->dims[i]));
+  if (r->dims[0] == 0 || bytes == 0) return flr_fail(FLR_ERROR_DATA, "%s: %s has no samples", r->source->name, r->path);
+  r->row_bytes = (size_t)bytes;
+  return FLR_OK;
+}
+
 static flr_status find_shape(flr_h5_rows *r, hid_t dataset) {
   const hid_t space = H5Dget_space(dataset);
   hsize_t dims[H5S_MAX_RANK];
@@ -25,31 +33,25 @@ static flr_status find_shape(flr_h5_rows *r, hid_t dataset) {
   (void)H5Sclose(space);
   if (r->rank < 2 || r->rank > FLR_H5_ROWS_DIMS)
     return flr_fail(FLR_ERROR_DATA, "%s: %s has %d axes: images have 3 or 4, features 2", r->source->name, r->path, r->rank);
-  int64_t bytes = (int64_t)flr_element_bytes(r->element);
-  for (int i = 0; i < r->rank; i++) {
-    r->dims[i] = (int64_t)dims[i];
-    if (i > 0) FLR_TRY(flr_multiply(&bytes, bytes, r->dims[i]));
-  }
-  if (r->dims[0] == 0 || bytes == 0) return flr_fail(FLR_ERROR_DATA, "%s: %s has no samples", r->source->name, r->path);
-  r->row_bytes = (size_t)bytes;
-  return FLR_OK;
+  for (int i = 0; i < r->rank; i++) r->dims[i] = (int64_t)dims[i];
+  return measure_rows(r);
 }
 
-static flr_status check_extent(const flr_h5_rows *r, int64_t offset, int64_t bytes) {
-  if (offset >= 0 && bytes >= 0 && offset <= r->source->bytes - bytes) return FLR_OK;
-  return flr_fail(FLR_ERROR_DATA, "%s is cut off: %s reaches to byte %lld, the file has %lld", r->source->name, r->path,
-                  (long long)(offset + bytes), (long long)r->source->bytes);
+static flr_status check_extent(const flr_h5_rows *r) {
+  int64_t bytes;
+  FLR_TRY(flr_multiply(&bytes, r->dims[0], (int64_t)r->row_bytes));
+  if (r->offset >= 0 && r->offset <= r->source->bytes - bytes) return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA, "%s is cut off: %s reaches to byte %llu, the file has %lld", r->source->name, r->path,
+                  (unsigned long long)r->offset + (unsigned long long)bytes, (long long)r->source->bytes);
 }
 
 static flr_status place_contiguous(flr_h5_rows *r, hid_t dataset) {
-  int64_t bytes;
   const haddr_t offset = H5Dget_offset(dataset);
   if (offset == HADDR_UNDEF)
     return flr_fail(FLR_ERROR_DATA, "%s: %s has no data in this file (never written, or kept elsewhere)", r->source->name,
                     r->path);
-  FLR_TRY(flr_multiply(&bytes, r->dims[0], (int64_t)r->row_bytes));
   r->offset = (int64_t)offset;
-  return check_extent(r, r->offset, bytes);
+  return check_extent(r);
 }
 
 static flr_status copy_compact(flr_h5_rows *r, hid_t dataset, hid_t type) {
@@ -91,6 +93,54 @@ void flr_h5_rows_clear(flr_h5_rows *rows) {
   flr_free(rows->copy);
   *rows = (flr_h5_rows){.offset = -1};
 }
+
+/* ---- telling others ---- */
+
+typedef enum row_place { PLACE_CONTIGUOUS, PLACE_CHUNKS, PLACE_COPY } row_place;
+
+void flr_h5_rows_pack(flr_packer *p, const flr_h5_rows *r) {
+  const row_place where = r->chunks.list ? PLACE_CHUNKS : r->copy ? PLACE_COPY : PLACE_CONTIGUOUS;
+  flr_pack_text(p, r->path);
+  flr_pack_number(p, r->element.kind);
+  flr_pack_number(p, r->element.swapped);
+  flr_pack_number(p, r->rank);
+  for (int i = 0; i < r->rank; i++) flr_pack_number(p, r->dims[i]);
+  flr_pack_number(p, where);
+  if (where == PLACE_CONTIGUOUS) flr_pack_number(p, r->offset);
+  if (where == PLACE_CHUNKS) flr_h5_chunks_pack(p, &r->chunks);
+  if (where == PLACE_COPY) flr_pack(p, r->copy, (size_t)r->dims[0] * r->row_bytes);
+}
+
+static flr_status unpack_place(flr_h5_rows *r, flr_unpacker *u) {
+  int where;
+  FLR_TRY(flr_unpack_int(u, &where, PLACE_CONTIGUOUS, PLACE_COPY));
+  if (where == PLACE_COPY) return flr_unpack_array(u, &r->copy, r->dims[0], r->row_bytes);
+  if (where == PLACE_CHUNKS)
+    return flr_h5_chunks_unpack(&r->chunks, u, r->source, r->path, r->rank, r->dims, flr_element_bytes(r->element));
+  FLR_TRY(flr_unpack_number(u, &r->offset, 0, INT64_MAX));
+  return check_extent(r);
+}
+
+static flr_status unpack_all(flr_h5_rows *r, flr_unpacker *u) {
+  int kind;
+  FLR_TRY(flr_unpack_text(u, r->path, sizeof r->path));
+  FLR_TRY(flr_unpack_int(u, &kind, 0, FLR_ELEMENT_KINDS - 1));
+  r->element.kind = (flr_element_kind)kind;
+  FLR_TRY(flr_unpack_int(u, &r->element.swapped, 0, 1));
+  FLR_TRY(flr_unpack_int(u, &r->rank, 2, FLR_H5_ROWS_DIMS));
+  for (int i = 0; i < r->rank; i++) FLR_TRY(flr_unpack_number(u, &r->dims[i], 1, INT64_MAX));
+  FLR_TRY(measure_rows(r));
+  return unpack_place(r, u);
+}
+
+flr_status flr_h5_rows_unpack(flr_h5_rows *out, flr_unpacker *u, const flr_h5_source *source) {
+  *out = (flr_h5_rows){.source = source, .offset = -1};
+  const flr_status status = unpack_all(out, u);
+  if (status != FLR_OK) flr_h5_rows_clear(out);
+  return status;
+}
+
+/* ---- reading ---- */
 
 /* Where a row lies in the file. */
 static int64_t place_of(const flr_h5_rows *r, int64_t row) {

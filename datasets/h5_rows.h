@@ -28,6 +28,10 @@ typedef struct flr_h5_rows {
 /* Looks the data set up and checks that its rows can be read. Errors: FLR_ERROR_DATA naming file, path and remedy,
    FLR_ERROR_UNAVAILABLE where it needs a library that is not built in. */
 flr_status flr_h5_rows_init(flr_h5_rows *out, const flr_h5_source *source, const char *path);
+/* What that found, as bytes, where HDF5 is not needed for reading; and from these bytes, with the same checks, without HDF5.
+   Errors: as above, FLR_ERROR_INTERNAL for bytes that are something else. */
+void flr_h5_rows_pack(flr_packer *packer, const flr_h5_rows *rows);
+flr_status flr_h5_rows_unpack(flr_h5_rows *out, flr_unpacker *unpacker, const flr_h5_source *source);
 void flr_h5_rows_clear(flr_h5_rows *rows);
 
 /* 1: reading them takes decoding. */

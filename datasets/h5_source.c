@@ -32,6 +32,7 @@ static flr_status check_file(flr_h5_source *s) {
   s->bytes = (int64_t)info.st_size;
   s->changed[0] = (int64_t)info.st_mtim.tv_sec;
   s->changed[1] = (int64_t)info.st_mtim.tv_nsec;
+  s->inode = (int64_t)info.st_ino;
   return FLR_OK;
 }
 
@@ -77,25 +78,48 @@ static flr_status cannot_open(const char *path, int error) {
                   strerror(error));
 }
 
-flr_status flr_h5_source_open(flr_h5_source *out, const char *path) {
+flr_status flr_h5_source_open_bytes(flr_h5_source *out, const char *path) {
   *out = (flr_h5_source){.file = H5I_INVALID_HID, .fd = -1};
   const size_t length = strlen(path);
   if (length >= sizeof out->name) return flr_fail(FLR_ERROR_USAGE, "--data: the path %.60s... is too long", path);
   memcpy(out->name, path, length + 1);
-  (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   const int how = O_RDONLY | O_CLOEXEC | O_NONBLOCK;            /* opening a pipe would wait for its writer */
   out->fd = open(path, how | O_NOATIME);                        /* no read has to look at the file's times */
   if (out->fd < 0 && errno == EPERM) out->fd = open(path, how); /* it is somebody else's */
   if (out->fd < 0) return cannot_open(path, errno);
-  flr_status status = check_file(out);
-  if (status == FLR_OK) status = open_structure(out);
+  const flr_status status = check_file(out);
   if (status != FLR_OK) flr_h5_source_close(out);
   return status;
 }
 
-flr_status flr_h5_source_open_memory(flr_h5_source *out, const char *name, const void *memory, size_t bytes) {
+flr_status flr_h5_source_open(flr_h5_source *out, const char *path) {
+  FLR_TRY(flr_h5_source_open_bytes(out, path));
+  (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  const flr_status status = open_structure(out);
+  if (status != FLR_OK) flr_h5_source_close(out);
+  return status;
+}
+
+flr_status flr_h5_source_match(const flr_h5_source *s, const flr_h5_source *seen) {
+  const char *what = s->bytes != seen->bytes                                                  ? "length"
+                     : s->changed[0] != seen->changed[0] || s->changed[1] != seen->changed[1] ? "time of writing"
+                                                                                              : "inode";
+  if (s->bytes == seen->bytes && s->changed[0] == seen->changed[0] && s->changed[1] == seen->changed[1] &&
+      s->inode == seen->inode)
+    return FLR_OK;
+  return flr_fail(FLR_ERROR_DATA,
+                  "%s is another file here than for the first rank of this node (its %s differs: %lld bytes, inode %lld; there "
+                  "%lld bytes, inode %lld): give all ranks the same file, and start again if it was just replaced",
+                  s->name, what, (long long)s->bytes, (long long)s->inode, (long long)seen->bytes, (long long)seen->inode);
+}
+
+void flr_h5_source_open_memory_bytes(flr_h5_source *out, const char *name, const void *memory, size_t bytes) {
   *out = (flr_h5_source){.file = H5I_INVALID_HID, .fd = -1, .memory = memory, .bytes = (int64_t)bytes};
   (void)snprintf(out->name, sizeof out->name, "%s", name);
+}
+
+flr_status flr_h5_source_open_memory(flr_h5_source *out, const char *name, const void *memory, size_t bytes) {
+  flr_h5_source_open_memory_bytes(out, name, memory, bytes);
   (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   void *image = (void *)(uintptr_t)memory; /* HDF5 copies it */

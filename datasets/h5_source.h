@@ -15,12 +15,19 @@ typedef struct flr_h5_source {
   const unsigned char *memory;
   int64_t bytes;
   int64_t changed[2]; /* when the file was last written: seconds, nanoseconds */
+  int64_t inode;      /* 0 in memory */
 } flr_h5_source;
 
 /* Opens a file read-only after checking what it is. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_DATA, FLR_ERROR_IO. */
 flr_status flr_h5_source_open(flr_h5_source *out, const char *path);
 /* The same over bytes in memory (borrowed). */
 flr_status flr_h5_source_open_memory(flr_h5_source *out, const char *name, const void *memory, size_t bytes);
+/* The same for bytes alone: without HDF5, `file` stays invalid. */
+flr_status flr_h5_source_open_bytes(flr_h5_source *out, const char *path);
+void flr_h5_source_open_memory_bytes(flr_h5_source *out, const char *name, const void *memory, size_t bytes);
+/* Whether an open file is the one that another rank of this host has seen: length, time of writing, inode. Errors:
+   FLR_ERROR_DATA. */
+flr_status flr_h5_source_match(const flr_h5_source *source, const flr_h5_source *seen);
 /* Closes HDF5's handle; the descriptor stays for reading rows. */
 void flr_h5_source_close_structure(flr_h5_source *source);
 void flr_h5_source_close(flr_h5_source *source);

@@ -61,6 +61,10 @@ static int64_t memory(const flr_dataset *dataset, int64_t slots, int loaders) {
   return inner->ops->memory(inner, slots, loaders);
 }
 
+static flr_status describe(const flr_dataset *dataset, unsigned char **out, size_t *bytes) {
+  return flr_dataset_describe(((const split_view *)dataset)->inner, out, bytes);
+}
+
 static const flr_dataset_ops split_view_ops = {.name = "split",
                                                .read = read_rows,
                                                .limit = limit,
@@ -68,7 +72,8 @@ static const flr_dataset_ops split_view_ops = {.name = "split",
                                                .destroy = destroy,
                                                .block_of = block_of,
                                                .reserve = reserve,
-                                               .memory = memory};
+                                               .memory = memory,
+                                               .describe = describe};
 
 /* Row r is taken for validation when the permutation puts it among the first `taken`. */
 static flr_status carve(split_view *view, int64_t taken, uint64_t seed) {
