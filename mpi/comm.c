@@ -56,6 +56,10 @@ flr_status flr_comm_exchange(flr_comm *comm, const float *send, const int64_t *s
   WAITING(comm, comm->ops->exchange(comm, send, send_count, send_offset, recv, recv_count, recv_offset));
 }
 
+flr_status flr_comm_node_broadcast(flr_comm *comm, void *buffer, size_t bytes) {
+  WAITING(comm, comm->ops->node_broadcast(comm, buffer, bytes));
+}
+
 static void take_back(void *context, void *data) {
   flr_comm *comm = context;
   comm->ops->take_back(comm, data);

@@ -43,6 +43,9 @@ struct flr_comm_ops {
      recv_offset[j]. Offsets and counts in elements, arrays of `size`. Blocks. */
   flr_status (*exchange)(flr_comm *comm, const float *send, const int64_t *send_count, const int64_t *send_offset, float *recv,
                          const int64_t *recv_count, const int64_t *recv_offset);
+  /* The `bytes` of the first rank (local_rank 0) of each host go to the others there, cut into pieces that fit an int. All
+     ranks of a host give the same number; hosts need not. Blocks. */
+  flr_status (*node_broadcast)(flr_comm *comm, void *buffer, size_t bytes);
   /* Looks, without blocking, whether the comm has broken meanwhile: FLR_ERROR_PEER naming what is known. NULL: it says so
      itself in its calls. */
   flr_status (*check)(flr_comm *comm);
@@ -103,6 +106,8 @@ flr_status flr_comm_barrier(flr_comm *comm);
 flr_status flr_comm_all_gather(flr_comm *comm, const void *in, void *out, size_t bytes);
 flr_status flr_comm_exchange(flr_comm *comm, const float *send, const int64_t *send_count, const int64_t *send_offset,
                              float *recv, const int64_t *recv_count, const int64_t *recv_offset);
+/* Collective among the ranks of each host. */
+flr_status flr_comm_node_broadcast(flr_comm *comm, void *buffer, size_t bytes);
 /* Fills *out, which is empty, with memory that the comm lends, or leaves it empty (as in the table); flr_buffer_clear gives it
    back, before the comm is destroyed. */
 flr_status flr_comm_lend(flr_comm *comm, flr_buffer *out, size_t bytes);

@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "mpi/comm_choice.h"
 #include "mpi/comm_shared.h"
+#include "mpi/node_ranks.h"
 #include "mpi/progress_thread.h"
 
 /* When nothing moves: how often it is looked again at once, and before sleeping, how long that is, how often MPI gets a turn.
@@ -25,6 +26,7 @@ typedef struct mpi_comm {
   flr_comm_choice by_shared;
   MPI_Comm lanes[2];
   MPI_Comm heartbeat;
+  MPI_Comm node;               /* the ranks of this host */
   int *counts;                 /* [4, size] of an exchange */
   flr_progress_thread *helper; /* NULL: one node */
   int64_t mpi_requests;        /* under way; under the helper's lock */
@@ -250,6 +252,15 @@ static flr_status exchange(flr_comm *comm, const float *send, const int64_t *sen
   return wait_mpi(of(comm), mpi_request);
 }
 
+static flr_status node_broadcast(flr_comm *comm, void *buffer, size_t bytes) {
+  MPI_Request mpi_request;
+  for (size_t done = 0, piece; done < bytes; done += piece) {
+    FLR_TRY(flr_node_ranks_broadcast_begin(of(comm)->node, (char *)buffer + done, bytes - done, &piece, &mpi_request));
+    FLR_TRY(wait_mpi(of(comm), mpi_request));
+  }
+  return FLR_OK;
+}
+
 static flr_status lend(flr_comm *comm, size_t bytes, void **out) {
   *out = NULL;
   return of(comm)->shared ? flr_shared_lend(of(comm)->shared, bytes, out) : FLR_OK;
@@ -292,8 +303,8 @@ static void destroy(flr_comm *comm) {
   mpi_comm *c = of(comm);
   flr_progress_thread_stop(c->helper);
   flr_shared_destroy(c->shared);
-  MPI_Comm *const all[] = {&c->lanes[0], &c->lanes[1], &c->heartbeat};
-  for (int i = 0; i < 3; i++)
+  MPI_Comm *const all[] = {&c->lanes[0], &c->lanes[1], &c->heartbeat, &c->node};
+  for (int i = 0; i < 4; i++)
     if (*all[i] != MPI_COMM_NULL) (void)MPI_Comm_free(all[i]);
   flr_free(c->counts);
   flr_free(c);
@@ -307,20 +318,12 @@ static const flr_comm_ops mpi_ops = {.name = "mpi",
                                      .barrier = barrier,
                                      .all_gather = all_gather,
                                      .exchange = exchange,
+                                     .node_broadcast = node_broadcast,
                                      .lend = lend,
                                      .take_back = take_back,
                                      .keep_ways = keep_ways,
                                      .abort = abort_job,
                                      .destroy = destroy};
-
-static flr_status local_ranks(mpi_comm *c) {
-  MPI_Comm shared;
-  FLR_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, c->head.rank, MPI_INFO_NULL, &shared));
-  FLR_MPI(MPI_Comm_rank(shared, &c->head.local_rank));
-  FLR_MPI(MPI_Comm_size(shared, &c->head.local_size));
-  FLR_MPI(MPI_Comm_free(&shared));
-  return FLR_OK;
-}
 
 static flr_status duplicate(MPI_Comm *out) {
   FLR_MPI(MPI_Comm_dup(MPI_COMM_WORLD, out));
@@ -328,11 +331,11 @@ static flr_status duplicate(MPI_Comm *out) {
   return FLR_OK;
 }
 
-static flr_status open_all(mpi_comm *c) {
+static flr_status open_all(mpi_comm *c, int ranks_per_node) {
   FLR_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
   FLR_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &c->head.rank));
   FLR_MPI(MPI_Comm_size(MPI_COMM_WORLD, &c->head.size));
-  FLR_TRY(local_ranks(c));
+  FLR_TRY(flr_node_ranks_split(&c->node, ranks_per_node, &c->head.local_rank, &c->head.local_size));
   for (int lane = 0; lane < 2; lane++) FLR_TRY(duplicate(&c->lanes[lane]));
   FLR_TRY(duplicate(&c->heartbeat));
   if (gethostname(c->head.host, sizeof c->head.host - 1) != 0) strcpy(c->head.host, "unknown");
@@ -355,9 +358,8 @@ static flr_status open_shared(mpi_comm *c, const flr_comm_mpi_options *options) 
 }
 
 /* Inside a node sums take the cores' own time, which a thread does not add to. */
-static flr_status start_helper(mpi_comm *c, int ranks_per_node) {
-  const int ranks = ranks_per_node > 0 ? ranks_per_node : c->head.local_size;
-  return ranks < c->head.size ? flr_progress_thread_start(&c->helper, help, c) : FLR_OK;
+static flr_status start_helper(mpi_comm *c) {
+  return c->head.local_size < c->head.size ? flr_progress_thread_start(&c->helper, help, c) : FLR_OK;
 }
 
 flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *options) {
@@ -366,11 +368,11 @@ flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *optio
   *out = NULL;
   FLR_TRY(flr_alloc(&c, 1, sizeof *c));
   c->head.ops = &mpi_ops;
-  c->lanes[0] = c->lanes[1] = c->heartbeat = MPI_COMM_NULL;
-  flr_status status = open_all(c);
+  c->lanes[0] = c->lanes[1] = c->heartbeat = c->node = MPI_COMM_NULL;
   if (!options) options = &defaults;
+  flr_status status = open_all(c, options->ranks_per_node);
   if (status == FLR_OK) status = open_shared(c, options);
-  if (status == FLR_OK) status = start_helper(c, options->ranks_per_node);
+  if (status == FLR_OK) status = start_helper(c);
   if (status != FLR_OK) {
     destroy(&c->head);
     return status;

@@ -53,6 +53,11 @@ static flr_status exchange(flr_comm *comm, const float *send, const int64_t *sen
   return FLR_OK;
 }
 
+static flr_status node_broadcast(flr_comm *comm, void *buffer, size_t bytes) {
+  (void)comm, (void)buffer, (void)bytes;
+  return FLR_OK;
+}
+
 static void abort_job(flr_comm *comm, int exit_code) {
   (void)comm;
   _exit(exit_code);
@@ -68,6 +73,7 @@ static const flr_comm_ops self_ops = {.name = "self",
                                       .barrier = barrier,
                                       .all_gather = all_gather,
                                       .exchange = exchange,
+                                      .node_broadcast = node_broadcast,
                                       .abort = abort_job,
                                       .destroy = destroy};
 

@@ -9,7 +9,7 @@
 
 #include "core/memory.h"
 
-enum { MOST_CAUSES = 4, LIST_BYTES = 256 };
+enum { MOST_CAUSES = 4, LIST_BYTES = 256, RANKS_BYTES = 48 };
 
 /* ---- lists ---- */
 
@@ -119,16 +119,33 @@ static int is_new_cause(const host_note *notes, int rank) {
   return 1;
 }
 
+static int is_one_of(const char *host, char (*hosts)[FLR_HOST_BYTES], int count) {
+  for (int i = 0; i < count; i++)
+    if (strcmp(hosts[i], host) == 0) return 1;
+  return 0;
+}
+
+/* Which ranks of these hosts met the cause, where some did not. */
+static void add_ranks(char *text, size_t bytes, const host_note *notes, int size, int rank, char (*hosts)[FLR_HOST_BYTES],
+                      int count) {
+  int others = 0, told = 0;
+  for (int other = 0; other < size; other++)
+    others += !same_cause(&notes[other], &notes[rank]) && is_one_of(notes[other].host, hosts, count);
+  for (int other = rank; other < size && others > 0; other++)
+    if (same_cause(&notes[other], &notes[rank])) add(text, bytes, told++ ? ",%d" : "; rank %d", other);
+}
+
 /* hosts: room for [size]. */
 static void add_cause(char *text, size_t bytes, const host_note *notes, int size, int rank, char (*hosts)[FLR_HOST_BYTES]) {
-  char list[LIST_BYTES];
+  char list[LIST_BYTES], ranks[RANKS_BYTES] = "";
   int count = 0, nodes = 0;
   for (int other = 0; other < size; other++) {
     nodes += notes[other].first_of_node;
     if (same_cause(&notes[other], &notes[rank])) memcpy(hosts[count++], notes[other].host, FLR_HOST_BYTES);
   }
   const int distinct = flr_hosts_text(list, sizeof list, hosts, count);
-  add(text, bytes, "%son %s (%d of %d nodes): %s", text[0] ? "; " : "", list, distinct, nodes, notes[rank].message);
+  add_ranks(ranks, sizeof ranks, notes, size, rank, hosts, distinct);
+  add(text, bytes, "%son %s (%d of %d nodes%s): %s", text[0] ? "; " : "", list, distinct, nodes, ranks, notes[rank].message);
 }
 
 static flr_status tell(const host_note *notes, int size, char (*hosts)[FLR_HOST_BYTES]) {

@@ -11,7 +11,8 @@ enum { FLR_HOST_BYTES = 64 };
 int flr_hosts_text(char *text, size_t size, char (*hosts)[FLR_HOST_BYTES], int count);
 
 /* As flr_comm_agree, but with several nodes the message tells each distinct cause once, with the hosts where it was met: "on
-   node[2-3] (2 of 4 nodes): food.h5: no such file". Collective. */
+   node[2-3] (2 of 4 nodes): food.h5: no such file", and with the ranks where not all of these hosts met it: "on node2 (1 of 4
+   nodes; rank 5): ..". Collective. */
 flr_status flr_comm_agree_by_host(flr_comm *comm, flr_status local);
 
 /* Whether `key` is the same on all nodes, whose first ranks count. *rank: the lowest one with another key than rank 0, -1 for

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "core/memory.h"
+#include "mpi/node_ranks.h"
 
 /* Of the data lane a rank can be 1 MiB ahead of the others, which stays in a core's cache. Between nodes larger pieces pay: 2
    MiB. Less where memory is scarce. */
@@ -31,17 +32,7 @@ char *flr_shared_slot(const flr_shared_window *w, int rank, int lane, uint64_t p
 }
 
 static flr_status split(flr_shared_window *w, int ranks_per_node) {
-  int rank;
-  FLR_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
-  FLR_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &w->node));
-  if (ranks_per_node > 0) {
-    MPI_Comm all = w->node;
-    FLR_MPI(MPI_Comm_split(all, rank / ranks_per_node, rank, &w->node));
-    FLR_MPI(MPI_Comm_free(&all));
-  }
-  FLR_MPI(MPI_Comm_set_errhandler(w->node, MPI_ERRORS_RETURN));
-  FLR_MPI(MPI_Comm_rank(w->node, &w->rank));
-  FLR_MPI(MPI_Comm_size(w->node, &w->size));
+  FLR_TRY(flr_node_ranks_split(&w->node, ranks_per_node, &w->rank, &w->size));
   const int leads = w->rank == 0;
   FLR_MPI(MPI_Allreduce(&leads, &w->nodes, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD));
   return FLR_OK;

@@ -219,6 +219,31 @@ static void test_comm__broadcasts_from_every_rank(void **state) {
               "broadcast");
 }
 
+static void test_comm__broadcasts_of_more_than_an_int_are_refused(void **state) {
+  (void)state;
+  CASE("long broadcast");
+  char one = 1;
+  if (comm->size == 1) skip();
+  CHECK_FAILS(flr_comm_broadcast(comm, &one, (size_t)INT32_MAX + 1, 0), FLR_ERROR_USAGE, "the byte count of a broadcast");
+}
+
+/* More than a piece; and nothing. */
+static void test_comm__broadcasts_within_a_node(void **state) {
+  (void)state;
+  CASE("node broadcast");
+  static const size_t sizes[] = {0, 1, 4097, (64 << 20) + 5};
+  const int leader = comm->rank - comm->local_rank;
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    unsigned char *buffer;
+    CHECK_OK(flr_alloc(&buffer, (int64_t)sizes[i], 1));
+    for (size_t at = 0; comm->local_rank == 0 && at < sizes[i]; at++) buffer[at] = (unsigned char)(at * 7 + (size_t)leader);
+    CHECK_OK(flr_comm_node_broadcast(comm, buffer, sizes[i]));
+    for (size_t at = 0; at < sizes[i]; at++)
+      if (buffer[at] != (unsigned char)(at * 7 + (size_t)leader)) fail_msg("rank %d, byte %zu", comm->rank, at);
+    flr_free(buffer);
+  }
+}
+
 static void test_comm__gathers_in_rank_order(void **state) {
   (void)state;
   CASE("gather");
@@ -307,6 +332,7 @@ static void test_comm__knows_its_place(void **state) {
   assert_true(comm->rank >= 0 && comm->rank < comm->size);
   assert_true(comm->local_rank >= 0 && comm->local_rank < comm->local_size && comm->local_size <= comm->size);
   assert_true(strlen(comm->host) > 0);
+  if (options.ranks_per_node > 0) assert_int_equal(comm->local_rank, comm->rank % options.ranks_per_node);
   CHECK_OK(flr_comm_barrier(comm));
   const char *wanted = options.ranks_per_node == 1 ? "ring" : options.algorithm;
   if (wanted && comm->size > 1 && strcmp(comm->algorithm, wanted) != 0)
@@ -323,6 +349,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_comm__moves_sums_between_nodes_while_nobody_asks),
       cmocka_unit_test(test_comm__adds_the_ranks_of_a_node_in_order),
       cmocka_unit_test(test_comm__broadcasts_from_every_rank),
+      cmocka_unit_test(test_comm__broadcasts_of_more_than_an_int_are_refused),
+      cmocka_unit_test(test_comm__broadcasts_within_a_node),
       cmocka_unit_test(test_comm__gathers_in_rank_order),
       cmocka_unit_test(test_comm__exchanges_uneven_parts),
       cmocka_unit_test(test_comm__agrees_on_the_lowest_failure),

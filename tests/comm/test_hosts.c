@@ -45,6 +45,28 @@ static void test_hosts__each_cause_is_told_once(void **state) {
   assert_int_equal(flr_comm_agree_by_host(comm, FLR_OK), FLR_OK);
 }
 
+/* Two hosts of two ranks. */
+static void test_hosts__ranks_that_fail_alone_are_named(void **state) {
+  (void)state;
+  char own[FLR_HOST_BYTES];
+  flr_status local = FLR_OK;
+  if (comm->size != 4) skip();
+  memcpy(own, comm->host, sizeof own);
+  (void)snprintf(comm->host, sizeof comm->host, "node%02d", comm->rank / 2);
+  comm->local_rank = comm->rank % 2;
+  if (comm->rank < 3) local = flr_fail(FLR_ERROR_DATA, "a.h5: torn");
+  assert_int_equal(flr_comm_agree_by_host(comm, local), FLR_ERROR_DATA);
+  assert_string_equal(flr_status_message(), "on node[00-01] (2 of 2 nodes; rank 0,1,2): a.h5: torn");
+  if (comm->rank < 3) local = flr_fail(FLR_ERROR_DATA, "a.h5: torn");
+  if (comm->rank == 3) local = flr_fail(FLR_ERROR_NO_INPUT, "b.h5: no such file");
+  assert_int_equal(flr_comm_agree_by_host(comm, local), FLR_ERROR_DATA);
+  assert_string_equal(flr_status_message(),
+                      "on node[00-01] (2 of 2 nodes; rank 0,1,2): a.h5: torn; "
+                      "on node01 (1 of 2 nodes; rank 3): b.h5: no such file");
+  comm->local_rank = 0;
+  memcpy(comm->host, own, sizeof own);
+}
+
 static void test_hosts__another_key_names_both_sides(void **state) {
   (void)state;
   char as_first[64], other[64];
@@ -63,6 +85,7 @@ int main(void) {
       cmocka_unit_test(test_hosts__numbers_that_follow_each_other_are_one),
       cmocka_unit_test(test_hosts__a_list_that_is_too_long_is_cut),
       cmocka_unit_test(test_hosts__each_cause_is_told_once),
+      cmocka_unit_test(test_hosts__ranks_that_fail_alone_are_named),
       cmocka_unit_test(test_hosts__another_key_names_both_sides),
   };
   if (flr_launch_start(&comm, "auto", NULL) != FLR_OK) return 1;
