@@ -11,13 +11,13 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "core/memory_limit.h"
-#include "mpi/hosts.h"
 #include "mpi/launch.h"
 #include "train/build.h"
 #include "train/dry_run.h"
 #include "train/lr_find.h"
 #include "train/machine.h"
 #include "train/model.h"
+#include "train/open_data.h"
 #include "train/plan.h"
 #include "train/reading.h"
 #include "train/resume.h"
@@ -86,10 +86,7 @@ static flr_status open_ranks(flr_session *s) {
 /* Data, then everything that follows from it without touching the model. */
 static flr_status open_data(flr_session *s) {
   flr_session_beat(s, "open", 0);
-  flr_session_storage(s, "reading", s->config->data);
-  const flr_status opened = flr_plan_open_data(s);
-  flr_session_storage_done(s);
-  FLR_TRY(flr_comm_agree_by_host(s->comm, opened));
+  FLR_TRY(flr_open_data(s));
   FLR_TRY(flr_same_data_check(s));
   FLR_TRY(flr_comm_agree(s->comm, flr_plan_samples(s)));
   FLR_TRY(flr_comm_agree(s->comm, flr_plan_steps(s)));
