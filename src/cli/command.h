@@ -43,6 +43,10 @@ char *flr_class_text(char *text, const flr_session *session, int64_t class_index
 /* From now on SIGUSR2, SIGTERM and the first SIGINT ask for a stop with a checkpoint; a second SIGINT ends the program. */
 void flr_catch_signals(void);
 
+/* Takes the numbers of standard streams that are closed, or a file of the run would get one of them and what is written to
+   standard error. Reading and writing them goes on to fail. */
+void flr_hold_standard_streams(void);
+
 flr_status flr_cmd_fit(const flr_command_args *args);
 flr_status flr_cmd_find(const flr_command_args *args);
 flr_status flr_cmd_eval(const flr_command_args *args);

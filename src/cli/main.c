@@ -282,6 +282,7 @@ static flr_status finish_output(void) {
 }
 
 int main(int argc, char **argv) {
+  flr_hold_standard_streams();
   parsed p = {.args = {.rank = flr_launch_rank("")}};
   opterr = 0;
   flr_status status = run(&p, argc, argv);

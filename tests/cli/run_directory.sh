@@ -91,4 +91,17 @@ same 'the loss never fell: events' 'start sweep suggest end' \
   "$(sed 's/^{"event": "\([a-z]*\)".*/\1/' run/flat/metrics.jsonl | grep -v checkpoint | uniq | tr '\n' ' ' | sed 's/ $//')"
 [ ! -e run/flat/final.h5 ] || complain 'the loss never fell: trained all the same'
 find run -name '*.tmp*' | grep . && complain 'temporary files stayed'
+# Closed standard streams: their numbers go to no file of the run.
+silent() { (cd run && eval "exec timeout 60 \"\$program\" --epochs 1 --lr 1e-2 --log-every 5 --plot none --out closed $1"); }
+if [ "$ranks" = 1 ]; then
+  for closed in '2>&-' '<&- >&- 2>&-'; do
+    silent "$closed"
+    same "with $closed: exit code" 0 $?
+    "$tools/test_cli.json_shape" lines <run/closed/metrics.jsonl >/dev/null || complain "with $closed metrics.jsonl is not one document a line"
+    "$program" inspect run/closed/final.h5 >/dev/null || complain "with $closed final.h5 is not whole"
+    rm -rf run/closed
+  done
+  (cd run && "$program" inspect r/final.h5 --json >&-) 2>err
+  same 'standard output closed: exit code' 74 $?
+fi
 finish
