@@ -19,7 +19,7 @@ function(flr_test_executable name)
   add_executable(test_${name} ${ARGN})
   target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}" "${CMAKE_SOURCE_DIR}/tests"
                                                   ${HDF5_C_INCLUDE_DIRS})
-  target_compile_definitions(test_${name} PRIVATE _GNU_SOURCE FLR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ${HDF5_C_DEFINITIONS})
+  target_compile_definitions(test_${name} PRIVATE _GNU_SOURCE FLR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ${HDF5_C_DEFINITIONS} H5_USE_110_API)
   target_link_libraries(test_${name} PRIVATE flr_flags fastlr cmocka MPI::MPI_C ${HDF5_C_LIBRARIES} cJSON::C Threads::Threads m)
   set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests" BUILD_RPATH "${CMAKE_BINARY_DIR}")
 endfunction()
