@@ -24,8 +24,8 @@
 #include "train/run_dir.h"
 #include "train/same_data.h"
 #include "train/saver.h"
+#include "train/starting_rates.h"
 #include "train/sweep.h"
-#include "train/trainer.h"
 
 enum { DEFAULT_PREFETCH = 4, MOST_THREADS_PER_CORE = 8 };
 
@@ -254,7 +254,7 @@ static flr_status find_deadline(flr_session *s) {
 
 /* Nothing is written before every option was found good. */
 static flr_status begin_training(flr_session *s) {
-  FLR_TRY(flr_comm_agree(s->comm, flr_trainer_check(s)));
+  FLR_TRY(flr_comm_agree(s->comm, flr_starting_rates_check(s)));
   FLR_TRY(flr_comm_agree(s->comm, flr_lr_find_check(s)));
   FLR_TRY(flr_comm_agree(s->comm, find_deadline(s)));
   if (s->config->dry_run) return FLR_OK;
