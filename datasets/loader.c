@@ -194,9 +194,13 @@ static flr_status start_threads(flr_loader *l) {
   FLR_TRY(flr_alloc(&l->threads, l->options.workers, sizeof *l->threads));
   FLR_TRY(flr_alloc(&l->spaces, l->options.workers, sizeof *l->spaces));
   for (int i = 0; i < l->options.workers; i++) FLR_TRY(flr_augment_space_init(&l->spaces[i], &l->options.augment));
-  for (; l->thread_count < l->options.workers; l->thread_count++)
-    if (pthread_create(&l->threads[l->thread_count], NULL, work, l) != 0)
-      return flr_fail(FLR_ERROR_INTERNAL, "cannot start loader thread %d", l->thread_count);
+  for (; l->thread_count < l->options.workers; l->thread_count++) {
+    const int error = pthread_create(&l->threads[l->thread_count], NULL, work, l);
+    if (error != 0)
+      return flr_fail(FLR_ERROR_INTERNAL,
+                      "cannot start loader thread %d of %d: %s: ulimit -v or -u allows no more: fewer --workers",
+                      l->thread_count + 1, l->options.workers, strerror(error));
+  }
   return FLR_OK;
 }
 

@@ -89,8 +89,10 @@ flr_status flr_checkpoint_writer_create(flr_checkpoint_writer **out, const char 
   w->keep = keep;
   (void)pthread_mutex_init(&w->mutex, NULL);
   (void)pthread_cond_init(&w->changed, NULL);
-  if (status == FLR_OK && pthread_create(&w->thread, NULL, work, w) != 0)
-    status = flr_fail(FLR_ERROR_INTERNAL, "cannot start the thread that writes checkpoints");
+  const int error = status == FLR_OK ? pthread_create(&w->thread, NULL, work, w) : 0;
+  if (error != 0)
+    status = flr_fail(FLR_ERROR_INTERNAL, "cannot start the thread that writes checkpoints: %s: ulimit -v or -u allows no more",
+                      strerror(error));
   if (status == FLR_OK) {
     *out = w;
     return FLR_OK;

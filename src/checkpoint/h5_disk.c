@@ -171,12 +171,14 @@ hid_t flr_h5_disk_create(const char *path, hid_t create, hid_t access, flr_h5_di
   const H5FD_class_t class = make_class();
   const disk_info info = {disk};
   *disk = (flr_h5_disk){.fd = -1, .mark = mark};
-  const hid_t driver = H5FDregister(&class);
-  if (driver < 0) return driver;
-  hid_t file = H5I_INVALID_HID;
-  if (H5Pset_driver(access, driver, &info) >= 0) file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
-  (void)H5FDunregister(driver); /* the file keeps it */
-  return file;
+  disk->driver = H5FDregister(&class);
+  if (disk->driver < 0 || H5Pset_driver(access, disk->driver, &info) < 0) return H5I_INVALID_HID;
+  return H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+}
+
+void flr_h5_disk_release(flr_h5_disk *disk) {
+  if (disk->driver > 0) (void)H5FDunregister(disk->driver);
+  disk->driver = 0;
 }
 
 flr_h5_disk *flr_h5_disk_of(hid_t object) {

@@ -85,6 +85,7 @@ flr_status flr_h5_writer_commit(flr_h5_writer *writer) {
 
 void flr_h5_writer_abandon(flr_h5_writer *writer) {
   if (writer->file >= 0) (void)H5Fclose(writer->file);
+  if (writer->disk) flr_h5_disk_release(writer->disk);
   if (writer->temporary) (void)unlink(writer->temporary);
   flr_free(writer->temporary);
   flr_free(writer->disk);
