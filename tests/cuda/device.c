@@ -133,6 +133,26 @@ static void test_bound__one_device_that_someone_chose(void **state) {
   assert_int_equal(cuda_device_bound(4, "0,1,2,3", "4"), 0);
 }
 
+static void test_slices__are_counted_where_the_first_is_one(void **state) {
+  (void)state;
+  assert_int_equal(cuda_device_slices(NULL), 0);
+  assert_int_equal(cuda_device_slices(""), 0);
+  assert_int_equal(cuda_device_slices("0,1"), 0);
+  assert_int_equal(cuda_device_slices("GPU-8932f937,GPU-46a2c1f3"), 0);
+  assert_int_equal(cuda_device_slices("MIG-8932f937"), 1);
+  assert_int_equal(cuda_device_slices("MIG-GPU-8932f937/1/0,MIG-GPU-8932f937/2/0,MIG-46a2c1f3"), 3);
+}
+
+static void test_slices__each_has_its_name(void **state) {
+  (void)state;
+  const char *const names[] = {"MIG-GPU-8932f937/1/0", "MIG-46a2c1f3-d72c-ab42-688c-30e8a6fd1c83", "MIG-b", ""};
+  for (int which = 0; which < 4; which++) {
+    char name[CUDA_DEVICE_NAME] = "?";
+    cuda_device_name(name, "MIG-GPU-8932f937/1/0,MIG-46a2c1f3-d72c-ab42-688c-30e8a6fd1c83,MIG-b", which);
+    assert_string_equal(name, names[which]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_version__is_major_and_minor),
@@ -148,6 +168,8 @@ int main(void) {
       cmocka_unit_test(test_device__a_bound_rank_takes_the_one_it_sees),
       cmocka_unit_test(test_device__nonsense_is_our_fault),
       cmocka_unit_test(test_bound__one_device_that_someone_chose),
+      cmocka_unit_test(test_slices__are_counted_where_the_first_is_one),
+      cmocka_unit_test(test_slices__each_has_its_name),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,3 +34,7 @@ flr_add_test(NAME cuda.launch SOURCES launch.c "${cuda_room}/launch.c" LABELS cu
 flr_add_test(NAME cuda.emulation SOURCES emulation.c LABELS cuda unit)
 flr_emulated_kernels(test_cuda.emulation "${CMAKE_CURRENT_SOURCE_DIR}/faulty_kernels.cu")
 target_link_libraries(test_cuda.emulation PRIVATE flr_emulated_kernels stdc++)
+
+flr_add_test(NAME cuda.probe SOURCES probe.c "${cuda_room}/cuda_probe.c" "${cuda_room}/cuda_device.c" LABELS cuda unit)
+flr_emulated_kernels(test_cuda.probe)
+target_link_libraries(test_cuda.probe PRIVATE flr_emulated_kernels stdc++)

@@ -45,6 +45,19 @@ int cuda_device_bound(int device_count, const char *visible_devices, const char 
   return (visible_devices && visible_devices[0] != '\0') || (slurm_gpus_per_task && slurm_gpus_per_task[0] != '\0');
 }
 
+int cuda_device_slices(const char *visible_devices) {
+  int count = 1;
+  if (!visible_devices || strncmp(visible_devices, "MIG-", strlen("MIG-")) != 0) return 0;
+  for (const char *c = visible_devices; *c; c++) count += *c == ',';
+  return count;
+}
+
+void cuda_device_name(char out[CUDA_DEVICE_NAME], const char *visible_devices, int which) {
+  const char *name = visible_devices;
+  for (; which > 0 && *name; which--) name += strcspn(name, ",") + (name[strcspn(name, ",")] == ',');
+  (void)snprintf(out, CUDA_DEVICE_NAME, "%.*s", (int)strcspn(name, ","), name);
+}
+
 flr_status cuda_device_choose(int *device, const cuda_device_request *request) {
   *device = 0;
   if (request->device_count < 1 || request->local_rank < 0 || request->local_rank >= request->local_size)

@@ -32,6 +32,14 @@ flr_status cuda_machine_check(const cuda_machine *machine);
    see the same device in spite of it are found when NCCL starts. */
 int cuda_device_bound(int device_count, const char *visible_devices, const char *slurm_gpus_per_task);
 
+/* How many MIG slices a list of devices (CUDA_VISIBLE_DEVICES, NULL where it is not set) names; 0: it names no slices. CUDA
+   lets a process see the first of them only. */
+int cuda_device_slices(const char *visible_devices);
+
+enum { CUDA_DEVICE_NAME = 96 };
+/* The name of number `which` in such a list. */
+void cuda_device_name(char out[CUDA_DEVICE_NAME], const char *visible_devices, int which);
+
 /* The device of this rank: its local rank; 0 when it was given its own; in turns when they may be shared. More ranks than
    devices otherwise: FLR_ERROR_UNAVAILABLE with both numbers, on every rank of the host. */
 flr_status cuda_device_choose(int *device, const cuda_device_request *request);

@@ -68,10 +68,15 @@ struct Capture {
 
 constexpr size_t kArenaBytes = size_t{8} << 30, kAlignment = 256, kGuard = 4096;
 
-/* FASTLR_EMULATED_DEVICES, by default one. */
+/* FASTLR_EMULATED_DEVICES, by default one; of these as many as CUDA_VISIBLE_DEVICES names, of slices of MIG only the first. */
 int devices_wanted() {
-  const char *text = std::getenv("FASTLR_EMULATED_DEVICES");
-  return text ? std::atoi(text) : 1;
+  const char *text = std::getenv("FASTLR_EMULATED_DEVICES"), *visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  const int there = text ? std::atoi(text) : 1;
+  if (!visible) return there;
+  int named = *visible && *visible != '-' ? 1 : 0;
+  if (std::strncmp(visible, "MIG-", 4) != 0)
+    for (const char *c = visible; *c; c++) named += *c == ',';
+  return named < there ? named : there;
 }
 
 struct Block {
