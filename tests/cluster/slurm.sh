@@ -83,10 +83,19 @@ $1
 CONF
   for ((k = 1; k <= nodes; k++)); do
     mkdir -p "$slurm/spool/host$k"
-    echo "NodeName=host$k NodeAddr=10.77.0.$((k + 1)) CPUs=${cpus:-2} RealMemory=4000 State=UNKNOWN"
+    echo "NodeName=host$k NodeAddr=10.77.0.$((k + 1)) CPUs=${cpus:-2} RealMemory=4000 State=UNKNOWN ${gpus:+Gres=gpu:fake:$gpus}"
   done >>$slurm/slurm.conf
+  [ -z "${gpus:-}" ] || write_gres_conf
   echo "PartitionName=low Nodes=host[1-$nodes] Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=60
 PartitionName=high Nodes=host[1-$nodes] MaxTime=INFINITE State=UP PriorityTier=10" >>$slurm/slurm.conf
+}
+
+# $gpus: how many each node has. Slurm gives a GPU to a job by its number, which it takes from the name of a device (here of one like /dev/null).
+write_gres_conf() {
+  local k
+  for ((k = 0; k < gpus; k++)); do mknod "$slurm/gpu$k" c 1 3 2>/dev/null || skip "devices may not be made here"; done
+  echo "Name=gpu Type=fake File=$slurm/gpu[0-$((gpus - 1))]" >$slurm/gres.conf
+  echo 'GresTypes=gpu' >>$slurm/slurm.conf
 }
 
 enter() { # K WORDS...: on host K
