@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Feeds the readers of files what libFuzzer makes up, under address and undefined-behaviour sanitizers: tests/fuzz. Needs clang.
-# usage: fuzz.sh [SECONDS [TARGET...]]    SECONDS for each target (60); targets: csv codec convert folders image ini safetensors checkpoint dataset
+# usage: fuzz.sh [SECONDS [TARGET...]]    SECONDS for each target (60); targets: csv codec convert folders image ini safetensors checkpoint dataset description
 # Prints a line for each target: executions, seconds, findings. Exit code 1 when there is a finding in our own code; inputs that
 # fail inside the HDF5 library are listed apart. They lie in build/fuzz/found, the inputs worth keeping in build/fuzz/inputs.
 set -euo pipefail
@@ -8,7 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=${1:-60}
 shift $(($# > 0))
 targets=("$@")
-[ $# -gt 0 ] || targets=(csv codec convert folders image ini safetensors checkpoint dataset)
+[ $# -gt 0 ] || targets=(csv codec convert folders image ini safetensors checkpoint dataset description)
 build=$root/build/fuzz
 if ! command -v clang >/dev/null; then
   echo "skipped: clang is not installed" >&2
