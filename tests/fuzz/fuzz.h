@@ -9,8 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-/* A file in memory that holds these bytes, under a path that can be opened until the next call. Ends the program when there is
-   no memory. */
+/* A file that holds these bytes, under a path that can be opened until the next call. Ends the program when there is no room
+   for it. */
 const char *fuzz_file(const void *data, size_t size);
 
 #endif

@@ -15,12 +15,22 @@ static h5_base bases[SEED_CHECKPOINTS];
 
 static void load_base(void *context, const char *path) { h5_base_load(context, path); }
 
+/* A good file is read: else every input would be refused for another reason than its own. */
+static void check_base(const h5_base *base) {
+  flr_inspect file;
+  if (flr_inspect_file(&file, fuzz_file(base->bytes, base->size), NULL) != FLR_OK) abort();
+  flr_inspect_clear(&file);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc;
   (void)argv;
   graph = seed_graph();
   const flr_params *params = flr_graph_params(graph);
-  for (int kind = 0; kind < SEED_CHECKPOINTS; kind++) seed_with_checkpoint(kind, load_base, &bases[kind]);
+  for (int kind = 0; kind < SEED_CHECKPOINTS; kind++) {
+    seed_with_checkpoint(kind, load_base, &bases[kind]);
+    check_base(&bases[kind]);
+  }
   if (flr_alloc(&values, params->elements, sizeof *values) != FLR_OK) abort();
   return flr_alloc(&states, params->state_elements, sizeof *states) == FLR_OK ? 0 : 1;
 }
