@@ -180,6 +180,8 @@ typedef struct flr_fit_result {
   int64_t steps;
   double train_loss, valid_loss, error_rate; /* of the last epoch; NAN without a validation split */
   double seconds, samples_per_second;
+  double train_seconds, stall_seconds; /* in all parts of the run: of training, evaluation left out; of these, rank 0 waited for
+                                          samples */
 } flr_fit_result;
 
 /* Of one split. confusion: [classes, classes], row = label, column = predicted; owned by the session until its next evaluation.

@@ -15,13 +15,36 @@
   { #field, offsetof(flr_checkpoint_progress, field), 1, 0 }
 #define LATER_INTEGER(field) \
   { #field, offsetof(flr_checkpoint_progress, field), 0, 1 }
+#define LATER_REAL(field) \
+  { #field, offsetof(flr_checkpoint_progress, field), 1, 1 }
 
-static const flr_progress_row rows[] = {
-    INTEGER(phase),           INTEGER(step),       INTEGER(epoch),     INTEGER(position),      INTEGER(total_steps),
-    INTEGER(steps_per_epoch), INTEGER(batch),      INTEGER(shards),    INTEGER(ranks),         INTEGER(threads),
-    INTEGER(log_bytes),       INTEGER(resumes),    INTEGER(rollbacks), REAL(seconds),          REAL(epoch_loss_sum),
-    REAL(epoch_samples),      REAL(epoch_seconds), REAL(train_loss),   REAL(valid_loss),       REAL(error_rate),
-    REAL(best_metric),        INTEGER(best_step),  REAL(lr_factor),    LATER_INTEGER(sum_ways)};
+static const flr_progress_row rows[] = {INTEGER(phase),
+                                        INTEGER(step),
+                                        INTEGER(epoch),
+                                        INTEGER(position),
+                                        INTEGER(total_steps),
+                                        INTEGER(steps_per_epoch),
+                                        INTEGER(batch),
+                                        INTEGER(shards),
+                                        INTEGER(ranks),
+                                        INTEGER(threads),
+                                        INTEGER(log_bytes),
+                                        INTEGER(resumes),
+                                        INTEGER(rollbacks),
+                                        REAL(seconds),
+                                        REAL(epoch_loss_sum),
+                                        REAL(epoch_samples),
+                                        REAL(epoch_seconds),
+                                        REAL(train_loss),
+                                        REAL(valid_loss),
+                                        REAL(error_rate),
+                                        REAL(best_metric),
+                                        INTEGER(best_step),
+                                        REAL(lr_factor),
+                                        LATER_INTEGER(sum_ways),
+                                        LATER_REAL(epoch_stall_seconds),
+                                        LATER_REAL(train_seconds),
+                                        LATER_REAL(stall_seconds)};
 
 const flr_progress_row *flr_progress_row_at(int index) {
   return index < (int)(sizeof rows / sizeof rows[0]) ? &rows[index] : NULL;

@@ -44,6 +44,8 @@ typedef struct flr_checkpoint_progress {
   int64_t best_step;
   double lr_factor; /* 1; what rollbacks have multiplied the rates by */
   int64_t sum_ways; /* flr_comm.ways of the ranks that wrote this; 0: unknown */
+  /* rank 0's wait for samples in the epoch under way; training so far, evaluation left out, and its wait in that */
+  double epoch_stall_seconds, train_seconds, stall_seconds;
 } flr_checkpoint_progress;
 
 /* One of these numbers. */

@@ -180,7 +180,7 @@ flr_status flr_session_find(flr_session *s, flr_sweep_result *out) {
     out->smooth_low = curve->smooth_low;
     out->smooth_high = curve->smooth_high;
   }
-  return flr_metrics_end(s, "done", 0);
+  return flr_metrics_end(s, "done", 0, NULL);
 }
 
 flr_status flr_session_sweep_repeat(const flr_session *s, int repeat, flr_sweep_repeat *out) {

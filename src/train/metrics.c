@@ -256,7 +256,9 @@ flr_status flr_metrics_rollback(flr_session *s, const char *file, int64_t step, 
   return EVENT(s, "rollback", fields);
 }
 
-flr_status flr_metrics_end(flr_session *s, const char *reason, int exit_code) {
-  const flr_field fields[] = {string("reason", reason), integer("exit", exit_code)};
+flr_status flr_metrics_end(flr_session *s, const char *reason, int exit_code, const flr_train_cost *cost) {
+  const double seconds = cost ? cost->seconds : NAN, stall = cost ? cost->stall : NAN;
+  const flr_field fields[] = {string("reason", reason), integer("exit", exit_code), number("train_seconds", seconds),
+                              number("stall_seconds", stall), number("stall_share", seconds > 0 ? stall / seconds : NAN)};
   return EVENT(s, "end", fields);
 }

@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/session.h"
+#include "train/train_clock.h"
 
 flr_status flr_metrics_start(flr_session *session);
 /* All points of the session's findings, then the suggestions and the pick. */
@@ -34,7 +35,7 @@ flr_status flr_metrics_resume(flr_session *session, const char *file, int64_t st
 /* The loss was not finite: the run went back to `step` of `file`, and goes on with rates multiplied by lr_factor. */
 flr_status flr_metrics_rollback(flr_session *session, const char *file, int64_t step, double lr_factor);
 
-/* reason: "done", "nonfinite", .. */
-flr_status flr_metrics_end(flr_session *session, const char *reason, int exit_code);
+/* reason: "done", "nonfinite", .. cost: of training in all parts of the run so far; NULL: there was none. */
+flr_status flr_metrics_end(flr_session *session, const char *reason, int exit_code, const flr_train_cost *cost);
 
 #endif

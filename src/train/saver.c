@@ -249,7 +249,8 @@ flr_status flr_saver_stop(flr_saver *saver, flr_stop_reason reason, const flr_sa
   FLR_TRY(flr_saver_save(saver, point));
   FLR_TRY(flr_comm_agree(s->comm, saver->failed));
   FLR_TRY(flr_saver_finish(saver));
-  FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, by_time ? "time" : "signal", FLR_STOPPED)));
+  const flr_train_cost cost = {.seconds = point->progress.train_seconds, .stall = point->progress.stall_seconds};
+  FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, by_time ? "time" : "signal", FLR_STOPPED, sweeps ? NULL : &cost)));
   return flr_fail(FLR_STOPPED,
                   "stopped %s before step %lld of the %s, with a checkpoint in %s: the same command with --resume %s goes on",
                   by_time ? "in time for the limit" : "by a signal", (long long)point->progress.step,

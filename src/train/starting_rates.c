@@ -56,7 +56,7 @@ static flr_status automatic_rate(flr_session *s, double *lr) {
                    flr_suggest_status_text(s->findings->suggestions[kind].status));
   }
   advise(advice, sizeof advice, s);
-  FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "diverged", FLR_ERROR_DIVERGED)));
+  FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "diverged", FLR_ERROR_DIVERGED, NULL)));
   return flr_fail(FLR_ERROR_DIVERGED, "the sweep gave no usable rate for --pick %s (%s): %s", s->config->pick, text, advice);
 }
 

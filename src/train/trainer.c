@@ -17,6 +17,7 @@
 #include "train/saver.h"
 #include "train/session.h"
 #include "train/starting_rates.h"
+#include "train/train_clock.h"
 
 enum { MOST_ROLLBACKS = 3 };
 static const double rollback_factor = 0.5;
@@ -27,11 +28,11 @@ typedef struct training {
   const flr_schedule *schedule;
   const double *lr; /* [groups] what the schedule was made of */
   flr_conductor conductor;
-  double began, epoch_began;           /* seconds */
-  const flr_loader *loader;            /* borrowed */
-  double exposed_before, stall_before; /* what the session and the loader had waited when the epoch began */
-  double loss_sum, samples;            /* of the epoch under way */
-  double smooth, smooth_weight;        /* for people */
+  double began, epoch_began; /* seconds */
+  flr_train_clock clock;
+  double exposed_before;        /* what the session had waited for sums when the epoch began */
+  double loss_sum, samples;     /* of the epoch under way */
+  double smooth, smooth_weight; /* for people */
   int64_t epoch_samples, total_samples;
   flr_status log_status; /* the first failure of writing the run log */
   double best;           /* least error rate so far, NAN: none */
@@ -114,13 +115,13 @@ static flr_status finish_epoch(training *t, const flr_directive *directive, doub
                                      .seconds = seconds,
                                      .samples_per_second = (double)t->epoch_samples / seconds,
                                      .exposed_seconds = s->device_step ? NAN : s->sum_seconds - t->exposed_before,
-                                     .stall_seconds = flr_loader_stall_seconds(t->loader) - t->stall_before};
+                                     .stall_seconds = flr_train_clock_epoch_stall(&t->clock)};
   t->result->train_loss = summary.train_loss;
   t->epoch_began = flr_clock_seconds();
   t->loss_sum = t->samples = 0;
   t->epoch_samples = 0;
   t->exposed_before = s->sum_seconds;
-  t->stall_before = flr_loader_stall_seconds(t->loader);
+  flr_train_clock_begin_epoch(&t->clock, 0);
   if (s->comm->rank != 0) return FLR_OK;
   tell_epoch(t, &summary, (s->plan.span.end + per_epoch - 1) / per_epoch);
   FLR_TRY(flr_metrics_epoch(s, &summary));
@@ -132,12 +133,16 @@ static flr_status finish_epoch(training *t, const flr_directive *directive, doub
 /* ---- checkpoints ---- */
 
 static flr_save_point save_point(const training *t, int64_t next, int kinds) {
+  const flr_train_cost cost = flr_train_clock_cost(&t->clock);
   return (flr_save_point){.progress = {.phase = FLR_CHECKPOINT_TRAIN,
                                        .step = next,
                                        .rollbacks = t->rollbacks,
                                        .epoch_loss_sum = t->loss_sum,
                                        .epoch_samples = t->samples,
                                        .epoch_seconds = flr_clock_seconds() - t->epoch_began,
+                                       .epoch_stall_seconds = flr_train_clock_epoch_stall(&t->clock),
+                                       .train_seconds = cost.seconds,
+                                       .stall_seconds = cost.stall,
                                        .train_loss = t->result->train_loss,
                                        .valid_loss = t->result->valid_loss,
                                        .error_rate = t->result->error_rate,
@@ -170,6 +175,7 @@ static void consult(void *context) {
 static void go_on_from(training *t, const flr_checkpoint_progress *p) {
   const double now = flr_clock_seconds();
   t->epoch_began = now - p->epoch_seconds;
+  flr_train_clock_begin_epoch(&t->clock, p->epoch_stall_seconds);
   t->loss_sum = p->epoch_loss_sum;
   t->samples = p->epoch_samples;
   t->epoch_samples = (int64_t)p->epoch_samples;
@@ -198,6 +204,7 @@ static flr_status on_evaluate(void *context, const flr_directive *directive) {
   flr_eval_totals valid;
   const double seconds = flr_clock_seconds() - t->epoch_began;
   const int has_valid = s->dataset->samples[FLR_SPLIT_VALID] > 0;
+  flr_train_clock_pause(&t->clock);
   if (has_valid) {
     FLR_TRY(flr_evaluate_split(s, FLR_SPLIT_VALID, 0, &valid));
     t->result->valid_loss = valid.loss;
@@ -205,6 +212,7 @@ static flr_status on_evaluate(void *context, const flr_directive *directive) {
     note_best(t, directive, &valid);
   }
   flr_status status = finish_epoch(t, directive, seconds, has_valid ? &valid : NULL);
+  flr_train_clock_go_on(&t->clock);
   if (status == FLR_OK) status = t->log_status;
   FLR_TRY(flr_comm_agree(s->comm, status));
   return t->is_best && !directive->save ? save(t, directive->step + 1, FLR_WRITE_BEST) : FLR_OK;
@@ -232,9 +240,7 @@ static flr_status train(training *t, int64_t first, flr_phase_end *end) {
   if (first >= steps) return FLR_OK;
   FLR_TRY(flr_build_enter(s, first));
   FLR_TRY(flr_session_training_loader(&loader, s, &sampler, first, steps));
-  t->loader = loader;
   t->exposed_before = s->sum_seconds;
-  t->stall_before = 0;
   t->conductor = flr_conductor_train(t->schedule, steps, s->plan.steps_per_epoch);
   t->conductor.lr_factor = t->lr_factor;
   t->conductor.more = steps < span->end;
@@ -250,8 +256,10 @@ static flr_status train(training *t, int64_t first, flr_phase_end *end) {
                            .on_save = on_save,
                            .context = t};
   const double began = flr_clock_seconds();
+  flr_train_clock_start(&t->clock, loader);
   flr_status status = flr_cadence_parse(&t->conductor.saving, s->config->checkpoint_every, "--checkpoint-every");
   if (status == FLR_OK) status = flr_phase_run(s, &phase, end);
+  flr_train_clock_stop(&t->clock);
   tell_loader(s, loader, flr_clock_seconds() - began);
   flr_loader_destroy(loader);
   flr_progress_finish(s->progress);
@@ -293,6 +301,7 @@ static flr_status train_to_the_end(training *t, int64_t first, flr_phase_end *en
 }
 
 static flr_status finish_run(training *t, const flr_phase_end *end, int64_t first) {
+  const flr_train_cost cost = flr_train_clock_cost(&t->clock);
   flr_session *s = t->session;
   if (end->reason == FLR_REASON_SIGNAL || end->reason == FLR_REASON_TIME) {
     const flr_save_point point = save_point(t, end->next, FLR_WRITE_GENERATION);
@@ -301,17 +310,19 @@ static flr_status finish_run(training *t, const flr_phase_end *end, int64_t firs
   const flr_status written = flr_saver_finish(s->saver);
   if (end->reason != FLR_REASON_DONE) {
     flr_run_plots_end(s);
-    FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "nonfinite", FLR_ERROR_DIVERGED)));
+    FLR_TRY(flr_comm_agree(s->comm, flr_metrics_end(s, "nonfinite", FLR_ERROR_DIVERGED, &cost)));
     return flr_fail(FLR_ERROR_DIVERGED, "training diverged: the loss is not finite%s; lower --lr (nothing was overwritten)",
                     t->rollbacks > 0 ? ", also after going back at lower rates" : "");
   }
   if (written != FLR_OK) flr_log_write(s->log, FLR_LOG_WARNING, "no checkpoint was written: %s", flr_status_message());
   FLR_TRY(flr_run_dir_write_weights(s, "final.h5"));
   t->result->seconds = flr_clock_seconds() - t->began;
+  t->result->train_seconds = cost.seconds;
+  t->result->stall_seconds = cost.stall;
   t->result->steps = s->plan.span.end;
   t->result->samples_per_second = (double)((s->plan.span.end - first) * s->plan.batch) / t->result->seconds;
   flr_run_plots_end(s);
-  return flr_comm_agree(s->comm, flr_metrics_end(s, "done", 0));
+  return flr_comm_agree(s->comm, flr_metrics_end(s, "done", 0, &cost));
 }
 
 /* Where to begin; with a checkpoint at once after a sweep, which then need not be done again. */
@@ -321,7 +332,9 @@ static flr_status begin(training *t, int64_t *first, int swept) {
   *first = s->plan.span.first;
   if (!flr_resume_is_in(s->resume, FLR_CHECKPOINT_TRAIN)) return swept ? save(t, *first, FLR_WRITE_GENERATION) : FLR_OK;
   *first = s->resume->file.progress.step;
-  go_on_from(t, &s->resume->file.progress);
+  const flr_checkpoint_progress *p = &s->resume->file.progress;
+  go_on_from(t, p);
+  t->clock.past = (flr_train_cost){.seconds = p->train_seconds, .stall = p->stall_seconds};
   s->resume->found = 0;
   flr_log_write(s->log, FLR_LOG_INFO, "going on from %s: step %lld of %lld", s->resume->name, (long long)*first,
                 (long long)s->plan.span.end);

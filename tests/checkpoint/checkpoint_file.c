@@ -24,6 +24,9 @@ static void check_round_trip(void **state, int sweeps) {
   char path[PATH_ROOM];
   flr_graph *graph = fixture_graph("cnn");
   flr_checkpoint c = fixture_make(graph, sweeps), back;
+  c.progress.epoch_stall_seconds = 0.125; /* (what files of older fixtures lack) */
+  c.progress.train_seconds = 9.5;
+  c.progress.stall_seconds = 1.25;
   CHECK_OK(flr_checkpoint_write(scratch_path(path, state, "checkpoint-120.h5"), &c));
   CHECK_OK(read_back(&back, path, graph));
   assert_true(fixture_same(&c, &back));

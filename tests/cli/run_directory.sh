@@ -24,7 +24,8 @@ same 'step' "$common"$'.step number\n.epoch number\n.lr number\n.momentum number
 same 'epoch' "$common"$'.epoch number\n.train_loss number\n.valid_loss number\n.error_rate number\n.accuracy number\n.seconds number\n.samples_per_second number\n.exposed_seconds number\n.stall_seconds number' "$(event epoch)"
 same 'checkpoint' "$common"$'.file string\n.step number\n.seconds number\n.waited number' "$(event checkpoint)"
 same 'checkpoints' '0 22 44' "$(sed -n 's/^{"event": "checkpoint".*"step": \([0-9]*\),.*/\1/p' run/r/metrics.jsonl | tr '\n' ' ' | sed 's/ $//')"
-same 'end' "$common"$'.reason string\n.exit number' "$(event end)"
+same 'end' "$common"$'.reason string\n.exit number\n.train_seconds number\n.stall_seconds number\n.stall_share number' "$(event end)"
+grep -Eq '^waited [0-9.]+ s for samples, [0-9.]+ % of [0-9.]+ s of training$' err || complain "what it waited: $(tail -3 err)"
 same 'how it ended' '"done" 0' "$(value reason <run/r/metrics.jsonl) $(value exit <run/r/metrics.jsonl)"
 same 'steps that are logged' '0 5 10 15 20 25 30 35 40' "$(sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*/\1/p' run/r/metrics.jsonl | tr '\n' ' ' | sed 's/ $//')"
 same 'ranks, samples, model' "$ranks 1437 360 \"mlp\"" \

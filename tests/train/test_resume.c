@@ -83,6 +83,25 @@ static void check_same_end(const char *whole, const char *part) {
   if (train_rank() == 0) assert_true(train_hash_weights(whole) == train_hash_weights(part));
 }
 
+/* What training waited for samples in all parts, as the last line and the result say it, is what the whole epochs say. */
+static void check_waits(const char *directory, const flr_fit_result *result) {
+  double stall = 0, seconds = 0;
+  if (train_rank() != 0) return;
+  cJSON *epochs = train_events(directory, "epoch"), *ends = train_events(directory, "end");
+  const int last = cJSON_GetArraySize(ends) - 1;
+  for (int i = 0; i < cJSON_GetArraySize(epochs); i++) {
+    stall += train_number(epochs, i, "stall_seconds");
+    seconds += train_number(epochs, i, "seconds");
+  }
+  const double whole = train_number(ends, last, "train_seconds"), waited = train_number(ends, last, "stall_seconds");
+  if (!(fabs(waited - stall) < 1e-6)) fail_msg("waited %.9f s in all, %.9f s in the epochs", waited, stall);
+  if (!(whole > 0.3 * seconds && whole < seconds + 0.1)) fail_msg("%g s of training, %g s of epochs", whole, seconds);
+  assert_true(fabs(train_number(ends, last, "stall_share") - waited / whole) < 1e-9);
+  assert_true(fabs(result->stall_seconds - waited) < 1e-9 && fabs(result->train_seconds - whole) < 1e-9);
+  cJSON_Delete(ends);
+  cJSON_Delete(epochs);
+}
+
 static void stopped_again_and_again(const char *name, const char *const *pairs, int least_parts) {
   char whole[PATH], parts[PATH], label[64];
   flr_fit_result straight, result;
@@ -98,6 +117,8 @@ static void stopped_again_and_again(const char *name, const char *const *pairs, 
   assert_true(result.valid_loss >= straight.valid_loss && result.valid_loss <= straight.valid_loss);
   assert_int_equal(result.steps, straight.steps);
   check_same(whole, parts);
+  if (strcmp(name, "resume-train") == 0) check_waits(whole, &straight);
+  if (strcmp(name, "resume-train") == 0) check_waits(parts, &result);
   train_barrier();
   train_remove(whole);
   train_remove(parts);
