@@ -24,6 +24,9 @@ typedef struct flr_h5_grid {
    also where a chunk is not there. The caller has HDF5's lock. */
 flr_status flr_h5_chunk_list(flr_h5_chunk *out, const flr_h5_source *source, const char *path, const flr_h5_grid *grid);
 
+/* The same by way of a read of each chunk that HDF5 begins and a file driver does not carry out. */
+flr_status flr_h5_chunk_note(flr_h5_chunk *out, const flr_h5_source *source, const char *path, const flr_h5_grid *grid);
+
 /* For the two ways of listing: elements at which chunk `index` begins, and the refusal of one that is not there. */
 void flr_h5_chunk_place(const flr_h5_grid *grid, int64_t index, hsize_t *first);
 flr_status flr_h5_chunk_absent(const flr_h5_source *source, const char *path, const hsize_t *first);
