@@ -74,8 +74,8 @@ static flr_status open_structure(flr_h5_source *s) {
 
 static flr_status cannot_open(const char *path, int error) {
   const int none = error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG || error == ENXIO;
-  return flr_fail(none ? FLR_ERROR_NO_INPUT : FLR_ERROR_IO, "%s: %s: give an HDF5 file, digits or synthetic:N,H,W,C,K", path,
-                  strerror(error));
+  if (!none) return flr_fail(FLR_ERROR_IO, "%s: %s", path, strerror(error));
+  return flr_fail(FLR_ERROR_NO_INPUT, "%s: %s: give an HDF5 file, digits or synthetic:N,H,W,C,K", path, strerror(error));
 }
 
 flr_status flr_h5_source_open_bytes(flr_h5_source *out, const char *path) {

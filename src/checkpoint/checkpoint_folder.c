@@ -138,13 +138,18 @@ static flr_status add_line(char **text, const char *line) {
 static flr_status open_first_whole(flr_checkpoint *out, char **path, char **refused, const char *folder,
                                    const flr_generation *list, int64_t count) {
   char name[PATH_BYTES];
+  int unreadable = 0;
   for (int64_t i = 0; i < count; i++) {
     join(name, folder, list[i].name);
-    if (flr_checkpoint_open(out, name) == FLR_OK) return flr_strdup(path, name);
+    const flr_status status = flr_checkpoint_open(out, name);
+    if (status == FLR_OK) return flr_strdup(path, name);
+    unreadable += status == FLR_ERROR_IO;
     flr_checkpoint_clear(out);
     FLR_TRY(add_line(refused, flr_status_message()));
   }
-  return count == 0 ? FLR_OK : flr_fail(FLR_ERROR_DATA, "no checkpoint of %s is whole: %s", folder, *refused);
+  if (count == 0) return FLR_OK;
+  if (unreadable == count) return flr_fail(FLR_ERROR_IO, "no checkpoint of %s can be read: %s", folder, *refused);
+  return flr_fail(FLR_ERROR_DATA, "no checkpoint of %s is whole: %s", folder, *refused);
 }
 
 flr_status flr_checkpoint_newest(flr_checkpoint *out, char **path, char **refused, const char *folder) {

@@ -5,6 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/memory_limit.h"
+
+/* The C library takes blocks of this size from the kernel, never from what was freed before. */
+static const size_t always_new = (size_t)32 << 20;
+
+/* Above: all of a block is written to, so that where memory is limited to less, the kernel would end the process without a
+ * word. */
+static flr_status check_left(size_t bytes) {
+  const int64_t left = bytes < always_new ? INT64_MAX : flr_memory_available();
+  if ((uint64_t)left >= bytes) return FLR_OK;
+  return flr_fail(
+      FLR_ERROR_INTERNAL,
+      "out of memory: %zu bytes wanted, %lld are left by this job's limits and the machine: a smaller --batch or model, "
+      "fewer ranks on a node, or more memory",
+      bytes, (long long)left);
+}
+
 flr_status flr_alloc(void *out, int64_t count, size_t size) {
   void *pointer = NULL;
   memcpy(out, &pointer, sizeof pointer);
@@ -12,6 +29,7 @@ flr_status flr_alloc(void *out, int64_t count, size_t size) {
     return flr_fail(FLR_ERROR_USAGE, "%lld elements of %zu bytes do not fit in memory", (long long)count, size);
   size_t bytes = flr_align_up((size_t)count * size);
   if (bytes == 0) bytes = FLR_ALIGNMENT;
+  FLR_TRY(check_left(bytes));
   pointer = aligned_alloc(FLR_ALIGNMENT, bytes);
   if (!pointer) return flr_fail(FLR_ERROR_INTERNAL, "out of memory: %zu bytes wanted", bytes);
   memset(pointer, 0, bytes);

@@ -12,7 +12,8 @@
 
 /* Allocates count * size bytes, zeroed and aligned to FLR_ALIGNMENT, into *out (a pointer to a pointer). count or size 0
    gives a valid pointer. The caller owns it and frees it with flr_free. Errors: FLR_ERROR_USAGE for a negative or
-   overflowing size, FLR_ERROR_INTERNAL when memory is exhausted; *out is NULL then. Not collective. */
+   overflowing size, FLR_ERROR_INTERNAL when memory is exhausted, or a large block would not fit into what limits and the
+   machine leave (flr_memory_available); *out is NULL then. Not collective. */
 flr_status flr_alloc(void *out, int64_t count, size_t size);
 
 /* Frees what flr_alloc or flr_strdup gave. NULL is allowed. */

@@ -69,10 +69,29 @@ static int64_t address_space_left(void) {
   return most > used ? most - used : 0;
 }
 
+/* The number of KiB behind `name` in /proc/self/status, as bytes; -1: none. */
+static int64_t own_status(const char *name) {
+  char line[256];
+  int64_t kib = -1;
+  FILE *file = fopen("/proc/self/status", "r");
+  if (!file) return -1;
+  while (kib < 0 && fgets(line, sizeof line, file)) kib = number_after(name, line);
+  (void)fclose(file);
+  return kib < 0 ? -1 : kib * 1024;
+}
+
+static int64_t data_left(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INT64_MAX;
+  const int64_t used = own_status("VmData:"), most = (int64_t)limit.rlim_cur;
+  if (used < 0) return INT64_MAX;
+  return most > used ? most - used : 0;
+}
+
 int64_t flr_memory_available(void) {
-  const int64_t left[] = {system_free(), flr_memory_left_in_groups(""), address_space_left()};
+  const int64_t left[] = {system_free(), flr_memory_left_in_groups(""), address_space_left(), data_left()};
   int64_t least = INT64_MAX;
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 4; i++)
     if (left[i] < least) least = left[i];
   return least;
 }

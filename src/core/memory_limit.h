@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Bytes: the least of what the system has free (page cache counts as free), what the control group of a job leaves and what the
-   limit on the address space (ulimit -v) leaves. INT64_MAX where none of these is known. */
+   limits on the address space and on data (ulimit -v, -d) leave. INT64_MAX where none of these is known. */
 int64_t flr_memory_available(void);
 
 /* The part of it that control groups leave: of this process's group and all those above it, of version 2 or 1, the least; file
