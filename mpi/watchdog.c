@@ -30,6 +30,7 @@ struct flr_watchdog {
   MPI_Comm channel; /* MPI_COMM_NULL for one rank */
   double timeout, interval;
   int with_stack;
+  int processes_alone;        /* 1: a process that answers is well, whatever it does */
   pthread_t training, thread; /* who beats; who watches */
   pthread_mutex_t mutex;
   pthread_cond_t wake;
@@ -207,7 +208,7 @@ static void *watch(void *context) {
       send_heartbeats(w, now);
       check_processes(w, now);
     }
-    if (w->comm->rank == 0) check_progress(w, now);
+    if (w->comm->rank == 0 && !w->processes_alone) check_progress(w, now);
   }
   return NULL;
 }
@@ -253,7 +254,7 @@ static flr_status start_thread(flr_watchdog *w) {
   return FLR_OK;
 }
 
-flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout_seconds, int with_stack) {
+static flr_status start(flr_watchdog **out, flr_comm *comm, double timeout_seconds, int with_stack, int processes_alone) {
   *out = NULL;
   if (!(timeout_seconds > 0)) return FLR_OK;
   flr_watchdog *w;
@@ -262,6 +263,7 @@ flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout
   w->channel = flr_comm_mpi_heartbeat(comm);
   w->timeout = timeout_seconds;
   w->with_stack = with_stack;
+  w->processes_alone = processes_alone;
   w->training = pthread_self();
   if (with_stack) flr_watchdog_prepare_stack();
   w->interval = fmin(1, fmax(0.05, timeout_seconds / 8));
@@ -275,6 +277,14 @@ flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout
   }
   *out = w;
   return FLR_OK;
+}
+
+flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout_seconds, int with_stack) {
+  return start(out, comm, timeout_seconds, with_stack, 0);
+}
+
+flr_status flr_watchdog_start_for_processes(flr_watchdog **out, flr_comm *comm, double timeout_seconds) {
+  return start(out, comm, timeout_seconds, 0, 1);
 }
 
 /* Takes what is still on the way, so that the communicator can be freed. */

@@ -20,6 +20,10 @@ typedef struct flr_watchdog flr_watchdog;
    the stack of the thread that called this. Collective. */
 flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout_seconds, int with_stack);
 
+/* The same for work that has no steps: no beat is needed, the job is only ended when a rank's process answers no heartbeat.
+   Collective. */
+flr_status flr_watchdog_start_for_processes(flr_watchdog **out, flr_comm *comm, double timeout_seconds);
+
 /* Says that this rank is alive and where it is; `phase` is a string literal ("sweep", "train", "evaluate", "write", "load").
    Cheap (two atomic stores), callable from the training thread at every step. NULL: nothing. */
 void flr_watchdog_beat(flr_watchdog *watchdog, const char *phase, int64_t step);

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "datasets/convert/convert.h"
 #include "mpi/launch.h"
+#include "mpi/watchdog.h"
 #include "report/progress.h"
 #include "report/terminal.h"
 
@@ -119,6 +120,15 @@ static flr_status convert_watched(const flr_convert_options *options, int quiet,
   return status;
 }
 
+/* Listing a large folder or syncing a large file may take longer than any silence that is allowed elsewhere. */
+static flr_status guard(flr_watchdog **out, flr_comm *comm, double seconds) {
+  *out = NULL;
+  if (comm->size == 1) return FLR_OK;
+  FLR_TRY(flr_watchdog_start_for_processes(out, comm, seconds));
+  flr_watchdog_beat(*out, "convert", 0);
+  return FLR_OK;
+}
+
 /* On all ranks; rank 0 tells of it. */
 static flr_status convert(flr_comm *comm, const flr_command_args *args, const flr_config *config) {
   const int quiet = config->quiet || comm->rank > 0;
@@ -137,10 +147,13 @@ static flr_status convert(flr_comm *comm, const flr_command_args *args, const fl
 flr_status flr_cmd_convert(const flr_command_args *args) {
   flr_config config;
   flr_comm *comm = NULL;
+  flr_watchdog *watchdog = NULL;
   flr_status status = flr_command_config(args, NULL, &config);
   if (status == FLR_OK) status = check_options(args, &config);
   if (status == FLR_OK) status = flr_launch_start(&comm, config.comm, NULL);
+  if (status == FLR_OK) status = guard(&watchdog, comm, config.watchdog);
   if (status == FLR_OK) status = convert(comm, args, &config);
+  flr_watchdog_stop(watchdog);
   if (comm) flr_launch_finish(comm);
   flr_config_clear(&config);
   return status;
