@@ -33,4 +33,8 @@ enum { FLR_DATASET_WARNING_BYTES = 256, FLR_DATASET_MOST_WARNINGS = 8 };
 int flr_dataset_warnings(char out[FLR_DATASET_MOST_WARNINGS][FLR_DATASET_WARNING_BYTES], const flr_dataset *dataset,
                          const flr_dataset_statistics *statistics);
 
+/* Whether images look as if their axes had another order in the file than they were taken to have ("nhwc" or "nchw"): 1, with a
+   sentence in out, or 0. Pure. */
+int flr_dataset_axes_warning(char out[FLR_DATASET_WARNING_BYTES], const flr_dataset *dataset, const char *axis_order);
+
 #endif

@@ -1,5 +1,6 @@
 /* What of a data set's statistics will hurt a training. */
 #include <stdio.h>
+#include <string.h>
 
 #include "datasets/statistics.h"
 
@@ -65,4 +66,21 @@ int flr_dataset_warnings(char out[FLR_DATASET_MOST_WARNINGS][FLR_DATASET_WARNING
     (void)snprintf(next(&l), FLR_DATASET_WARNING_BYTES, "%lld of %lld training samples repeat an earlier one",
                    (long long)train->repeated, (long long)d->samples[FLR_SPLIT_TRAIN]);
   return l.count;
+}
+
+/* Grey, colour, colour and alpha: as few as that are channels, more than that are hardly. */
+static int few(int64_t n) { return n == 1 || n == 3 || n == 4; }
+
+int flr_dataset_axes_warning(char out[FLR_DATASET_WARNING_BYTES], const flr_dataset *d, const char *axis_order) {
+  const int planes = strcmp(axis_order, "nchw") == 0; /* (then height and width are the file's second and third axis) */
+  const int64_t first = planes ? d->channels : d->height, last = planes ? d->width : d->channels;
+  const int64_t middle = planes ? d->height : d->width;
+  if (d->features || !few(planes ? last : first) || few(planes ? first : last) || middle <= 4) return 0;
+  (void)snprintf(
+      out, FLR_DATASET_WARNING_BYTES,
+      "images are [%lld, %lld, %lld] in the file, taken as --axis-order %s says: %lldx%lld pixels with %lld channels; "
+      "they look like --axis-order %s",
+      (long long)first, (long long)middle, (long long)last, axis_order, (long long)d->height, (long long)d->width,
+      (long long)d->channels, planes ? "nhwc" : "nchw");
+  return 1;
 }

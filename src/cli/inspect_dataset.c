@@ -28,22 +28,24 @@ static void add_split(cJSON *splits, const flr_dataset *data, flr_split split, c
   if (split != FLR_SPLIT_TRAIN) cJSON_AddNumberToObject(item, "in_train", (double)s->in_train);
 }
 
-static void add_warnings(cJSON *document, const flr_dataset *data, const flr_dataset_statistics *statistics) {
+static void add_warnings(cJSON *document, const flr_dataset *data, const flr_dataset_statistics *statistics,
+                         const flr_config *config) {
   char words[FLR_DATASET_MOST_WARNINGS][FLR_DATASET_WARNING_BYTES];
   const int count = flr_dataset_warnings(words, data, statistics);
   cJSON *list = cJSON_AddArrayToObject(document, "warnings");
   for (int i = 0; i < count; i++) cJSON_AddItemToArray(list, cJSON_CreateString(words[i]));
+  if (flr_dataset_axes_warning(words[0], data, config->axis_order)) cJSON_AddItemToArray(list, cJSON_CreateString(words[0]));
 }
 
 /* How many samples each class has is for programs: people get the extremes. */
-static flr_status add_statistics(cJSON *document, flr_dataset *data, int with_counts) {
+static flr_status add_statistics(cJSON *document, flr_dataset *data, const flr_config *config) {
   flr_dataset_statistics statistics;
   const flr_status status = flr_dataset_statistics_make(&statistics, data);
   if (status == FLR_OK) {
     cJSON *splits = cJSON_AddObjectToObject(document, "splits");
     for (int split = 0; split < FLR_SPLIT_COUNT; split++)
-      if (data->samples[split] > 0) add_split(splits, data, (flr_split)split, &statistics.splits[split], with_counts);
-    add_warnings(document, data, &statistics);
+      if (data->samples[split] > 0) add_split(splits, data, (flr_split)split, &statistics.splits[split], config->json);
+    add_warnings(document, data, &statistics, config);
   }
   flr_dataset_statistics_clear(&statistics);
   return status;
@@ -96,9 +98,10 @@ static flr_status add_reading(cJSON *document, flr_dataset *data, const flr_conf
 static flr_status add_open_dataset(cJSON *document, flr_dataset *data, const flr_config *config) {
   const double shape[] = {(double)data->height, (double)data->width, (double)data->channels};
   flr_json_add_numbers(document, "sample_shape", data->features ? shape + 2 : shape, data->features ? 1 : 3);
+  if (!data->features) cJSON_AddStringToObject(document, "axis_order", config->axis_order);
   cJSON_AddNumberToObject(document, "classes", (double)data->classes);
   FLR_TRY(add_reading(document, data, config));
-  FLR_TRY(add_statistics(document, data, config->json));
+  FLR_TRY(add_statistics(document, data, config));
   return add_normalization(document, data, config->seed);
 }
 

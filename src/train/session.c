@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/memory.h"
 #include "core/memory_limit.h"
+#include "datasets/statistics.h"
 #include "mpi/launch.h"
 #include "train/build.h"
 #include "train/dry_run.h"
@@ -210,11 +211,18 @@ static void tell_augment(const flr_session *s) {
                 size, flr_augment_name(a->kind));
 }
 
+static void warn_of_axes(const flr_session *s) {
+  char words[FLR_DATASET_WARNING_BYTES];
+  if (flr_dataset_axes_warning(words, s->dataset, s->config->axis_order))
+    flr_log_write(s->log, FLR_LOG_WARNING, "%s: %s", s->dataset->source, words);
+}
+
 static void tell_start(const flr_session *s) {
   const flr_params *layout = flr_graph_params(s->graph);
   flr_log_write(s->log, FLR_LOG_INFO, "%s: %lld training and %lld validation samples, %lld classes", s->dataset->source,
                 (long long)s->dataset->samples[FLR_SPLIT_TRAIN], (long long)s->dataset->samples[FLR_SPLIT_VALID],
                 (long long)s->dataset->classes);
+  warn_of_axes(s);
   if (s->dataset->slow[0])
     flr_log_write(s->log, FLR_LOG_WARNING,
                   "%s: read through HDF5, which is slower: h5repack -l CONTI makes a copy that is fast", s->dataset->slow);

@@ -68,6 +68,17 @@ if [ "$ranks" = 1 ]; then
   grep -q '^compressed data: 26 blocks of 0.00 MiB, 10 in memory .* 1 loader threads$' err || complain "training holds other blocks: $(grep blocks err)"
   rm -rf run/*
 fi
+# what axes are taken for, the same as in training
+look='images are \[3, 8, 8\] in the file, taken as --axis-order nhwc says: 3x8 pixels with 8 channels; they look like --axis-order nchw'
+says 'axes' 0 "\"sample_shape\":\[3,8,8\],\"axis_order\":\"nhwc\",.*\"warnings\":\[.*\"$look\"" ../../planes.h5 --json
+says 'axes for people' 0 "^warning: $look\$" ../../planes.h5
+fastlr inspect ../../planes.h5 --json --axis-order nchw
+grep -q '"sample_shape":\[8,8,3\],"axis_order":"nchw"' out || complain "axes as told: $(head -c 600 out)"
+grep -q 'they look like' out && complain 'axes as told are doubted'
+says 'axes told wrong' 0 'images are \[8, 8, 1\] in the file, .*nchw says.*they look like --axis-order nhwc' ../../good.h5 --axis-order nchw
+fastlr --data ../../planes.h5 --model mlp --batch 16 --steps 2 --lr 1e-3 --quiet
+grep -Eq "^fastlr_dist: warning: ../../planes.h5: $look\$" err || complain "training says nothing of axes: $(own_words)"
+rm -rf run/*
 says 'labels and images that differ in number' 65 '"whole":false,.*"damaged":"/train/labels"' ../../lengths.h5 --json
 says 'a label below 0' 65 '"whole":false,.*the label of row 5 is -1.*"damaged":"/train/labels"' ../../negative.h5 --json
 says 'a label beyond the classes' 65 '"whole":false,.*"reason":"[^"]*a label is 7, class_names has 4 names' ../../beyond.h5 --json

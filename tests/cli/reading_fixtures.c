@@ -97,6 +97,17 @@ static void write_filtered(const char *name, H5Z_filter_t filter) {
   H5Fclose(file);
 }
 
+/* Colours as planes. */
+static void write_planes(const char *name) {
+  const hsize_t dims[] = {ROWS, 3, 2 * SIDE, 2 * SIDE};
+  static unsigned char values[ROWS * 12 * SIDE * SIDE];
+  const hid_t file = make(name);
+  for (size_t i = 0; i < sizeof values; i++) values[i] = (unsigned char)(i * 37 / 11);
+  add(file, "train/images", H5T_STD_U8LE, H5T_STD_U8LE, 4, dims, values, H5P_DEFAULT);
+  add_labels(file);
+  H5Fclose(file);
+}
+
 static void write_virtual(const char *name, const char *source) {
   const hsize_t dims[] = {ROWS, WIDTH};
   const hid_t file = make(name), list = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(2, dims, NULL);
@@ -122,6 +133,7 @@ int main(int argc, char **argv) {
   write_images("no_number.h5", H5T_IEEE_F32LE, 1, NAN);
   write_hollow("hollow.h5", 0);
   write_hollow("hollow_chunks.h5", 1);
+  write_planes("planes.h5");
   write_filtered("lz4.h5", 32004);
   write_filtered("zstd.h5", 32015);
   write_virtual("virtual.h5", "numbers.h5");
