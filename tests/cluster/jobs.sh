@@ -51,6 +51,7 @@ end_at_once() { # NAME CODE TEXT OPTIONS
 }
 end_at_once diverges 3 'training diverged: a new start would not help' '--model mlp --steps 40 --lr 1e30 --optimizer sgd'
 end_at_once wrong 64 '^fastlr_dist: --batch: 1 is smaller than the 2 shards' '--model mlp --batch 1'
+FASTLR_SRUN=--mpi=none end_at_once loose 64 '^fastlr_dist: srun started 2 tasks that do not find each other' '--model mlp --steps 40 --lr 1e-2'
 FASTLR_PROGRAM=fastlr_nowhere end_at_once absent 69 'fastlr_nowhere is not found' ''
 echo "no new start: ok"
 

@@ -25,13 +25,15 @@ for script in find array-sweep; do
 done
 # What the ranks of srun need (see README.md) is set for them, unless the user has.
 fence() { # LAUNCH VALUE
-  (eval "$(sed -n '/^launcher()/,/^}/p' "$folder/train.sbatch")" && launch=$1 SLURM_PMIX_FENCE=$2 && launcher && env | sed -n 's/^SLURM_PMIX_FENCE=//p')
+  (eval "$(sed -n '/^launcher()/,/^}/p' "$folder/train.sbatch")" && launch=$1 more=() SLURM_PMIX_FENCE=$2 && launcher && env | sed -n 's/^SLURM_PMIX_FENCE=//p')
 }
 [ "$(fence srun '')$(fence srun ring)$(fence mpirun '')" = treering ] || complain "srun's fence: '$(fence srun '')', '$(fence srun ring)', '$(fence mpirun '')'"
 for script in train find array-sweep; do
   lines=$(sed -n '/^# ---- edit/,/^# ---- up to here ----/p' "$folder/$script.sbatch" | grep -vc '^# ----')
   [ "$lines" -le 5 ] || complain "$script.sbatch has $lines lines to edit"
 done
+said=$(eval "$(sed -n '/^launcher()/,/^}/p' "$folder/train.sbatch")" && launch=srun more=(--mpi=pmi2 --container-image=x.sqsh) && launcher && echo "${words[*]}")
+[[ $said == 'srun --mpi=pmix '*' --mpi=pmi2 --container-image=x.sqsh' ]] || complain "further words for srun: $said"
 [ $wrong = 0 ] || exit 1
 
 . "$(dirname "$0")/hosts.sh"
