@@ -127,6 +127,7 @@ case ${1:-} in
   node_clean) rm -rf -- "$2"; exit ;;
 esac
 [ -n "${SLURM_JOB_ID:-}" ] || refuse 64 "this is for a Slurm job: --help tells more"
+[[ $patience =~ ^[1-9][0-9]{0,8}$ ]] || refuse 64 "FASTLR_STAGE_TIMEOUT: '$patience' is not allowed: seconds, a whole number from 1 on"
 self=$(realpath -- "$0") folder=$base/fastlr-$UID-$SLURM_JOB_ID
 case ${1:-} in
   copy) [ $# = 2 ] || refuse 64 "copy takes the files, separated by commas: --help tells more"; copy "$2" ;;

@@ -18,6 +18,9 @@ for script in "$folder"/*.sh "$folder"/train.sbatch "$folder"/find.sbatch "$FLR_
   [ $? = 64 ] || complain "${script##*/} by itself: not exit code 64"
 done
 
+SLURM_JOB_ID=1 FASTLR_STAGE_TIMEOUT=1h bash "$folder/stage-data.sh" clean 2>/dev/null
+[ $? = 64 ] || complain 'stage-data.sh: a time that is no number of seconds is taken'
+
 common() { sed -n '/^# ---- the job: the same lines/,/^# ---- up to here the same/p' "$folder/$1.sbatch"; }
 [ "$(common train | wc -l)" -gt 60 ] || complain 'train.sbatch has no lines that all scripts share'
 for script in find array-sweep; do
