@@ -28,6 +28,18 @@ flr_status flr_leftovers_name(char **out, const char *path) {
   return FLR_OK;
 }
 
+/* Whether there is no such process, or only what remains of it until its parent asks: where nobody does, that is for ever. */
+static int has_ended(long pid) {
+  char path[32], line[512] = "";
+  if (kill((pid_t)pid, 0) != 0) return errno == ESRCH;
+  (void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+  FILE *file = fopen(path, "r");
+  if (!file) return 0;
+  const char *name_end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+  (void)fclose(file);
+  return name_end && strncmp(name_end, ") Z", 3) == 0;
+}
+
 /* Whether `name` is "BEGINNING" and the number of a process that has ended. */
 static int is_left(const char *name, const char *beginning) {
   const size_t n = strlen(beginning);
@@ -35,7 +47,7 @@ static int is_left(const char *name, const char *beginning) {
   if (strncmp(name, beginning, n) != 0) return 0;
   errno = 0;
   const long pid = strtol(name + n, &end, 10);
-  return end != name + n && *end == '\0' && errno == 0 && pid > 1 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+  return end != name + n && *end == '\0' && errno == 0 && pid > 1 && has_ended(pid);
 }
 
 static void remove_in(const char *folder, const char *beginning) {
