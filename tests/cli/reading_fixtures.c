@@ -97,6 +97,28 @@ static void write_filtered(const char *name, H5Z_filter_t filter) {
   H5Fclose(file);
 }
 
+/* The same images as bytes, and as numbers that are bytes / 255. */
+static void write_twins(void) {
+  enum { VALUES = 3 * SIDE * SIDE };
+  const hsize_t dims[] = {ROWS, SIDE, SIDE, 3};
+  static double bytes[ROWS * VALUES], parts[ROWS * VALUES];
+  const hid_t half = H5Tcopy(H5T_IEEE_F32LE);
+  need(H5Tset_fields(half, 15, 10, 5, 0, 10) >= 0 && H5Tset_size(half, 2) >= 0 && H5Tset_ebias(half, 15) >= 0, "float16");
+  for (int i = 0; i < ROWS * VALUES; i++) {
+    bytes[i] = (i % 3 == i / VALUES % 3 ? 130 : 20) + (i * 37 / 11) % 100;
+    parts[i] = bytes[i] / 255;
+  }
+  const hid_t types[] = {H5T_STD_U8LE, H5T_IEEE_F32LE, half};
+  static const char *const names[] = {"twin_uint8.h5", "twin_float32.h5", "twin_float16.h5"};
+  for (int k = 0; k < 3; k++) {
+    const hid_t file = make(names[k]);
+    add(file, "train/images", types[k], H5T_NATIVE_DOUBLE, 4, dims, k == 0 ? bytes : parts, H5P_DEFAULT);
+    add_labels(file);
+    H5Fclose(file);
+  }
+  H5Tclose(half);
+}
+
 /* Colours as planes. */
 static void write_planes(const char *name) {
   const hsize_t dims[] = {ROWS, 3, 2 * SIDE, 2 * SIDE};
@@ -134,6 +156,7 @@ int main(int argc, char **argv) {
   write_hollow("hollow.h5", 0);
   write_hollow("hollow_chunks.h5", 1);
   write_planes("planes.h5");
+  write_twins();
   write_filtered("lz4.h5", 32004);
   write_filtered("zstd.h5", 32015);
   write_virtual("virtual.h5", "numbers.h5");
