@@ -44,6 +44,22 @@ for codec in $codecs; do
   fastlr inspect "../../bad_$codec.h5"
   [ "$code" = 65 ] || complain "damage to $codec is not seen: $(cat out)"
 done
+# met in training, whichever rank reads it: a checksum that is wrong, and without checksums a chunk that does not decode (deflate looks)
+met() { # FILE PATTERN
+  cp "$work/$1.h5" "$work/met.h5"
+  for ((i = 0; i < 40; i++)); do damage "$work/met.h5" $(($(stat -c %s "$work/met.h5") - 300 + i)); done # chunks are written last
+  for ranks in 1 2; do
+    limit=60 fastlr --data ../../met.h5 --batch 16 --epochs 1 --lr 1e-3 --quiet
+    [ "$code" = 65 ] || complain "$ranks ranks, $1 damaged: exit code $code: $(own_words)"
+    [ "$(own_words | grep -Ec "^fastlr_dist: .*met\.h5: train/features: chunk 1*[0-9] \(rows [0-9]* to [0-9]*\) is damaged: .*$2")" = 1 ] ||
+      complain "$ranks ranks, $1 damaged: $(own_words)"
+    rm -rf run && mkdir run
+  done
+  ranks=1
+}
+for codec in $codecs; do met "$codec" checksum; done
+accepted convert csv ../../table.csv ../../bare.h5 --compress deflate --chunk-rows 500 --checksum off --quiet
+met bare 'deflate cannot decode it'
 refused 64 '--compress: bzip2 is not allowed' convert csv ../../table.csv out.h5 --compress bzip2
 refused 64 '--compress-level: 10 is not allowed for deflate: 1 to 9' convert csv ../../table.csv out.h5 --compress deflate --compress-level 10
 refused 64 '--compress-level: nothing is compressed' convert csv ../../table.csv out.h5 --compress-level 3
