@@ -68,11 +68,14 @@ static int allocate(flr_shared_region *r, MPI_Comm node) {
   if (MPI_Info_create(&info) != MPI_SUCCESS) return 0;
   /* each rank's part on pages of its own */
   (void)MPI_Info_set(info, "alloc_shared_noncontig", "true");
-  const int code = MPI_Win_allocate_shared((MPI_Aint)r->bytes, 1, info, node, &base, &r->window);
+  const int code = MPI_Win_allocate_shared((MPI_Aint)(r->bytes + FLR_SHARED_LINE), 1, info, node, &base, &r->window);
   (void)MPI_Info_free(&info);
   if (code != MPI_SUCCESS) r->window = MPI_WIN_NULL;
   return code == MPI_SUCCESS && MPI_Win_set_errhandler(r->window, MPI_ERRORS_RETURN) == MPI_SUCCESS;
 }
+
+/* Open MPI gives places at no whole line; they lie alike in the pages of all ranks. */
+static char *next_line(char *at) { return at + (FLR_SHARED_LINE - (uintptr_t)at % FLR_SHARED_LINE) % FLR_SHARED_LINE; }
 
 /* Every rank touches its own, so that the pages are there and near it. */
 static flr_status map(flr_shared_region *r, const flr_shared_window *w) {
@@ -81,6 +84,7 @@ static flr_status map(flr_shared_region *r, const flr_shared_window *w) {
     MPI_Aint bytes;
     int unit;
     FLR_MPI(MPI_Win_shared_query(r->window, rank, &bytes, &unit, &r->bases[rank]));
+    r->bases[rank] = next_line(r->bases[rank]);
   }
   FLR_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, r->window));
   memset(r->bases[w->rank], 0, r->bytes);

@@ -20,7 +20,7 @@ typedef struct flr_shared_counters {
 /* A block of each rank of a node, which all of them can reach. */
 typedef struct flr_shared_region {
   MPI_Win window;
-  char **bases; /* [ranks of the node] */
+  char **bases; /* [ranks of the node], each at a whole line */
   size_t bytes; /* of each */
 } flr_shared_region;
 
