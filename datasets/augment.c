@@ -247,7 +247,7 @@ static void move_pixel(char *restrict to, const char *restrict from, size_t pixe
 static void crop_row(const flr_augment_view *v, int64_t image_width, size_t pixel, const char *in, char *out) {
   const int64_t inside = v->left > 0 ? 0 : shorter(-v->left, v->width), right = shorter(image_width - v->left, v->width);
   const int64_t end = right > inside ? right : inside;
-  if (!v->mirrored)
+  if (!v->mirrored && end > inside)
     memcpy(out + (size_t)inside * pixel, in + (size_t)(v->left + inside) * pixel, (size_t)(end - inside) * pixel);
   for (int64_t x = 0; x < v->width; x++) {
     if (!v->mirrored && x == inside) x = end;

@@ -88,7 +88,9 @@ static flr_status convert(void **state, const char *kind) {
   char out[SCRATCH_PATH + 64];
   const flr_convert_options options = {.kind = kind, .source = *state, .out = scratch_path(out, state, "out.h5")};
   flr_convert_result result;
-  return flr_convert(&options, &result);
+  const flr_status status = flr_convert(&options, &result);
+  flr_convert_result_clear(&result);
+  return status;
 }
 
 static flr_dataset *open_out(void **state) {

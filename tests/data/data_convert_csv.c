@@ -23,7 +23,9 @@ static flr_status convert(void **state, const char *name, const char *label) {
                                        .label = label,
                                        .out = scratch_path(out, state, "out.h5")};
   flr_convert_result result;
-  return flr_convert(&options, &result);
+  const flr_status status = flr_convert(&options, &result);
+  flr_convert_result_clear(&result);
+  return status;
 }
 
 static flr_dataset *open_out(void **state) {

@@ -188,7 +188,7 @@ static unsigned char *make_jpeg(int width, int height, unsigned long *size) {
   for (int y = 0; y < height; y++) {
     for (int x = 0; x < 3 * width; x++) {
       const double wave = 60 * sin(x / 3 / (9.0 + x % 3)) + 50 * cos(y / 13.0) + 30 * ((x / 3 / 41 + y / 37) % 2);
-      row[x] = (unsigned char)(110 + wave + (x * 7919 + y * 104729) % 23);
+      row[x] = (unsigned char)(int)(110 + wave + (x * 7919 + y * 104729) % 23);
     }
     (void)jpeg_write_scanlines(&c, &row, 1);
   }

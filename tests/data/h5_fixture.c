@@ -82,7 +82,7 @@ void h5_fixture_write(const char *path, const h5_fixture *f) {
 void h5_fixture_put(const char *path, const char *name, hid_t type, hid_t memory, int rank, const hsize_t *dims,
                     const void *data, int64_t rows_of_chunk) {
   const hid_t file = open_or_make(path), list = H5Pcreate(H5P_DATASET_CREATE);
-  hsize_t chunk[4];
+  hsize_t chunk[H5S_MAX_RANK];
   for (int i = 0; i < rank; i++) chunk[i] = dims[i];
   chunk[0] = (hsize_t)rows_of_chunk;
   if (rows_of_chunk) H5Pset_chunk(list, rank, chunk);
