@@ -58,10 +58,12 @@ typedef struct epoch_table {
   flr_permutation rows; /* of all samples, where there are no blocks */
 } epoch_table;
 
-/* The permutation of what a lane takes at a time, kept until it takes the next. */
+/* What a lane takes at a time and its permutation, kept until it takes the next. */
 typedef struct lane_table {
-  int64_t epoch, begin; /* of which it is; epoch -1: of none */
-  int32_t *place;       /* [most rows taken at a time] */
+  int64_t epoch;      /* -1: it has taken nothing yet */
+  int64_t begin, end; /* positions of the epoch */
+  int64_t from, to;   /* blocks from..to-1 of the epoch's order */
+  int32_t *place;     /* [most rows taken at a time] */
 } lane_table;
 
 struct flr_order {
@@ -167,9 +169,8 @@ void flr_order_prepare(flr_order *o, int64_t step) {
 
 /* ---- rows ---- */
 
-/* Which block of the epoch's order a position of it lies in. */
-static int64_t find(const epoch_table *t, int64_t blocks, int64_t position) {
-  int64_t low = 0, high = blocks;
+/* Which block of the epoch's order, of low..high-1, a position lies in. */
+static int64_t find(const epoch_table *t, int64_t low, int64_t high, int64_t position) {
   while (high - low > 1) {
     const int64_t middle = low + (high - low) / 2;
     if (t->start[middle] <= position)
@@ -195,17 +196,6 @@ static stretch stretch_of(const flr_order *o, int64_t step, int64_t position) {
   return (stretch){.lane = lane, .begin = begin, .end = end, .place = lane % 2 ? end - 1 - walked : begin + walked};
 }
 
-/* Blocks number i on of the stretch that are taken together, as far as they lie in it. */
-static stretch taken_together(const flr_order *o, const epoch_table *t, const stretch *s) {
-  const int64_t blocks = o->sampler.map->count, first = find(t, blocks, s->begin);
-  const int64_t group = (find(t, blocks, s->place) - first) / o->blocks_each;
-  const int64_t from = first + group * o->blocks_each, to = from + o->blocks_each;
-  stretch out = {.lane = s->lane, .begin = t->start[from], .end = t->start[to < blocks ? to : blocks], .place = s->place};
-  if (out.begin < s->begin) out.begin = s->begin;
-  if (out.end > s->end) out.end = s->end;
-  return out;
-}
-
 /* Fisher and Yates' shuffle of 0..n-1 with the random words of `key`. */
 static void shuffle(int32_t *out, int64_t n, uint64_t key) {
   uint32_t words[4] = {0};
@@ -219,28 +209,37 @@ static void shuffle(int32_t *out, int64_t n, uint64_t key) {
   }
 }
 
-/* Where a place goes within what is taken together. */
-static int64_t shuffled_place(flr_order *o, const epoch_table *t, const stretch *s) {
-  lane_table *lane = &o->lane_tables[s->lane];
-  if (lane->epoch != t->epoch || lane->begin != s->begin) {
-    shuffle(lane->place, s->end - s->begin, derive(t->key, (uint64_t)s->begin));
-    lane->epoch = t->epoch;
-    lane->begin = s->begin;
+/* Blocks number i on of the stretch that are taken together, as far as they lie in it; all of it, where it is what is left
+ * over. */
+static void take(const flr_order *o, const epoch_table *t, const stretch *s, lane_table *lane) {
+  const int64_t blocks = o->sampler.map->count, first = find(t, 0, blocks, s->begin);
+  int64_t from = first, to = blocks;
+  if (s->lane < o->lanes) {
+    from += (find(t, first, blocks, s->place) - first) / o->blocks_each * o->blocks_each;
+    to = from + o->blocks_each < blocks ? from + o->blocks_each : blocks;
   }
-  return s->begin + lane->place[s->place - s->begin];
+  *lane = (lane_table){
+      .epoch = t->epoch, .begin = t->start[from], .end = t->start[to], .from = from, .to = to, .place = lane->place};
+  if (lane->begin < s->begin) lane->begin = s->begin;
+  if (lane->end > s->end) lane->end = s->end;
+  shuffle(lane->place, lane->end - lane->begin, derive(t->key, (uint64_t)lane->begin));
+}
+
+/* The row at a place of a stretch, where what the lane takes is permuted. */
+static int64_t row_at(const flr_order *o, const epoch_table *t, const stretch *s) {
+  lane_table *lane = &o->lane_tables[s->lane];
+  if (lane->epoch != t->epoch || s->place < lane->begin || s->place >= lane->end) take(o, t, s, lane);
+  const int64_t at = lane->begin + lane->place[s->place - lane->begin];
+  const int64_t i = find(t, lane->from, lane->to, at);
+  return o->sampler.map->first[t->block[i]] + at - t->start[i];
 }
 
 int64_t flr_order_row(flr_order *o, int64_t step, int64_t position) {
-  const flr_block_map *map = o->sampler.map;
   const int64_t in_epoch = step % o->steps, tail = o->full * o->sampler.batch;
   const epoch_table *t = &o->tables[step / o->steps % o->table_count];
   if (t->rows.size > 0) return flr_permutation_at(&t->rows, in_epoch * o->sampler.batch + position);
   if (o->sampler.window == 0) return in_epoch * o->sampler.batch + position;
-  stretch s = {.lane = o->lanes, .begin = tail, .end = o->sampler.samples, .place = tail + position};
-  if (in_epoch < o->full) {
-    s = stretch_of(o, in_epoch, position);
-    s = taken_together(o, t, &s);
-  }
-  const int64_t at = shuffled_place(o, t, &s), i = find(t, map->count, at);
-  return map->first[t->block[i]] + at - t->start[i];
+  const stretch left_over = {.lane = o->lanes, .begin = tail, .end = o->sampler.samples, .place = tail + position};
+  const stretch s = in_epoch < o->full ? stretch_of(o, in_epoch, position) : left_over;
+  return row_at(o, t, &s);
 }
