@@ -7,8 +7,7 @@
 #include "datasets/dataset.h"
 #include "fuzz/h5_edits.h"
 #include "fuzz/h5_seeds.h"
-
-enum { MOST_BYTES = 1 << 20 };
+#include "fuzz/read_split.h"
 
 static h5_base bases[SEED_DATASETS];
 
@@ -32,19 +31,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   return 0;
 }
 
-static void read_split(flr_dataset *data, flr_split split) {
-  const int64_t n = data->samples[split], rows[] = {0, n / 2, n - 1};
-  unsigned char *out;
-  for (int64_t i = 0; i < n; i++)
-    if (data->labels[split][i] < 0 || data->labels[split][i] >= data->classes) abort();
-  if (n == 0 || data->sample_bytes > MOST_BYTES || flr_alloc(&out, 3, data->sample_bytes) != FLR_OK) return;
-  (void)flr_dataset_read(data, split, rows, 3, out);
-  flr_free(out);
-}
-
 static void measure(flr_dataset *data) {
   float *values;
-  if (data->channels > 1000 || data->samples[0] * (int64_t)data->sample_bytes > MOST_BYTES) return;
+  if (data->channels > 1000 || data->samples[0] * (int64_t)data->sample_bytes > FUZZ_MOST_BYTES) return;
   if (flr_alloc(&values, 2 * data->channels, sizeof *values) != FLR_OK) return;
   (void)flr_dataset_measure(data, 1, values, values + data->channels);
   flr_free(values);
@@ -59,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const flr_dataset_options options = {
       .source = path, .valid_fraction = NAN, .seed = 1, .axis_order = data[size - 1] & 64 ? "nchw" : NULL};
   if (flr_dataset_open(&out, &options) == FLR_OK) {
-    for (int split = 0; split < FLR_SPLIT_COUNT; split++) read_split(out, (flr_split)split);
+    for (int split = 0; split < FLR_SPLIT_COUNT; split++) fuzz_read_split(out, (flr_split)split);
     measure(out);
   }
   flr_dataset_destroy(out);

@@ -12,9 +12,10 @@
 #include "datasets/dataset.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/h5_seeds.h"
+#include "fuzz/read_split.h"
 #include "harness/temporary_folder.h"
 
-enum { PATH = 512, MOST_BYTES = 1 << 20, LENGTH_AT = 16, HASH_AT = 24, HEAD = 32 };
+enum { PATH = 512, LENGTH_AT = 16, HASH_AT = 24, HEAD = 32 };
 
 /* A file that stays until the end, and what is said of it. */
 typedef struct told {
@@ -67,16 +68,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   return 0;
 }
 
-static void read_split(flr_dataset *data, flr_split split) {
-  const int64_t n = data->samples[split], rows[] = {0, n / 2, n - 1};
-  unsigned char *out;
-  for (int64_t i = 0; i < n; i++)
-    if (data->labels[split][i] < 0 || data->labels[split][i] >= data->classes) abort();
-  if (n == 0 || data->sample_bytes > MOST_BYTES || flr_alloc(&out, 3, data->sample_bytes) != FLR_OK) return;
-  (void)flr_dataset_read(data, split, rows, 3, out);
-  flr_free(out);
-}
-
 static size_t edit(unsigned char *bytes, size_t count, const uint8_t *data, size_t size) {
   for (; size >= 3; size -= 3, data += 3) bytes[(data[0] + 256U * data[1]) % count] ^= data[2];
   if (size > 0 && data[0] <= count - HEAD) count -= data[0];
@@ -97,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const size_t count = edit(bytes, t->count, data + 1, size - 1);
   const flr_dataset_options options = options_of(t);
   if (flr_dataset_open_described(&out, &options, bytes, count) == FLR_OK)
-    for (int split = 0; split < FLR_SPLIT_COUNT; split++) read_split(out, (flr_split)split);
+    for (int split = 0; split < FLR_SPLIT_COUNT; split++) fuzz_read_split(out, (flr_split)split);
   else if (size == 1)
     abort(); /* it is as it was told */
   flr_dataset_destroy(out);
