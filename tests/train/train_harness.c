@@ -40,6 +40,7 @@ void train_test_arguments(char *command, size_t size) {
 
 void train_config(flr_config *out, const char *const *pairs) {
   CHECK_OK(flr_config_init(out));
+  CHECK_OK(flr_config_set(out, "comm-algorithm", "shared"));
   for (; pairs[0]; pairs += 2) CHECK_OK(flr_config_set(out, pairs[0], pairs[1]));
   each_test_option(set_option, out);
   CHECK_OK(flr_config_check(out));

@@ -11,7 +11,8 @@
 /* Path of a file of the source tree. */
 const char *train_source_path(char *text, size_t size, const char *name);
 
-/* A configuration with these "name", "value" pairs, ended by NULL; fails the test on a refusal. The caller clears it. */
+/* A configuration with these "name", "value" pairs, ended by NULL; fails the test on a refusal. The caller clears it. Sums go
+   by shared memory unless told otherwise: two runs that measure may choose differently, and then differ in their last bits. */
 void train_config(flr_config *out, const char *const *pairs);
 
 /* The environment's FLR_TEST_OPTIONS, "name=value name=value", which train_config obeys too, appended to a command line. */
