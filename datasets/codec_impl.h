@@ -42,6 +42,8 @@ void flr_codec_states_clear(flr_codec_states *states);
 
 /* Undoes a filter that a library undoes. Errors: FLR_ERROR_DATA, FLR_ERROR_UNAVAILABLE. */
 flr_status flr_codec_undo(const flr_codec_states *states, int id, flr_bytes in, flr_room *out);
+/* The same with a state of its own, for those who keep none. Errors: as above, FLR_ERROR_INTERNAL (memory). */
+flr_status flr_codec_undo_once(int id, flr_bytes in, flr_room *out);
 
 /* What undoing a filter will give, as the chunk itself says; 0: it cannot be, or is not told. */
 size_t flr_decoded_size(int id, flr_bytes in);

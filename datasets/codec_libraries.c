@@ -31,6 +31,16 @@ flr_status flr_codec_undo(const flr_codec_states *states, int id, flr_bytes in, 
   return codecs[place]->undo(states->of[place], in, out);
 }
 
+flr_status flr_codec_undo_once(int id, flr_bytes in, flr_room *out) {
+  flr_codec_states states = {{NULL}};
+  const int place = place_of(id);
+  flr_status status = FLR_OK;
+  if (place < FLR_CODECS && codecs[place]->create) status = codecs[place]->create(&states.of[place]);
+  if (status == FLR_OK) status = flr_codec_undo(&states, id, in, out);
+  flr_codec_states_clear(&states);
+  return status;
+}
+
 size_t flr_decoded_size(int id, flr_bytes in) {
   const int place = place_of(id);
   const uint64_t size = place < FLR_CODECS && codecs[place]->told_size ? codecs[place]->told_size(in) : 0;

@@ -14,11 +14,7 @@ static size_t undo(int id, unsigned flags, size_t nbytes, size_t *room, void **c
   if (!(flags & H5Z_FLAG_REVERSE) || out.size == 0) return 0;
   out.data = H5allocate_memory(out.size, 0);
   if (!out.data) return 0;
-  flr_codec_states states;
-  flr_status status = flr_codec_states_init(&states);
-  if (status == FLR_OK) status = flr_codec_undo(&states, id, in, &out);
-  flr_codec_states_clear(&states);
-  if (status != FLR_OK) {
+  if (flr_codec_undo_once(id, in, &out) != FLR_OK) {
     (void)H5free_memory(out.data);
     return 0;
   }

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/memory.h"
@@ -58,9 +59,11 @@ flr_status flr_progress_thread_start(flr_progress_thread **out, flr_progress_tur
   t->context = context;
   (void)pthread_mutex_init(&t->mutex, NULL);
   (void)pthread_cond_init(&t->woken, NULL);
-  if (pthread_create(&t->thread, NULL, work, t) != 0) {
+  const int error = pthread_create(&t->thread, NULL, work, t);
+  if (error != 0) {
     release(t);
-    return flr_fail(FLR_ERROR_INTERNAL, "cannot start the thread that moves sums along");
+    return flr_fail(FLR_ERROR_INTERNAL, "cannot start the thread that moves sums along: %s: ulimit -v or -u allows no more",
+                    strerror(error));
   }
   *out = t;
   return FLR_OK;

@@ -10,7 +10,7 @@ typedef struct flr_progress_thread flr_progress_thread;
 /* Does what can be done now, under the lock; *idle is 1 when nothing is under way any more. Does not block. */
 typedef flr_status (*flr_progress_turn)(void *context, int *idle);
 
-/* *out is owned by the caller. Errors: FLR_ERROR_INTERNAL when there is no room for a thread. Not collective. */
+/* *out is owned by the caller. Errors: FLR_ERROR_INTERNAL when there is no room for a thread. None of this is collective. */
 flr_status flr_progress_thread_start(flr_progress_thread **out, flr_progress_turn turn, void *context);
 /* Nothing may be under way. NULL allowed, here and below: there is no thread and nothing is done. */
 void flr_progress_thread_stop(flr_progress_thread *thread);

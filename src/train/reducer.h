@@ -13,7 +13,7 @@ typedef struct flr_reducer flr_reducer;
 
 typedef struct flr_reducer_options {
   int64_t elements;                 /* of the flat gradient buffer */
-  size_t bucket_bytes;              /* a bucket is sent when at least this much is ready; 0: 4 MiB */
+  size_t bucket_bytes;              /* of a bucket, sent once it is ready; smaller towards the buffer's start; 0: 4 MiB */
   int deterministic;                /* 1: shards are added in shard order, the same to the bit at any rank count */
   int64_t shards;                   /* V of the job; used when deterministic */
   int64_t first_shard, shard_count; /* this rank's */

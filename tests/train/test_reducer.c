@@ -82,6 +82,26 @@ static void test_reducer__sums_exactly_with_any_bucket_size(void **state) {
   check_sums(4096, -1);
 }
 
+/* What is left for the end is a 32nd of a bucket: backward has then nothing more to hide it with. */
+static void test_reducer__leaves_little_for_the_end(void **state) {
+  (void)state;
+  enum { BUCKET = 1024, LEFT = BUCKET / 32 };
+  setup s = make(BUCKET * sizeof(float), 0);
+  int accumulate;
+  flr_reducer_start(s.reducer, s.gradients);
+  float *target = flr_reducer_target(s.reducer, 0, &accumulate);
+  for (int64_t i = 0; i < ELEMENTS; i++) target[i] = 1;
+  const int64_t before = flr_reducer_bytes(s.reducer);
+  CHECK_OK(flr_reducer_ready(s.reducer, LEFT + 1, ELEMENTS - LEFT - 1));
+  const int64_t all_but_two = comm->size > 1 ? (ELEMENTS - 2 * LEFT) * (int64_t)sizeof(float) : 0;
+  assert_int_equal(flr_reducer_bytes(s.reducer) - before, all_but_two);
+  CHECK_OK(flr_reducer_ready(s.reducer, LEFT, 1));
+  assert_int_equal(flr_reducer_bytes(s.reducer) - before, comm->size > 1 ? all_but_two + LEFT * (int64_t)sizeof(float) : 0);
+  CHECK_OK(flr_reducer_finish(s.reducer));
+  for (int64_t i = 0; i < ELEMENTS; i++) assert_true(s.gradients[i] == (float)comm->size);
+  drop(&s);
+}
+
 static void test_reducer__a_shard_without_samples_adds_nothing(void **state) {
   (void)state;
   for (int64_t skip = 0; skip < SHARDS; skip++) check_sums(4096, skip);
@@ -105,6 +125,7 @@ static void test_reducer__ordered_sum_has_the_same_bits_at_any_rank_count(void *
 int main(int argc, char **argv) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_reducer__sums_exactly_with_any_bucket_size),
+      cmocka_unit_test(test_reducer__leaves_little_for_the_end),
       cmocka_unit_test(test_reducer__a_shard_without_samples_adds_nothing),
       cmocka_unit_test(test_reducer__ordered_sum_has_the_same_bits_at_any_rank_count),
   };
