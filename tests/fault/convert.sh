@@ -18,7 +18,7 @@ fail() {
 awk 'BEGIN { print "a,b,c,d,label"; for (i = 0; i < 200000; i++) print i % 7 "," i % 11 "," i / 3 "," i ",k" i % 5 }' >"$work/part.csv"
 {
   cat "$work/part.csv"
-  for _ in 1 2 3 4 5 6 7 8; do tail -n +2 "$work/part.csv"; done
+  for _ in $(seq 40); do tail -n +2 "$work/part.csv"; done
 } >"$work/table.csv"
 
 # pid_of RANK: its process
@@ -28,7 +28,7 @@ pid_of() {
   done 2>/dev/null
 }
 
-# stopped RANK: SIGSTOP of RANK while rank 0 writes
+# stopped RANK: SIGSTOP of RANK while rank 0 writes, once a heartbeat has told what it does
 stopped() {
   local rank=$1 began
   mkdir -p "$work/run"
@@ -40,6 +40,7 @@ stopped() {
     kill -0 "$job" 2>/dev/null || fail "the job ended before it could be harmed"
     sleep 0.05
   done
+  sleep 0.6
   kill -STOP "$(pid_of "$rank")" || fail "rank $rank has no process"
   began=$SECONDS
   while kill -0 "$job" 2>/dev/null; do
@@ -51,6 +52,7 @@ stopped() {
   [ "$code" = 76 ] || fail "SIGSTOP of rank $rank: exit code $code, wanted 76"
   grep -Eq "^fastlr_dist: rank $rank \(.+\) has been silent for [0-9]+ s in convert, .*its process is stopped" "$work/err" ||
     fail "SIGSTOP of rank $rank: the line does not say so"
+  ! grep "^fastlr_dist: rank $((1 - rank)) (.*silent" "$work/err" || fail "SIGSTOP of rank $rank: the other rank is accused as well"
   # (rank 0 may have been ready by then)
   [ ! -e "$work/run/out.h5" ] || "$program" inspect "$work/run/out.h5" >/dev/null || fail "SIGSTOP of rank $rank: half a file is there"
   rm -rf "$work/run"
