@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# README.md is true: its options exist, its files do, and its recipes run, on less data. usage: see common.sh
+# README.md and the pages it leads to are true: their options exist, their files do, and the README's recipes run, on less data. usage: see common.sh
 . "$(dirname "$0")/common.sh"
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readme=$tree/README.md
+pages=(README.md src/optim/CHOOSING.md src/checkpoint/FORMAT.md datasets/README.md datasets/FORMAT.md)
 "$tools/test_cli.fixtures" "$work" || exit 1
 
 # ---- every option is ours, or one of the programs around us
 "$program" --help >help
 bash "$tree/scripts/make_sbatch.sh" --help >>help
 others='--mpi --bind-to --build --cuda --delay --install --map-by --mca --oversubscribe --prefix --preset --ranks --restarts --run-limit'
-grep -ohE -- '(^|[^-[:alnum:]])--[a-z][a-z0-9-]*' "$readme" "$tree/src/optim/CHOOSING.md" | grep -oE -- '--.*' | sort -u >options
+(cd "$tree" && grep -ohE -- '(^|[^-[:alnum:]])--[a-z][a-z0-9-]*' "${pages[@]}") | grep -oE -- '--.*' | sort -u >options
 while IFS= read -r option; do
-  grep -qE -- "$option([=[ ]|\$)" help || grep -qwF -- "$option" <<<"$others" || complain "README: there is no option $option"
+  grep -qE -- "$option([=[ ]|\$)" help || grep -qwF -- "$option" <<<"$others" || complain "README.md or a page beside it: there is no option $option"
 done <options
 # ---- every file that is linked to is there
-for page in README.md src/optim/CHOOSING.md; do
+for page in "${pages[@]}" slurm/README.md; do
   while IFS= read -r link; do
     case $link in http*) ;; *) [ -e "$tree/$(dirname "$page")/$link" ] || complain "$page links to $link, which is not there" ;; esac
   done < <(grep -oE '\]\([^)#]+\)' "$tree/$page" | sed 's/^](//; s/)$//')
