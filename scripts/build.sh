@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Configures and builds the release in build/release, as the preset of that name does, also with a CMake that is too old for the presets.
 # usage: build.sh [run|all]    run: the program and the CUDA module; all (default): also the tests
+# FLR_WERROR=ON in the environment: warnings are errors, as in continuous integration: other compilers warn of other things.
 # FLR_CUDA=ON or OFF in the environment: with or without the CUDA module, otherwise it is built where a toolkit is found.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/release
 jobs=$(nproc)
 
-settings=(-DCMAKE_BUILD_TYPE=Release -DFLR_WERROR=ON ${FLR_CUDA:+-DFLR_CUDA="$FLR_CUDA"})
+settings=(-DCMAKE_BUILD_TYPE=Release -DFLR_WERROR="${FLR_WERROR:-OFF}" ${FLR_CUDA:+-DFLR_CUDA="$FLR_CUDA"})
 targets=()
 case "${1:-all}" in
   run)

@@ -116,7 +116,7 @@ static void test_write__tells_where_it_cannot(void **state) {
 /* The script that draws the curve, given to a gnuplot that keeps it. */
 static char *kept_script(void **state, const flr_plot_curve *curve) {
   char path[PATH_ROOM], kept[PATH_ROOM], body[2 * PATH_ROOM];
-  size_t bytes;
+  size_t bytes = 0;
   (void)snprintf(body, sizeof body, "cat >'%s'; exit 1", scratch_path(kept, state, "kept"));
   char *old = scratch_program(state, "gnuplot", body);
   CHECK_FAILS(flr_plot_write(scratch_path(path, state, "sweep.svg"), curve), FLR_ERROR_IO, "");
