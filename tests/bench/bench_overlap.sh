@@ -2,16 +2,15 @@
 # How much of the sums of gradients backward hides over a delayed 1 Gbit line between two hosts, one rank of one thread on each: bench_overlap in
 # namespaces. usage: bench_overlap.sh BUILD [ROUNDS [DELAY_US [RATE_MBIT [--option value]...]]]; without options ResNet-18 on 32x32, batch 128
 # A delay of 0: the kernel's own limit of the rate, which takes none of the two hosts' cores.
-set -u
+export FLR_PROGRAM=${1:?the build folder}/fastlr_dist
 . "$(dirname "$0")/../cluster/hosts.sh"
 in_own_namespaces "$0" "$@"
-build=$(cd "${1:?the build folder}" && pwd) rounds=${2:-9} delay=${3:-200} rate=${4:-1000}
+build=$(cd "$1" && pwd) rounds=${2:-9} delay=${3:-200} rate=${4:-1000}
 shift $(($# < 4 ? $# : 4))
 options=("$@")
 [ $# -gt 0 ] || options=(--model resnet18 --data 'synthetic:12800,32,32,3,10' --valid-fraction 0.01 --batch 128 --optimizer sgd)
-work=$(mktemp -d)
-export TMPDIR=$work OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
-trap 'umount /run/netns 2>/dev/null; rm -rf "$work"' EXIT
+work_folder
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
 hosts_up "$work/hosts" 2
 relayed_line() {
   "$build/tests/delayed_line" host1 host2 line0 "$delay" "$rate" >"$work/line" &

@@ -1,13 +1,11 @@
 # Sourced by the tests of the program: running it, and what a refusal must look like.
 # shellcheck shell=bash disable=SC2034
 # usage of the tests: TEST.sh RANKS TOOLS MPIRUN...; TOOLS: folder of test_cli.fixtures and test_cli.json_shape
-set -u
+. "$(dirname "${BASH_SOURCE[0]}")/../harness/script.sh"
+work_folder
 ranks=$1 tools=$2
 shift 2
 mpirun=("$@")
-program=${FLR_PROGRAM:?the program}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 mkdir "$work/here" && cd "$work/here" || exit 1
 # $work/here: the working directory of one case, with folder run for the program; files of the test lie in $work, the program
 # sees them as ../../NAME
@@ -16,6 +14,9 @@ failures=0
 together=$((ranks > 1 ? 3 : 1)) # refusals that are tried at a time: a launcher mostly waits
 
 complain() { echo "FAILED: $*" | tee -a "$work/complaints"; }
+needs_images() { # a build that reads them
+  [ "$("$program" backends | grep -Ec '(libjpeg|libpng)  *yes')" = 2 ] || skip "this build reads no images"
+}
 # finish: the test's exit code
 finish() {
   wait

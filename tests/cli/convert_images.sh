@@ -2,10 +2,7 @@
 # convert imagefolder: folders of images, good and bad ones, down to a training run on what it wrote. usage: see common.sh
 . "$(dirname "$0")/common.sh"
 images=$FLR_SOURCE_DIR/tests/data/images
-if ! "$program" backends | grep -q 'libjpeg  *yes' || ! "$program" backends | grep -q 'libpng  *yes'; then
-  echo "skipped: this build reads no images"
-  exit 77
-fi
+needs_images
 
 # put FOLDER FILE..: some of the images into $work/FOLDER
 put() {

@@ -1,28 +1,18 @@
 #!/usr/bin/env bash
 # Conversions that are killed in the middle, and those whose disk becomes full: nothing under the output's name, and the next one succeeds and
 # removes what was left. usage: convert_killed.sh MPIRUN...
-if [ -z "${FLR_OWN_MOUNTS:-}" ]; then
-  FLR_OWN_MOUNTS=none
-  ! unshare --mount --propagation private true 2>/dev/null || FLR_OWN_MOUNTS=own
-  export FLR_OWN_MOUNTS
-  [ "$FLR_OWN_MOUNTS" = none ] || exec unshare --mount --propagation private bash "$0" "$@"
-fi
-set -u
-program=${FLR_PROGRAM:?the program}
+. "$(dirname "$0")/../harness/script.sh"
+own_mounts=yes
+in_own_mounts "$0" "$@" || own_mounts=no
+"$program" backends | grep -q 'libjpeg  *yes' || skip "this build reads no images"
+work_folder
+clean_up() {
+  pkill -KILL -f "$work" 2>/dev/null
+  umount "$work/disk" 2>/dev/null
+}
 mpirun=("$@")
 images=${FLR_SOURCE_DIR:?the tree}/tests/data/images
-if ! "$program" backends | grep -q 'libjpeg  *yes'; then
-  echo "skipped: this build reads no images"
-  exit 77
-fi
-work=$(mktemp -d)
-trap 'pkill -KILL -f "$work" 2>/dev/null; umount "$work/disk" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' err
-  exit 1
-}
 
 # Many names of few files: some seconds of work
 mkdir -p food/a food/b disk out
@@ -67,7 +57,7 @@ for ranks in 1 2; do
 done
 
 # ---- a disk that becomes full ----
-if [ "$FLR_OWN_MOUNTS" = none ] || ! mount -t tmpfs -o size=2m tmpfs disk 2>/dev/null; then
+if [ $own_mounts = no ] || ! mount -t tmpfs -o size=2m tmpfs disk 2>/dev/null; then
   echo "passed, but for full disks: nothing may be mounted here"
   exit 0
 fi

@@ -3,10 +3,7 @@
 # usage: see common.sh
 . "$(dirname "$0")/common.sh"
 images=$FLR_SOURCE_DIR/tests/data/images
-if ! "$program" backends | grep -q 'libjpeg  *yes' || ! "$program" backends | grep -q 'libpng  *yes'; then
-  echo "skipped: this build reads no images"
-  exit 77
-fi
+needs_images
 # 48 samples of 150x150: with two of them a chunk ranks have work for several rounds
 for class in a b c; do
   mkdir -p "$work/food/$class"

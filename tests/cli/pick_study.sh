@@ -5,7 +5,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scripts=$(cd "$here/../../scripts" && pwd)
 export PYTHONDONTWRITEBYTECODE=1
 for python in python3 /usr/bin/python3 ''; do
-  [ -n "$python" ] || { echo "skipped: python3 with numpy is missing"; exit 77; }
+  [ -n "$python" ] || skip "python3 with numpy is missing"
   "$python" -c 'import numpy' 2>/dev/null && break
 done
 "$python" "$here/pick_study.py" "$scripts" >words 2>&1 || complain "$(cat words)"

@@ -1,28 +1,17 @@
 #!/usr/bin/env bash
 # Files and folders that the user may not read or write: one line, the right exit code. Root has all rights, so somebody else tries, and a rank
 # that lacks root's. A home that is not there and a closed standard input do no harm. usage: rights.sh MPIRUN...
-set -u
-program=${FLR_PROGRAM:?the program}
+. "$(dirname "$0")/../harness/script.sh"
 mpirun=("$@")
 images=${FLR_SOURCE_DIR:?the tree}/tests/data/images
-skip() {
-  echo "skipped: $*"
-  exit 77
-}
 [ "$(id -u)" = 0 ] || skip "only root can become somebody else"
 command -v setpriv >/dev/null || skip "there is no setpriv"
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 "${nobody[@]}" "$program" --version >/dev/null 2>&1 || skip "others may not run the program where it lies"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+work_folder
 chmod 755 "$work"
 cd "$work" || exit 1
 
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' err
-  exit 1
-}
 # as_nobody ARGS..: the program's exit code in $code, its output in ./out and ./err
 as_nobody() {
   timeout -k 5 60 "${nobody[@]}" "$program" "$@" >out 2>err </dev/null

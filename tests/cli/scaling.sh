@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
 # scripts/scaling.sh: refusals, and a short run whose table and plots are whole. usage: scaling.sh MPIRUN...
-set -u
-script=${FLR_SOURCE_DIR:?the tree}/scripts/scaling.sh program=${FLR_PROGRAM:?the program}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-fail() {
-  echo "FAILED: $*"
-  cat "$work/err"
-  exit 1
-}
+. "$(dirname "$0")/../harness/script.sh"
+work_folder
+script=${FLR_SOURCE_DIR:?the tree}/scripts/scaling.sh
 refused() { # MESSAGE ARGUMENTS...
   local message=$1 code=0
   shift

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 script=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/scripts/weights_from_torch.py
 for python in python3 /usr/bin/python3 ''; do
-  [ -n "$python" ] || { echo "skipped: python3 with numpy is missing"; exit 77; }
+  [ -n "$python" ] || skip "python3 with numpy is missing"
   "$python" -c 'import numpy' 2>/dev/null && break
 done
 mkdir "$work/torch"

@@ -1,9 +1,6 @@
 #!/usr/bin/env bash
 # Four weight decays as a job array, collected into one table and one plot; the sweep alone; two stages as a chain of jobs. usage: arrays.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 2
 runs=$work/shared/runs

@@ -2,9 +2,6 @@
 # Nodes with GPUs, as Slurm counts them: the directives of the batch scripts are taken, ranks see the GPUs of their node, and a job that was made for
 # GPUs trains on them (on emulated ones). usage: gpus.sh
 # shellcheck disable=SC2016,SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 gpus=2 cpus=8
 cluster_up 2

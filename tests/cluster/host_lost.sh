@@ -1,22 +1,11 @@
 #!/usr/bin/env bash
 # A job over two hosts: one of them dies, the line between them is cut for ever, or for five seconds. usage: host_lost.sh
 # shellcheck disable=SC2034
-set -u
 . "$(dirname "$0")/hosts.sh"
 in_own_namespaces "$0" "$@"
-program=${FLR_PROGRAM:?the program}
-work=$(mktemp -d)
-export TMPDIR=$work
-trap 'umount /run/netns 2>/dev/null; rm -rf "$work"' EXIT # (what runs ends with this process)
-
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' "$work/err"
-  exit 1
-}
+work_folder
 
 options=(fit --model mlp --dropout 0.1 --batch 32 --steps 5000 --deterministic --shards 2 --lr 1e-2 --checkpoint-every 200 --log-every 100 --plot none --quiet)
-weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
 same() { # FOLDER WHAT
   [ "$(weights "$1")" = "$undisturbed" ] || fail "$2: other weights than the undisturbed run"
 }

@@ -1,11 +1,8 @@
 # Sourced by the cluster tests: hosts on one machine, by namespaces. Each host has its own network, name, processes, shared memory and mounts; a
 # bridge joins them. All lies in namespaces of the test's own, so that nothing is left when it ends, however it does.
 # shellcheck shell=bash
-
-skip() {
-  echo "skipped: $*"
-  exit 77
-}
+. "$(dirname "${BASH_SOURCE[0]}")/../harness/script.sh"
+clean_up() { umount /run/netns 2>/dev/null; }
 
 # in_own_namespaces SCRIPT ARGUMENTS...: starts the script again where it may make hosts; returns in that one
 in_own_namespaces() {

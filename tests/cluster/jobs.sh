@@ -2,9 +2,6 @@
 # Jobs of train.sbatch: submitted, they sweep, train and are done, by srun and by mpirun, and give what a local run gives; what a new start would not
 # help is not started again. usage: jobs.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 2
 runs=$work/shared/runs

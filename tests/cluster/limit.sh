@@ -2,9 +2,6 @@
 # A job that reaches its time limit, and one that is preempted where Slurm warns the script first: told so, mpirun's ranks stop with a checkpoint and
 # 75, the script requeues the job, which goes on and ends as an undisturbed run does. usage: limit.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 2 SlurmctldParameters=preempt_send_user_signal
 export FASTLR_LAUNCH=mpirun

@@ -2,9 +2,6 @@
 # One job of train.sbatch that is requeued, loses a host twice, the second time the one its script runs on, and is preempted; it goes on with one node
 # instead of two, and ends as an undisturbed run does. usage: moves.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 2
 run=$work/shared/runs/moved

@@ -2,9 +2,6 @@
 # The line that carries the data between two nodes is cut while the batch system's own is well: for five seconds, and the job goes on; for ever, and the
 # watchdog ends it in its time, the script requeues it, and it ends as an undisturbed run. usage: network.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 2
 data_lines_up

@@ -2,9 +2,6 @@
 # The program itself under srun, on two nodes: without standard input and a HOME that can be written to; what it says, and of which rank; and what it
 # says where srun's tasks do not find each other. usage: program.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 2
 runs=$work/shared/runs

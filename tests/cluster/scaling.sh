@@ -2,9 +2,6 @@
 # scripts/scaling.sh inside an allocation of two nodes: it starts 1, 2 and 4 ranks by srun; tables and plots come out, their numbers are possible ones.
 # usage: scaling.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 2
 out=$work/shared/scaling

@@ -39,8 +39,6 @@ said=$(eval "$(sed -n '/^launcher()/,/^}/p' "$folder/train.sbatch")" && launch=s
 [[ $said == 'srun --mpi=pmix '*' --mpi=pmi2 --container-image=x.sqsh' ]] || complain "further words for srun: $said"
 [ $wrong = 0 ] || exit 1
 
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cpus=64
 cluster_up 2

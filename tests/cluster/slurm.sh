@@ -1,6 +1,8 @@
-# Sourced by the tests of batch scripts, after hosts.sh: a real slurmctld and slurmds, on the hosts that hosts_up makes.
+# Sourced by the tests of batch scripts, in namespaces of their own from then on: a real slurmctld and slurmds, on the hosts that hosts_up makes.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2086
+. "$(dirname "${BASH_SOURCE[0]}")/hosts.sh"
+in_own_namespaces "$0" "$@"
 
 tools_of_slurm() {
   for tool in slurmctld slurmd munged sbatch srun scontrol; do command -v $tool >/dev/null || skip "no $tool: Slurm is not installed"; done

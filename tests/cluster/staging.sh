@@ -2,9 +2,6 @@
 # Data on each node's own disk: copied, trained from and removed; a node without the file, with another version of it or with a full disk is named in
 # one line, nothing waits and nothing is left behind. usage: staging.sh
 # shellcheck disable=SC2034,SC2086
-set -u
-. "$(dirname "$0")/hosts.sh"
-in_own_namespaces "$0" "$@"
 . "$(dirname "$0")/slurm.sh"
 cluster_up 3
 export FASTLR_STAGE=$FLR_SOURCE_DIR/slurm/stage-data.sh

@@ -1,18 +1,12 @@
 #!/usr/bin/env bash
 # Files whose filters are plugins (Python's hdf5plugin) are read as NumPy says, train as plain ones do, and are refused without HDF5_PLUGIN_PATH.
 # usage: plugins_live.sh TEST_PROGRAM SCRIPT MPIRUN...
-set -u
+. "$(dirname "$0")/../harness/script.sh"
 python=${FLR_PYTHON:-python3} reads=$1 script=$2
 shift 2
-program=${FLR_PROGRAM:?the program}
 plugins=$("$python" -c 'import h5py, numpy, hdf5plugin; print(hdf5plugin.PLUGIN_PATH)' 2>/dev/null) ||
-  { echo "skipped: $python has no h5py with hdf5plugin (FLR_PYTHON names another)"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-fail() {
-  echo "FAILED: $*"
-  exit 1
-}
+  skip "$python has no h5py with hdf5plugin (FLR_PYTHON names another)"
+work_folder
 unset HDF5_PLUGIN_PATH
 PYTHONDONTWRITEBYTECODE=1 "$python" "$script" "$work" || fail "the files could not be written"
 HDF5_PLUGIN_PATH=$plugins "$reads" "$work" 24 || fail "other values"

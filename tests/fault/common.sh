@@ -1,27 +1,13 @@
 # Sourced by the fault tests of the program: a short job that always computes the same, and what has to hold after it.
 # shellcheck shell=bash disable=SC2034
 # usage of the tests: TEST.sh FOLDER MPIRUN...; FOLDER: where storage_fault.so and clock_jump.so are
-set -u
+. "$(dirname "${BASH_SOURCE[0]}")/../harness/script.sh"
+work_folder
 shims=$1
 shift
 mpirun=("$@")
-program=${FLR_PROGRAM:?the program}
-work=$(mktemp -d)
-export TMPDIR=$work
-trap 'pkill -KILL -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
 job=(-np 2 "$program" fit --model mlp --dropout 0.1 --batch 32 --steps 40 --deterministic --shards 2 --lr 1e-2 --checkpoint-every 10 --log-every 1
   --plot none --quiet --watchdog 2)
-
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' "$work/err"
-  exit 1
-}
-
-skip() {
-  echo "skipped: $*"
-  exit 77
-}
 
 # run FOLDER ARGUMENTS...: the job into that folder; its exit code in $code
 run() {
@@ -49,8 +35,6 @@ with_fault() {
   local mpirun=("${mpirun[@]}" -x "LD_PRELOAD=$library" "${set[@]}")
   run "$@"
 }
-
-weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
 
 ended_with() { # CODE WHAT
   [ "$code" = "$1" ] || fail "$2: exit code $code, wanted $1"

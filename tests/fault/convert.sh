@@ -1,18 +1,9 @@
 #!/usr/bin/env bash
 # convert under mpirun with a rank that is stopped, the one that works or one that waits: the job ends by itself and says which.
 # usage: convert.sh MPIRUN...
-set -u
+. "$(dirname "$0")/../harness/script.sh"
+work_folder
 mpirun=("$@")
-program=${FLR_PROGRAM:?the program}
-work=$(mktemp -d)
-export TMPDIR=$work
-trap 'kill -9 "${job:-0}" 2>/dev/null; pkill -9 -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
-
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' "$work/err"
-  exit 1
-}
 
 # A table that takes some seconds; rank 0 reads all of it, the others wait.
 awk 'BEGIN { print "a,b,c,d,label"; for (i = 0; i < 200000; i++) print i % 7 "," i % 11 "," i / 3 "," i ",k" i % 5 }' >"$work/part.csv"
@@ -20,13 +11,6 @@ awk 'BEGIN { print "a,b,c,d,label"; for (i = 0; i < 200000; i++) print i % 7 ","
   cat "$work/part.csv"
   for _ in $(seq 40); do tail -n +2 "$work/part.csv"; done
 } >"$work/table.csv"
-
-# pid_of RANK: its process
-pid_of() {
-  for pid in $(pgrep -f "^$program convert .*$work/"); do
-    tr '\0' '\n' <"/proc/$pid/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$1" && echo "$pid"
-  done 2>/dev/null
-}
 
 # stopped RANK: SIGSTOP of RANK while rank 0 writes, once a heartbeat has told what it does
 stopped() {
@@ -41,7 +25,7 @@ stopped() {
     sleep 0.05
   done
   sleep 0.6
-  kill -STOP "$(pid_of "$rank")" || fail "rank $rank has no process"
+  kill -STOP "$(pid_of "$rank" "^$program convert .*$work/")" || fail "rank $rank has no process"
   began=$SECONDS
   while kill -0 "$job" 2>/dev/null; do
     [ $((SECONDS - began)) -le 60 ] || fail "SIGSTOP of rank $rank: the job did not end within 60 s"

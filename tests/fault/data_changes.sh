@@ -1,16 +1,9 @@
 #!/usr/bin/env bash
 # Data that are cut off or written anew while two ranks train: contiguous, compressed and kept in memory. usage: data_changes.sh MPIRUN...
-set -u
-program=${FLR_PROGRAM:?the program}
+. "$(dirname "$0")/../harness/script.sh"
+work_folder
 mpirun=("$@")
-work=$(mktemp -d)
-trap 'pkill -KILL -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' err
-  exit 1
-}
 printf 'a,b,c,d,label\n' >table.csv
 seq 20000 | awk '{ print $1 % 97 "," $1 * 7 % 89 "," $1 % 13 "," $1 % 5 "," $1 % 3 }' >>table.csv
 "$program" convert csv table.csv plain.h5 2>err || fail "convert"

@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # A run directory on a disk that is really full, and one that is really read-only: small file systems in memory, which this process and its children
 # alone see. usage: folders.sh FOLDER MPIRUN...
-if [ -z "${FLR_OWN_MOUNTS:-}" ]; then
-  if ! unshare --mount --propagation private true 2>/dev/null; then
-    echo "skipped: file systems may not be mounted here"
-    exit 77
-  fi
-  FLR_OWN_MOUNTS=1 exec unshare --mount --propagation private bash "$0" "$@"
-fi
+. "$(dirname "$0")/../harness/script.sh"
+in_own_mounts "$0" "$@" || skip "file systems may not be mounted here"
 . "$(dirname "$0")/common.sh"
-trap 'pkill -KILL -f "$work" 2>/dev/null; umount "$work"/* 2>/dev/null; rm -rf "$work"' EXIT
+clean_up() {
+  pkill -KILL -f "$work" 2>/dev/null
+  umount "$work"/* 2>/dev/null
+}
 
 disk() { # NAME OPTIONS: a small disk at $work/NAME
   mkdir "$work/$1"

@@ -1,12 +1,8 @@
 #!/usr/bin/env bash
 # Data on three hosts, two ranks on each: all have the same, some have none, one has another version. usage: other_data.sh
-set -u
 . "$(dirname "$0")/../cluster/hosts.sh"
 in_own_namespaces "$0" "$@"
-program=${FLR_PROGRAM:?the program}
-work=$(mktemp -d)
-export TMPDIR=$work
-trap 'umount /run/netns 2>/dev/null; rm -rf "$work"' EXIT
+work_folder
 
 # (each host has shared memory of its own, which serves as its local disk here)
 put() { nsenter -t "$(cat "$work/hosts/host$2.pid")" -m -- cp "$1" /dev/shm/food.h5; }
@@ -15,11 +11,6 @@ train() {
   hosts_mpirun --host host1:2,host2:2,host3:2 -np 6 \
     "$program" fit --data /dev/shm/food.h5 --model mlp --hidden 8 --batch 12 --epochs 1 --lr 1e-2 --plot none --out "$work/run" "$@" >"$work/out" 2>"$work/err"
   code=$?
-}
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' "$work/err"
-  exit 1
 }
 # refused CODE MESSAGE: that exit code, and this one line
 refused() {

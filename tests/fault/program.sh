@@ -1,29 +1,15 @@
 #!/usr/bin/env bash
 # The real program with a rank that is stopped or killed, in the sweep, in training and in evaluation: the job ends by itself, says which
 # rank and where, and leaves no process behind. usage: program.sh MPIRUN...
-set -u
+. "$(dirname "$0")/../harness/script.sh"
+work_folder
 mpirun=("$@")
-program=${FLR_PROGRAM:?the program}
-work=$(mktemp -d)
-export TMPDIR=$work
-trap 'kill -9 "${job:-0}" 2>/dev/null; pkill -9 -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
-
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' "$work/err"
-  exit 1
-}
 
 # Busy for minutes if nobody stops it.
 # shellcheck disable=SC2054 # the commas are the option's own
 data=(--data synthetic:6000,16,16,3,10 --valid-fraction 0.5 --model cnn --batch 32 --threads 1 --watchdog 2 --plot none --log-every 1)
 
-# ranks_of_job: process ids of the program's ranks in rank order
-ranks_of_job() {
-  for pid in $(pgrep -f "^$program .*$work/run"); do
-    echo "$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^OMPI_COMM_WORLD_RANK=//p') $pid"
-  done 2>/dev/null | sort -n | awk '{ print $2 }'
-}
+job_pattern="^$program .*$work/run" # its ranks' command lines
 
 # start RANKS EVENT ARGUMENTS...: a job, running, and past the first line of metrics.jsonl with EVENT (none: past its start)
 start() {
@@ -55,10 +41,10 @@ ended() {
   wait "$job"
   code=$?
   for _ in $(seq 30); do
-    [ -z "$(ranks_of_job)" ] && return
+    pgrep -f "$job_pattern" >/dev/null || return 0
     sleep 0.1
   done
-  fail "ranks were left: $(ranks_of_job)"
+  fail "ranks were left: $(pgrep -f "$job_pattern")"
 }
 
 # stopped RANKS RANK EVENT PLACE ARGUMENTS...: SIGSTOP of RANK; the watchdog must name it and PLACE
@@ -66,7 +52,7 @@ stopped() {
   local ranks=$1 rank=$2 event=$3 place=$4 pid
   shift 4
   start "$ranks" "$event" "$@"
-  pid=$(ranks_of_job | sed -n "$((rank + 1))p")
+  pid=$(pid_of "$rank" "$job_pattern")
   [ -n "$pid" ] || fail "rank $rank has no process"
   kill -STOP "$pid"
   ended 15
@@ -82,7 +68,7 @@ killed() {
   local ranks=$1 rank=$2 event=$3
   shift 3
   start "$ranks" "$event" "$@"
-  kill -9 "$(ranks_of_job | sed -n "$((rank + 1))p")"
+  kill -9 "$(pid_of "$rank" "$job_pattern")" || fail "rank $rank has no process"
   ended 5
   [ "$code" != 0 ] || fail "kill -9 of rank $rank: exit code 0"
   [ ! -e "$work/run/final.h5" ] || fail "kill -9 of rank $rank: final.h5 was written"

@@ -1,17 +1,15 @@
 #!/usr/bin/env bash
 # Kills ranks or mpirun at random times and resumes each time: every run ends with the bits of the run that was never killed.
 # usage: soak.sh [KILLS [SEED [RANKS]]]     (FLR_PROGRAM: the program; 20 kills, seed 1, 2 ranks)
-set -u
+. "$(dirname "$0")/../harness/script.sh"
+work_folder
 kills=${1:-20}
 RANDOM=${2:-1}
 ranks=${3:-2}
 kills_per_run=5
 patience=60     # seconds that what is left of a killed job may take to end
-program=${FLR_PROGRAM:?}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1 FASTLR_CUDA_MODULE=
-work=$(mktemp -d)
-trap 'pkill -KILL -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
-command -v mpirun >/dev/null || { echo "skipped: no mpirun"; exit 77; }
+command -v mpirun >/dev/null || skip "no mpirun"
 job=(mpirun --oversubscribe --bind-to none -np "$ranks" "$program" fit --data digits --model cnn --dropout 0.1 --batch 96
   --epochs 12 --deterministic --shards "$ranks" --sweep-iters 60 --checkpoint-every 10 --log-every 1 --plot none --quiet)
 failures=0
@@ -19,10 +17,6 @@ failures=0
 complain() {
   echo "FAILED: $1"
   failures=$((failures + 1))
-}
-
-weights() { # the bytes of all tensors of a run's final.h5
-  "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"
 }
 
 numbers() { # of one event's field, in order
@@ -60,7 +54,7 @@ kill_job() {
 }
 
 began=$(date +%s%N)
-"${job[@]}" --out "$work/whole" || { echo "FAILED: the run that is not killed ended with $?"; exit 1; }
+"${job[@]}" --out "$work/whole" || fail "the run that is not killed ended with $?"
 took=$((($(date +%s%N) - began) / 1000000)) # ms
 whole=$(weights "$work/whole")
 steps=$(numbers "$work/whole" step step | wc -l)

@@ -1,18 +1,9 @@
 #!/usr/bin/env bash
 # scripts/supervise.sh: what it makes of each exit code, by a fake program; and a real job whose ranks are killed. usage: supervise.sh MPIRUN...
-set -u
+. "$(dirname "$0")/../harness/script.sh"
+work_folder
 mpirun=("$@")
-program=${FLR_PROGRAM:?the program}
 supervise=${FLR_SOURCE_DIR:?the tree}/scripts/supervise.sh
-work=$(mktemp -d)
-export TMPDIR=$work
-trap 'kill -KILL "${supervisor:-}" 2>/dev/null; pkill -KILL -f "$work" 2>/dev/null; rm -rf "$work"' EXIT
-
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' "$work/err"
-  exit 1
-}
 
 # Ends its n-th start with the n-th word of plan: CODE, CODE+ (a checkpoint further on is there then), SIGNAL's name, or hang.
 cat >"$work/fake" <<'FAKE'
@@ -103,7 +94,6 @@ grep -q 'start 2 ended with 0: done' "$work/err" || fail "--run-limit: no second
 # ---- a real job ----
 job=("${mpirun[@]}" -np 2 "$program" fit --model cnn --dropout 0.1 --batch 96 --epochs 7 --deterministic --shards 2 --lr 1e-3 --checkpoint-every 10
   --log-every 1 --plot none --quiet)
-weights() { "$program" export "$1/final.h5" "$1/final.safetensors" && cksum <"$1/final.safetensors"; }
 "${job[@]}" --out "$work/whole" 2>"$work/err" || fail "the undisturbed run: exit code $?"
 
 "$supervise" --delay 0 -- "${job[@]}" --out "$work/killed" --resume 2>"$work/err" &

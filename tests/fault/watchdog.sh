@@ -1,16 +1,11 @@
 #!/usr/bin/env bash
 # The watchdog of a real job: a stopped rank, a hanging rank, a killed rank, a clean end. usage: watchdog.sh DRIVER MPIRUN...
-set -u
+. "$(dirname "$0")/../harness/script.sh"
+work_folder out err
+clean_up() { [ -z "${job:-}" ] || kill -9 "$job" 2>/dev/null; } # (whose command line does not name $work)
 driver=$1
 shift
-work=$(mktemp -d)
-export TMPDIR=$work
-trap 'kill -9 "${job:-0}" 2>/dev/null; rm -rf "$work"' EXIT
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' "$work/out" "$work/err"
-  exit 1
-}
+mpirun=("$@")
 pid_of() { sed -n "s/^pid \([0-9]*\) of rank $1\$/\1/p" "$work/out"; }
 
 # start STEPS [RANK HOW [stack]]: a job of 3 ranks with a time-out of 2 s; returns when it is running
@@ -30,7 +25,6 @@ finish() {
   kill "$killer" 2>/dev/null
   [ $((SECONDS - began)) -lt "$1" ] || fail "the job did not end within $1 s"
 }
-mpirun=("$@")
 
 for rank in 0 1 2; do
   start 100000

@@ -1,16 +1,12 @@
 #!/usr/bin/env bash
 # An installed tree works for others, also after it was moved. usage: install.sh BUILD [CFLAGS]
 set -euo pipefail
+. "$(dirname "$0")/../harness/script.sh"
+work_folder
 build=$1
 flags=${2:-}
 consumer=$(cd "$(dirname "$0")" && pwd)/consumer
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 unset LD_LIBRARY_PATH
-fail() {
-  echo "FAILED: $*"
-  exit 1
-}
 
 cmake --install "$build" --prefix "$work/staged" >"$work/log" || fail "cmake --install: $(cat "$work/log")"
 mv "$work/staged" "$work/prefix"

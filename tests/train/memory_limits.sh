@@ -1,20 +1,13 @@
 #!/usr/bin/env bash
 # Data five times as large as the memory a job may have, contiguous and compressed, train through under a control group's limit and under
 # ulimit -d, within what the program says that it takes. usage: memory_limits.sh MPIRUN...
-set -u
-program=${FLR_PROGRAM:?the program}
+. "$(dirname "$0")/../harness/script.sh"
+[ -z "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ] || skip "a sanitizer takes memory of its own"
+work_folder said
 mpirun=("$@")
-[ -z "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ] || { echo "skipped: a sanitizer takes memory of its own"; exit 77; }
-work=$(mktemp -d)
 group=
-trap 'rm -rf "$work"; [ -z "$group" ] || rmdir "$group"' EXIT
+clean_up() { [ -z "$group" ] || rmdir "$group"; }
 cd "$work" || exit 1
-
-fail() {
-  echo "FAILED: $*"
-  sed 's/^/  | /' said
-  exit 1
-}
 
 # ---- data ----
 limit=48 rows=29000 # MiB; of 10240 bytes
