@@ -200,8 +200,8 @@ static void *watch(void *context) {
   double before = flr_clock_seconds();
   while (!rest(w)) {
     const double now = flr_clock_seconds();
-    /* this process itself was stopped or starved: nobody's silence can be judged from before, nor by the first look after it, which
-       may miss what has arrived */
+    /* this process itself was stopped or starved: nobody's silence can be judged from before, nor by the first look after it,
+       which may miss what has arrived */
     if (now - before > 2 * w->interval) w->floor = now;
     before = now;
     if (w->comm->size > 1) {
