@@ -186,6 +186,7 @@ static void describe(const flr_convert_source *source, flr_convert_result *out) 
 
 static flr_status convert(const flr_convert_ops *kind, const flr_convert_options *options, flr_convert_result *out) {
   flr_convert_source *source = NULL;
+  FLR_TRY(agree(options->team, is_first(options) ? flr_h5_target_check(options->out) : FLR_OK));
   FLR_TRY(kind->open(&source, options));
   flr_status status = FLR_OK;
   for (int again = 1; again && status == FLR_OK;) status = write_target(source, options, &out->bytes, &again);

@@ -67,7 +67,8 @@ static const struct {
                    {"size", "imagefolder", "takes samples as they are"},
                    {"channels", "imagefolder", "takes samples as they are"},
                    {"max-pixels", "imagefolder", "takes samples as they are"},
-                   {"strict", "imagefolder", "leaves nothing out"}};
+                   {"strict", "imagefolder", "leaves nothing out"},
+                   {"valid-fraction", "imagefolder", "takes splits as they are"}};
 
 static flr_status check_option(const char *name, const char *kind) {
   for (size_t i = 0; i < sizeof own_options / sizeof own_options[0]; i++)

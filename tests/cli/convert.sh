@@ -92,6 +92,21 @@ mkdir "$work/large"
 be32 0x803 1000 10000 10000 >"$work/large/train-images-idx3-ubyte"
 bad 65 '\.\./\.\./large/train-images-idx3-ubyte is cut off: it has 16 bytes, its header says 100000000016' idx large
 refused 74 'cannot write missing/out\.h5: No such file or directory' convert idx ../../good missing/out.h5
+refused 64 '--valid-fraction: convert csv takes splits as they are: only imagefolder takes it' convert csv ../../table.csv out.h5 --label answer --valid-fraction 0.3
+# only a data set is replaced: a source that is named as the output too stays what it was
+wait
+before=$(cksum "$work/table.csv" "$work/good/"*)
+refused 64 'convert: \.\./\.\./table\.csv is there and no HDF5 file: remove it, or give another name to write to' convert csv ../../table.csv ../../table.csv --label answer
+refused 64 'convert: \.\./\.\./good/train-labels-idx1-ubyte is there and no HDF5 file' convert idx ../../good ../../good/train-labels-idx1-ubyte
+refused 74 'cannot write \.\./\.\./good: Is a directory' convert idx ../../good ../../good
+mkfifo "$work/pipe"
+refused 74 'cannot write \.\./\.\./pipe: it is no regular file' convert idx ../../good ../../pipe
+wait
+same 'the sources' "$before" "$(cksum "$work/table.csv" "$work/good/"*)"
+[ -p "$work/pipe" ] || complain 'a pipe was replaced'
+: >"$work/empty.h5"
+accepted convert idx ../../good ../../empty.h5
+cmp "$work/good.h5" "$work/empty.h5" || complain 'an empty file was not replaced'
 # a disk that is full, or a limit; launchers meet it themselves
 wait
 [ "$ranks" -gt 1 ] || (trap '' XFSZ && ulimit -f 40 && try_refused 74 'cannot write out\.h5: File too large: it takes 1\.[0-9] MB' convert idx ../../good out.h5)
