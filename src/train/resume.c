@@ -120,10 +120,29 @@ static flr_status share_facts(flr_session *s, flr_resume *r, int *found) {
 
 /* ---- opening ---- */
 
+/* Rank 0: the checkpoint's options. A model that was not named then is named where it is now, so that the two can agree. */
+static flr_status name_model(char **out, const flr_checkpoint *file, int is_named) {
+  const size_t size = strlen(file->config) + strlen(file->model) + sizeof "model = \n";
+  FLR_TRY(flr_alloc(out, (int64_t)size, 1));
+  (void)snprintf(*out, size, "%s%s%s%s", is_named ? "model = " : "", is_named ? file->model : "", is_named ? "\n" : "",
+                 file->config); /* of an option given twice the last counts */
+  return FLR_OK;
+}
+
+static flr_status share_options(flr_session *s, const flr_resume *r, char **stored) {
+  char *own = NULL;
+  *stored = NULL;
+  flr_status status = s->comm->rank == 0 ? name_model(&own, &r->file, s->config->model != NULL) : FLR_OK;
+  status = flr_comm_agree(s->comm, status);
+  if (status == FLR_OK) status = broadcast_text(s->comm, stored, own);
+  flr_free(own);
+  return status;
+}
+
 static flr_status merge(flr_session *s, flr_resume *r, const char *folder) {
   char *stored;
   const flr_config *asked = s->config;
-  FLR_TRY(broadcast_text(s->comm, &stored, r->file.config));
+  FLR_TRY(share_options(s, r, &stored));
   const flr_status status = flr_resume_config_merge(&r->config, &r->changes, asked, stored, &r->file.progress, r->name);
   flr_free(stored);
   FLR_TRY(status);
