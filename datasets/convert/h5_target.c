@@ -18,7 +18,8 @@
 
 enum { STRUCTURE_BYTES = 1 << 20, ALIGN_FROM = 1 << 16, ALIGNMENT = 4096, NAME = 32, LABEL_PART = 4096 };
 
-static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'}; /* of every HDF5 file that convert wrote */
+static const unsigned char signature[8] = {0x89, 'H',  'D',  'F',
+                                           '\r', '\n', 0x1a, '\n'}; /* of every HDF5 file that convert wrote */
 
 static flr_status io_failed(const flr_h5_target *t, int error) {
   return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", t->path, error ? strerror(error) : "HDF5 failed");
@@ -214,7 +215,8 @@ flr_status flr_h5_target_check(const char *path) {
   struct stat info;
   if (stat(path, &info) != 0) return FLR_OK;
   if (S_ISREG(info.st_mode)) return check_replaced(path);
-  return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", path, S_ISDIR(info.st_mode) ? strerror(EISDIR) : "it is no regular file");
+  return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", path,
+                  S_ISDIR(info.st_mode) ? strerror(EISDIR) : "it is no regular file");
 }
 
 flr_status flr_h5_target_begin(flr_h5_target *out, const char *path, const flr_convert_source *source,

@@ -29,11 +29,25 @@ static const flr_command commands[] = {
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], EXTRA_OPTIONS = 3, FIRST_KEY = 1000 };
+enum { HELP_BYTES = 4096, NAMES_BYTES = 256, DOC_BYTES = 256, COMMAND_COLUMNS = 31 };
 enum { KEY_CONFIG = FIRST_KEY - 3, KEY_HELP = FIRST_KEY - 2, KEY_VERSION = FIRST_KEY - 1 };
 
 /* ---- help ---- */
 
-static void fill_help(struct argp_option *out) {
+typedef struct help {
+  struct argp_option list[2 * FLR_CONFIG_OPTIONS + 8];
+  char docs[FLR_CONFIG_OPTIONS][DOC_BYTES];
+} help;
+
+/* What the table says, and its default behind it; where that depends on other options the text has it. */
+static const char *doc_of(char doc[DOC_BYTES], const flr_option *o) {
+  if (!o->fallback || o->type == FLR_OPTION_FLAG) return o->doc;
+  (void)snprintf(doc, DOC_BYTES, "%s (%s)", o->doc, o->fallback);
+  return doc;
+}
+
+static void fill_help(help *h) {
+  struct argp_option *out = h->list;
   const char *group = NULL;
   int at = 0;
   for (int i = 0; i < flr_config_table.count; i++) {
@@ -41,7 +55,7 @@ static void fill_help(struct argp_option *out) {
     if (!o->doc) continue;
     if (o->group != group) out[at++] = (struct argp_option){.doc = group = o->group, .group = at + 1};
     out[at] = (struct argp_option){
-        .name = o->name, .key = FIRST_KEY + i, .arg = o->argument, .doc = o->doc, .group = out[at - 1].group};
+        .name = o->name, .key = FIRST_KEY + i, .arg = o->argument, .doc = doc_of(h->docs[i], o), .group = out[at - 1].group};
     at++;
   }
   out[at] = (struct argp_option){.doc = "Other", .group = at + 1};
@@ -51,24 +65,29 @@ static void fill_help(struct argp_option *out) {
   out[at + 3] = (struct argp_option){.name = "version", .key = KEY_VERSION, .doc = "the version", .group = at + 1};
 }
 
+/* "  NAME OPERANDS    summary"; operands that reach into the summary's column have a line of their own. */
+static void add_command(char text[HELP_BYTES], const flr_command *c) {
+  char left[64];
+  const size_t used = strlen(text);
+  const int length = snprintf(left, sizeof left, "%s %s", c->name, c->operands);
+  const char *turn = length > COMMAND_COLUMNS ? "\n" : "";
+  (void)snprintf(text + used, HELP_BYTES - used, "  %-*s%s%*s %s\n", COMMAND_COLUMNS, left, turn,
+                 *turn ? COMMAND_COLUMNS + 2 : 0, "", c->summary);
+}
+
 static flr_status print_help(char *program) {
-  char text[4096] = "Finds the learning rate and trains, over MPI.\n\nCommands:\n";
-  struct argp_option *list;
-  for (int i = 0; i < COMMAND_COUNT; i++) {
-    char left[64];
-    const size_t used = strlen(text);
-    (void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].operands);
-    (void)snprintf(text + used, sizeof text - used, "  %-31s %s\n", left, commands[i].summary);
-  }
-  strcat(text, "\nOptions:\v");
+  char text[HELP_BYTES] = "Finds the learning rate and trains, over MPI.\n\nCommands:\n";
+  help *h;
+  for (int i = 0; i < COMMAND_COUNT; i++) add_command(text, &commands[i]);
+  strcat(text, "\nOptions, their defaults in brackets:\v");
   strcat(text,
          "Exit codes: 0 done; 3 training diverged; 64 usage; 65 bad data; 66 no input; 69 a device or library is missing; "
          "70 our fault; 74 input or output; 75 stopped early; 76 another rank failed or fell silent.");
-  FLR_TRY(flr_alloc(&list, 2 * flr_config_table.count + 8, sizeof *list));
-  fill_help(list);
-  const struct argp argp = {.options = list, .args_doc = "[COMMAND]", .doc = text};
+  FLR_TRY(flr_alloc(&h, 1, sizeof *h));
+  fill_help(h);
+  const struct argp argp = {.options = h->list, .args_doc = "[COMMAND]", .doc = text};
   argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, program);
-  flr_free(list);
+  flr_free(h);
   return FLR_OK;
 }
 
@@ -106,16 +125,32 @@ static void fill_long_options(struct option *out) {
   out[n + 2] = (struct option){"version", no_argument, NULL, KEY_VERSION};
 }
 
+/* The options that begin with `start`: "--a, --b" in `names` (cut where they are too many), their number. */
+static int list_beginning(char names[NAMES_BYTES], const struct option *list, const char *start) {
+  int count = 0;
+  names[0] = '\0';
+  for (const struct option *o = list; o->name; o++) {
+    const size_t used = strlen(names);
+    if (strncmp(o->name, start, strlen(start)) != 0) continue;
+    (void)snprintf(names + used, NAMES_BYTES - used, "%s--%s", count++ ? ", " : "", o->name);
+  }
+  return count;
+}
+
 /* What getopt did not understand. */
-static flr_status explain(int code, char **argv) {
+static flr_status explain(int code, char **argv, const struct option *list) {
   const char *culprit = argv[optind - 1];
   const size_t length = strcspn(culprit, "=");
   flr_config scratch;
-  char name[64];
+  char name[64], names[NAMES_BYTES];
   if (code == ':') return flr_fail(FLR_ERROR_USAGE, "%s needs a value", culprit);
   if (strncmp(culprit, "--", 2) != 0) return flr_fail(FLR_ERROR_USAGE, "-%c is no option: --help lists all", optopt);
   (void)snprintf(name, sizeof name, "%.*s", (int)length - 2, culprit + 2);
-  if (flr_options_find(&flr_config_table, name)) return flr_fail(FLR_ERROR_USAGE, "--%s takes no value", name);
+  const int count = list_beginning(names, list, name);
+  if (count == 1 && culprit[length] == '=') return flr_fail(FLR_ERROR_USAGE, "%s takes no value", names);
+  for (const struct option *o = list; o->name; o++)
+    if (strcmp(o->name, name) == 0) return flr_fail(FLR_ERROR_USAGE, "--%s takes no value", name);
+  if (count > 1 && name[0]) return flr_fail(FLR_ERROR_USAGE, "--%s is short for several options: %s", name, names);
   return flr_config_set(&scratch, name, ""); /* the table's own words on an unknown name; nothing is set */
 }
 
@@ -137,6 +172,7 @@ static flr_status take(parsed *p, int code, int argc, char **argv) {
   if (code == KEY_HELP) p->help = 1;
   if (code == KEY_VERSION) p->version = 1;
   if (code == KEY_CONFIG) args->config_path = optarg;
+  if (code == KEY_CONFIG && !*optarg) return flr_fail(FLR_ERROR_USAGE, "--config: \"\" is not allowed: give an INI file");
   if (code >= FIRST_KEY) {
     const flr_option *o = &flr_config_table.options[code - FIRST_KEY];
     args->settings[args->setting_count++] = (flr_setting){o->name, value_of(o, argc, argv)};
@@ -210,7 +246,7 @@ static flr_status parse(parsed *p, int argc, char **argv) {
   fill_long_options(list);
   flr_status status = FLR_OK;
   for (int code; status == FLR_OK && (code = getopt_long(argc, argv, ":", list, NULL)) != -1;)
-    status = code == '?' || code == ':' ? explain(code, argv) : take(p, code, argc, argv);
+    status = code == '?' || code == ':' ? explain(code, argv, list) : take(p, code, argc, argv);
   flr_free(list);
   FLR_TRY(status);
   p->args.operands = argv + optind;

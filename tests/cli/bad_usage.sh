@@ -145,6 +145,12 @@ contradictions() {
   refused 64 '--split: find does not take it: only eval, predict' find --split test
   refused 64 '--smooth: find does not take it: only suggest' find --smooth 0.5
   refused 64 '--json takes no value' --json=1
+  refused 64 '--quiet takes no value' --quie=1
+  refused 64 '--help takes no value' --help=find
+  refused 64 '--version takes no value' --version=1
+  refused 64 '--config: "" is not allowed: give an INI file' --config=
+  refused 64 '--sweep-s is short for several options: --sweep-start, --sweep-stop$' --sweep-s 1
+  refused 64 '--sweep is short for several options: .*--sweep-mode' --sweep 3
   refused 64 '-x is no option' -x
   refused 64 'eval: a file.s name is missing: fastlr_dist eval CKPT$' eval
   refused 64 'eval: b is one too many: fastlr_dist eval CKPT$' eval a b
@@ -156,6 +162,14 @@ contradictions() {
   refused 64 '--lr: :2 spreads rates over layer groups, but there is only one' schedule --steps 5 --lr :2 --groups 1
   refused 64 '--lr: 1,2 has 2 values, the model 3 layer groups' schedule --steps 5 --lr 1,2 --groups 3
   refused 64 '--batch: 1.2 is not allowed: a whole number' --batch $'1\n2' # one line all the same
+}
+
+help_text() { # names each option and its default, no line is longer than a screen
+  local text
+  text=$("$program" --help)
+  same 'the longest line of --help' '' "$(awk 'length > 79' <<<"$text")"
+  grep -q -- '--batch=N  *global batch, over all ranks (64)$' <<<"$text" || complain '--help has no default of --batch'
+  grep -q -- '--sweep-start=RATE  *first rate (1e-7)$' <<<"$text" || complain '--help has no default of --sweep-start'
 }
 
 good() { # every option with a good value, in two runs
@@ -175,6 +189,7 @@ good() { # every option with a good value, in two runs
   accepted --sync-bn on --head fastai --model cnn --data synthetic:64,6,6,3,3 --batch 4 --shards 4 --lr 1e-2 --steps 2 --quiet
   accepted --freeze --train-bn off --bn-freeze --lr 1e-2 --steps 2 --quiet
   accepted --help
+  help_text
   accepted --version
   accepted --model help
   accepted help
