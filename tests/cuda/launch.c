@@ -31,7 +31,7 @@ static void check_tile(int64_t rows, int64_t channels, size_t bytes, int reduce)
   assert_int_equal(t.lanes * t.thread_rows, CUDA_THREADS);
   const int64_t covered = (int64_t)t.tiles * t.lanes * t.vector;
   assert_true(covered >= channels && covered - channels < (int64_t)t.lanes * t.vector);
-  assert_in_range(t.splits, 1, CUDA_MAX_SPLITS);
+  CHECK_RANGE(t.splits, 1, CUDA_MAX_SPLITS);
   assert_true(t.splits * t.rows_per_split >= rows);      /* all rows */
   assert_true((t.splits - 1) * t.rows_per_split < rows); /* and no empty split */
   assert_int_equal(cuda_tile_partial_bytes(&t, channels, 2), (size_t)t.splits * (size_t)channels * 8);
@@ -50,10 +50,10 @@ static void test_launch__large_tensors_fill_the_gpu(void **state) {
   const cuda_tile first = cuda_tile_of(256 * 112 * 112, 64, 2, 1, 132), last = cuda_tile_of(256 * 7 * 7, 2048, 2, 1, 132);
   assert_int_equal(first.vector, 8);
   assert_int_equal(first.lanes, 8);
-  assert_in_range(first.tiles * first.splits, 132 * 2 - 8, 132 * 2);
+  CHECK_RANGE(first.tiles * first.splits, 132 * 2 - 8, 132 * 2);
   assert_int_equal(last.lanes, 32);
   assert_int_equal(last.tiles, 8);
-  assert_in_range(last.tiles * last.splits, 132 * 2 - 8, 132 * 2);
+  CHECK_RANGE(last.tiles * last.splits, 132 * 2 - 8, 132 * 2);
 }
 
 static void test_launch__rows_of_whole_warps(void **state) {

@@ -52,7 +52,7 @@ static void check_epochs(const flr_sampler *s) {
     for (int64_t step = epoch * steps; step < (epoch + 1) * steps; step++)
       for (int64_t i = 0; i < flr_sampler_batch_size(s, step); i++, given++) {
         const int64_t row = row_at(order, step, i);
-        assert_in_range(row, 0, s->samples - 1);
+        CHECK_RANGE(row, 0, s->samples - 1);
         seen[row]++;
       }
     for (int64_t row = 0; row < s->samples; row++) assert_true(seen[row] <= 1);
@@ -114,7 +114,7 @@ static void test_order__depends_on_seed_stream_and_epoch(void **state) {
     same[1] += row_at(orders[0], 0, i) == row_at(orders[2], 0, i);
     same[2] += row_at(orders[0], 0, i) == row_at(orders[0], next_epoch, i);
   }
-  for (int i = 0; i < 3; i++) assert_in_range(same[i], 0, 3);
+  for (int i = 0; i < 3; i++) CHECK_RANGE(same[i], 0, 3);
   for (int i = 0; i < 3; i++) flr_order_destroy(orders[i]);
 }
 
@@ -166,7 +166,7 @@ static void test_order__ranks_need_their_own_blocks_alone(void **state) {
     flr_order *order = order_of(&s);
     int64_t taken = 0;
     for (int64_t rank = 0; rank < 4; rank++) taken += count_blocks(&s, order, 0, flr_sampler_steps(&s), 4 * rank, 4 * rank + 4);
-    assert_in_range(taken, 60, 64 + 2 * 4);
+    CHECK_RANGE(taken, 60, 64 + 2 * 4);
     flr_order_destroy(order);
   }
 }
@@ -278,7 +278,7 @@ static void test_loader__decodes_each_block_once_an_epoch(void **state) {
   deliver(d, &map, 6, &r, found);
   const int64_t epochs = (STEPS * BATCH + ROWS - 1) / ROWS;
   print_message("%d loads of %d blocks in %d epochs\n", (int)flr_block_cache_loads(d->cache), (int)map.count, (int)epochs);
-  assert_in_range(flr_block_cache_loads(d->cache), 2 * map.count, (epochs + 1) * map.count);
+  CHECK_RANGE(flr_block_cache_loads(d->cache), 2 * map.count, (epochs + 1) * map.count);
   flr_block_map_clear(&map);
   flr_dataset_destroy(d);
 }

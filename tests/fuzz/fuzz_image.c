@@ -30,6 +30,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 static void look_at(const unsigned char *pixels, int64_t n) {
   volatile unsigned sum = 0;
   for (int64_t i = 0; i < n; i++) sum += pixels[i];
+  (void)sum;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -42,6 +42,14 @@
       fail_msg("%s = %.17g, wanted %.17g within %g", #a, near_a_, near_b_, near_limit_); \
   } while (0)
 
+/* An integer from `low` to `high`. */
+#define CHECK_RANGE(value, low, high)                                                                  \
+  do {                                                                                                 \
+    const long long range_ = (long long)(value);                                                       \
+    if (range_ < (long long)(low) || range_ > (long long)(high))                                       \
+      fail_msg("%s = %lld, wanted %lld to %lld", #value, range_, (long long)(low), (long long)(high)); \
+  } while (0)
+
 /* Ends the test program as skipped (ctest's code 77) with the reason. */
 #define SKIP_ALL(...)    \
   do {                   \

@@ -239,7 +239,7 @@ static void test_ops__dropout_mask_is_exact(void **state) {
     assert_true((got.dst[i] == 0) == (truth.dst[i] == 0));
     dropped += truth.dst[i] == 0;
   }
-  assert_in_range(dropped, data.dst_count / 4, data.dst_count / 2);
+  CHECK_RANGE(dropped, data.dst_count / 4, data.dst_count / 2);
   op_result_clear(&got);
   op_result_clear(&truth);
   op_data_clear(&data);
