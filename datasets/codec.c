@@ -41,7 +41,8 @@ uint32_t flr_fletcher32(const unsigned char *data, size_t bytes) {
   return high << 16 | low;
 }
 
-flr_status flr_check_fletcher32(flr_bytes in) {
+/* The last four bytes are the sum of the others. */
+static flr_status check_fletcher32(flr_bytes in) {
   if (in.size < CHECKSUM_BYTES) return flr_fail(FLR_ERROR_DATA, "it is too short for its checksum");
   const unsigned char *end = in.data + in.size - CHECKSUM_BYTES;
   const uint32_t stored = (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
@@ -58,7 +59,7 @@ static inline void gather(const unsigned char *in, size_t elements, size_t width
     for (size_t k = 0; k < width; k++) out[i * width + k] = in[k * elements + i];
 }
 
-void flr_unshuffle(flr_bytes in, size_t width, unsigned char *out) {
+static void unshuffle(flr_bytes in, size_t width, unsigned char *out) {
   const size_t elements = width ? in.size / width : 0;
   switch (width) {
     case 2: gather(in.data, elements, 2, out); break;
@@ -132,7 +133,7 @@ void *flr_decoder_stored(flr_decoder *d) { return d->buffer[0]; }
 static flr_status undo(flr_decoder *d, const flr_filters *filters, int id, flr_bytes in, flr_room *out) {
   if (id != FLR_FILTER_SHUFFLE) return flr_codec_undo(&d->states, id, in, out);
   if (in.size > out->size) return flr_fail(FLR_ERROR_DATA, "it holds more than the chunk's size");
-  flr_unshuffle(in, filters->element_bytes, out->data);
+  unshuffle(in, filters->element_bytes, out->data);
   out->size = in.size;
   return FLR_OK;
 }
@@ -144,7 +145,7 @@ flr_status flr_decoder_run(flr_decoder *d, const flr_filters *filters, size_t st
   for (int i = filters->count - 1; i >= 0; i--) {
     if (skipped >> i & 1) continue;
     if (filters->id[i] == FLR_FILTER_FLETCHER32) {
-      FLR_TRY(flr_check_fletcher32(in));
+      FLR_TRY(check_fletcher32(in));
       in.size -= CHECKSUM_BYTES;
     }
     if (!moves_bytes(filters, i)) continue;

@@ -48,8 +48,4 @@ flr_status flr_codec_undo_once(int id, flr_bytes in, flr_room *out);
 /* What undoing a filter will give, as the chunk itself says; 0: it cannot be, or is not told. */
 size_t flr_decoded_size(int id, flr_bytes in);
 
-void flr_unshuffle(flr_bytes in, size_t element_bytes, unsigned char *out);
-/* HDF5's variant: the last four bytes are the sum of the others. */
-flr_status flr_check_fletcher32(flr_bytes in);
-
 #endif

@@ -35,9 +35,6 @@ void flr_h5_chunks_clear(flr_h5_chunks *chunks);
 /* 1: its rows lie in the file as they are read, one after the other within each chunk. */
 static inline int flr_h5_chunks_plain(const flr_h5_chunks *c) { return c->filters.count == 0 && !c->cuts_rows; }
 static inline int64_t flr_h5_chunks_rows(const flr_h5_chunks *c) { return c->grid.chunk[0]; } /* rows of a block */
-static inline int64_t flr_h5_chunks_blocks(const flr_h5_chunks *c) { return c->grid.count[0]; }
-/* Bytes that a block needs: those of all its rows, also of the last one, which may have fewer. */
-static inline size_t flr_h5_chunks_block_bytes(const flr_h5_chunks *c) { return (size_t)c->grid.chunk[0] * c->row_bytes; }
 
 /* What decoding takes beside the block: a decoder and, where chunks cut rows, room for one chunk. */
 typedef struct flr_h5_loading_sizes {
@@ -54,8 +51,9 @@ size_t flr_h5_loading_bytes(const flr_h5_loading_sizes *sizes);
 flr_status flr_h5_loading_init(flr_h5_loading *out, const flr_h5_loading_sizes *sizes);
 void flr_h5_loading_clear(flr_h5_loading *loading);
 
-/* Reads and decodes block `block` into out [flr_h5_chunks_block_bytes]. Several threads may, each with its own loading; no
-   allocation. Errors: FLR_ERROR_IO, FLR_ERROR_DATA naming file, path, chunk and rows. */
+/* Reads and decodes block `block` into out [flr_h5_chunks_rows * row_bytes, also for the last one, which may have fewer rows].
+   Several threads may, each with its own loading; no allocation. Errors: FLR_ERROR_IO, FLR_ERROR_DATA naming file, path, chunk
+   and rows. */
 flr_status flr_h5_chunks_load(const flr_h5_chunks *chunks, flr_h5_loading *loading, int64_t block, void *out);
 
 #endif

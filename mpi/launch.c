@@ -28,8 +28,6 @@ static int srun_tasks(void) {
 /* srun has started several tasks and told none of them how to find the others. */
 static int is_loose(void) { return !told_rank() && srun_tasks() > 1; }
 
-int flr_launch_detected(void) { return told_rank() != NULL; }
-
 int flr_launch_rank(const char *kind) {
   const char *rank = told_rank();
   if (!rank && is_loose() && strcmp(kind, "self") != 0) rank = getenv("SLURM_PROCID");
@@ -104,7 +102,7 @@ flr_status flr_launch_start(flr_comm **out, const char *kind, const flr_comm_mpi
   if (strcmp(kind, "self") == 0) return start_self(out);
   if (!borrowed && is_loose()) return refuse_loose(srun_tasks());
   const int any = strcmp(kind, "auto") == 0 || strcmp(kind, "nccl") == 0;
-  if (any && !borrowed && !flr_launch_detected()) return flr_comm_self_create(out);
+  if (any && !borrowed && !told_rank()) return flr_comm_self_create(out);
   if (!any && strcmp(kind, "mpi") != 0)
     return flr_fail(FLR_ERROR_USAGE, "--comm: %s is not allowed: auto, nccl, mpi or self", kind);
   FLR_TRY(start_mpi());

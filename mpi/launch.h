@@ -5,12 +5,9 @@
 #include "core/status.h"
 #include "mpi/comm.h"
 
-/* 1 when this process was started by mpirun, srun --mpi=.. or another launcher that tells ranks how to find each other
-   (OMPI_COMM_WORLD_RANK, PMIX_RANK, PMI_RANK, PALS_RANKID). Needs no MPI. */
-int flr_launch_detected(void);
-
-/* The rank as the launcher's environment tells it, before MPI is started; 0 without a launcher. Used so that only rank 0 prints
-   usage errors. The tasks of an srun without MPI are numbered too, unless `kind` (as below) is "self": then each is a rank 0.
+/* The rank as the environment of mpirun, srun --mpi=.. or another launcher tells it (OMPI_COMM_WORLD_RANK, PMIX_RANK, PMI_RANK,
+   PALS_RANKID), before MPI is started; 0 without a launcher. Used so that only rank 0 prints usage errors. Not collective. The
+   tasks of an srun without MPI are numbered too, unless `kind` (as below) is "self": then each is a rank 0.
  */
 int flr_launch_rank(const char *kind);
 

@@ -23,8 +23,6 @@ void flr_convert_options_defaults(flr_convert_options *out) {
       .workers = 1, .channels = 3, .max_pixels = MOST_PIXELS, .valid_fraction = NAN, .seed = 1, .checksum = 1};
 }
 
-const char *flr_convert_kinds(void) { return "imagefolder, idx, cifar, csv"; }
-
 static const flr_convert_ops *find_kind(const char *name) {
   for (int i = 0; i < KIND_COUNT; i++)
     if (strcmp(kinds[i]->name, name) == 0) return kinds[i];
@@ -33,7 +31,7 @@ static const flr_convert_ops *find_kind(const char *name) {
 
 flr_status flr_convert_check_kind(const char *kind) {
   if (find_kind(kind)) return FLR_OK;
-  return flr_fail(FLR_ERROR_USAGE, "convert: %.100s is no kind of source: %s", kind, flr_convert_kinds());
+  return flr_fail(FLR_ERROR_USAGE, "convert: %.100s is no kind of source: imagefolder, idx, cifar, csv", kind);
 }
 
 flr_status flr_convert_number_classes(flr_convert_source *source) {

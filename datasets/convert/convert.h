@@ -20,7 +20,7 @@ typedef struct flr_convert_team {
 } flr_convert_team;
 
 typedef struct flr_convert_options {
-  const char *kind;   /* flr_convert_kinds() */
+  const char *kind;   /* "imagefolder", "idx", "cifar" or "csv" */
   const char *source; /* folder or file, as the kind has it */
   const char *out;    /* the file to write; replaced when it is there */
   int workers;        /* threads that read, decode and write; below 1: one */
@@ -58,8 +58,6 @@ enum { FLR_CONVERT_REASONS = 5 };
 /* One worker, three channels, 100 million pixels at most, nothing else asked for. */
 void flr_convert_options_defaults(flr_convert_options *out);
 
-/* The kinds there are: "imagefolder, idx, cifar, csv". */
-const char *flr_convert_kinds(void);
 /* FLR_ERROR_USAGE with what there is when no kind has this name. Not collective. */
 flr_status flr_convert_check_kind(const char *kind);
 

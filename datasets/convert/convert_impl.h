@@ -4,7 +4,7 @@
 
 #include "datasets/convert/convert.h"
 
-enum { FLR_CONVERT_BLOCK_BYTES = 1 << 20, FLR_CONVERT_MOST_SAMPLE_BYTES = 1 << 28, FLR_CONVERT_MOST_CLASSES = 1 << 20 };
+enum { FLR_CONVERT_BLOCK_BYTES = 1 << 20, FLR_CONVERT_MOST_SAMPLE_BYTES = 1 << 28 };
 
 typedef struct flr_convert_source flr_convert_source;
 

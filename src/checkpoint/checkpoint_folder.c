@@ -11,13 +11,19 @@
 
 enum { PATH_BYTES = 4096 };
 
+typedef struct generation {
+  char name[FLR_CHECKPOINT_NAME];
+  flr_checkpoint_phase phase;
+  int64_t step;
+} generation;
+
 void flr_checkpoint_file_name(char name[FLR_CHECKPOINT_NAME], const flr_checkpoint_progress *progress) {
   const char *kind = progress->phase == FLR_CHECKPOINT_SWEEP ? "sweep-" : "";
   (void)snprintf(name, FLR_CHECKPOINT_NAME, "checkpoint-%s%lld.h5", kind, (long long)progress->step);
 }
 
 /* "checkpoint-120.h5" or "checkpoint-sweep-37.h5". 0: another name. */
-static int parse(const char *name, flr_generation *out) {
+static int parse(const char *name, generation *out) {
   static const char start[] = "checkpoint-", sweep[] = "sweep-";
   char *end;
   if (strncmp(name, start, strlen(start)) != 0 || strlen(name) >= sizeof out->name) return 0;
@@ -25,32 +31,33 @@ static int parse(const char *name, flr_generation *out) {
   const int sweeps = strncmp(number, sweep, strlen(sweep)) == 0;
   if (sweeps) number += strlen(sweep);
   if (*number < '0' || *number > '9') return 0;
-  *out = (flr_generation){.phase = sweeps ? FLR_CHECKPOINT_SWEEP : FLR_CHECKPOINT_TRAIN, .step = strtoll(number, &end, 10)};
+  *out = (generation){.phase = sweeps ? FLR_CHECKPOINT_SWEEP : FLR_CHECKPOINT_TRAIN, .step = strtoll(number, &end, 10)};
   strcpy(out->name, name);
   return strcmp(end, ".h5") == 0;
 }
 
 static int newest_first(const void *a, const void *b) {
-  const flr_generation *x = a, *y = b;
+  const generation *x = a, *y = b;
   if (x->phase != y->phase) return x->phase > y->phase ? -1 : 1;
   return (x->step < y->step) - (x->step > y->step);
 }
 
-static flr_status add(flr_generation **list, int64_t *count, int64_t *room, const flr_generation *generation) {
+static flr_status add(generation **list, int64_t *count, int64_t *room, const generation *entry) {
   if (*count == *room) {
-    flr_generation *larger;
+    generation *larger;
     *room = 2 * *room + 8;
     FLR_TRY(flr_alloc(&larger, *room, sizeof *larger));
     if (*count > 0) memcpy(larger, *list, (size_t)*count * sizeof **list);
     flr_free(*list);
     *list = larger;
   }
-  (*list)[(*count)++] = *generation;
+  (*list)[(*count)++] = *entry;
   return FLR_OK;
 }
 
-flr_status flr_checkpoint_list(flr_generation **out, int64_t *count, const char *folder) {
-  flr_generation found;
+/* By name alone: training before sweep, later steps first. *out is owned by the caller; a folder that is not there has none. */
+static flr_status list_generations(generation **out, int64_t *count, const char *folder) {
+  generation found;
   int64_t room = 0;
   flr_status status = FLR_OK;
   *out = NULL;
@@ -70,10 +77,10 @@ static void join(char path[PATH_BYTES], const char *folder, const char *name) {
 }
 
 flr_status flr_checkpoint_prune(const char *folder, int keep) {
-  flr_generation *list;
+  generation *list;
   int64_t count;
   char path[PATH_BYTES];
-  FLR_TRY(flr_checkpoint_list(&list, &count, folder));
+  FLR_TRY(list_generations(&list, &count, folder));
   for (int64_t i = keep; i < count; i++) {
     join(path, folder, list[i].name);
     (void)unlink(path);
@@ -91,9 +98,9 @@ static flr_status rename_old(const char *folder, const char *name) {
 }
 
 flr_status flr_checkpoint_retire(const char *folder) {
-  flr_generation *list;
+  generation *list;
   int64_t count;
-  FLR_TRY(flr_checkpoint_list(&list, &count, folder));
+  FLR_TRY(list_generations(&list, &count, folder));
   flr_status status = FLR_OK;
   for (int64_t i = 0; i < count && status == FLR_OK; i++) status = rename_old(folder, list[i].name);
   flr_free(list);
@@ -135,8 +142,8 @@ static flr_status add_line(char **text, const char *line) {
   return FLR_OK;
 }
 
-static flr_status open_first_whole(flr_checkpoint *out, char **path, char **refused, const char *folder,
-                                   const flr_generation *list, int64_t count) {
+static flr_status open_first_whole(flr_checkpoint *out, char **path, char **refused, const char *folder, const generation *list,
+                                   int64_t count) {
   char name[PATH_BYTES];
   int unreadable = 0;
   for (int64_t i = 0; i < count; i++) {
@@ -153,11 +160,11 @@ static flr_status open_first_whole(flr_checkpoint *out, char **path, char **refu
 }
 
 flr_status flr_checkpoint_newest(flr_checkpoint *out, char **path, char **refused, const char *folder) {
-  flr_generation *list;
+  generation *list;
   int64_t count;
   *out = (flr_checkpoint){0};
   *path = *refused = NULL;
-  FLR_TRY(flr_checkpoint_list(&list, &count, folder));
+  FLR_TRY(list_generations(&list, &count, folder));
   const flr_status status = open_first_whole(out, path, refused, folder, list, count);
   flr_free(list);
   return status;

@@ -64,7 +64,4 @@ flr_h5_stored flr_h5_find_stored(hid_t set);
 /* The HDF5 library's own words on the last failure, in one line. Returns text. */
 const char *flr_h5_reason(char *text, size_t size);
 
-/* What `name` of the file that object is of could not be written: FLR_ERROR_IO with the file's name and the reason. */
-flr_status flr_h5_write_failed(hid_t object, const char *name);
-
 #endif

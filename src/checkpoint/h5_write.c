@@ -92,7 +92,8 @@ void flr_h5_writer_abandon(flr_h5_writer *writer) {
   *writer = (flr_h5_writer){.file = H5I_INVALID_HID};
 }
 
-flr_status flr_h5_write_failed(hid_t object, const char *name) {
+/* What `name` of the file that object is of could not be written: FLR_ERROR_IO with the file's name and the reason. */
+static flr_status write_failed(hid_t object, const char *name) {
   char reason[REASON], path[PATH_BYTES] = "";
   flr_h5_reason(reason, sizeof reason); /* the next call of HDF5 forgets it */
   const flr_h5_disk *disk = flr_h5_disk_of(object);
@@ -129,7 +130,7 @@ flr_status flr_h5_make_group(hid_t *out, hid_t file, const char *name) {
     *out = open_or_make(parent, part);
     (void)H5Gclose(parent);
   }
-  return *out >= 0 ? FLR_OK : flr_h5_write_failed(file, name);
+  return *out >= 0 ? FLR_OK : write_failed(file, name);
 }
 
 /* In its group, which is made when it is not there. */
@@ -151,7 +152,7 @@ flr_status flr_h5_write_summed(hid_t file, const char *name, hid_t memory_type, 
   const hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
   const hid_t set = make_set(file, name, memory_type, space);
   const int good = set >= 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0 && !has_failed(file);
-  flr_status status = good ? FLR_OK : flr_h5_write_failed(file, name);
+  flr_status status = good ? FLR_OK : write_failed(file, name);
   if (status == FLR_OK) status = flr_h5_write_attribute(set, "checksum", H5T_NATIVE_UINT64, &checksum);
   if (set >= 0) (void)H5Dclose(set);
   (void)H5Sclose(space);
@@ -183,7 +184,7 @@ flr_status flr_h5_write_attribute(hid_t object, const char *name, hid_t memory_t
   const hid_t space = H5Screate(H5S_SCALAR);
   const hid_t attribute = H5Acreate2(object, name, memory_type, space, H5P_DEFAULT, H5P_DEFAULT);
   const int good = attribute >= 0 && H5Awrite(attribute, memory_type, value) >= 0;
-  const flr_status status = good ? FLR_OK : flr_h5_write_failed(object, name);
+  const flr_status status = good ? FLR_OK : write_failed(object, name);
   if (attribute >= 0) (void)H5Aclose(attribute);
   (void)H5Sclose(space);
   return status;

@@ -117,7 +117,8 @@ flr_status flr_inspect_read_rows(const flr_inspect_set *shape, hid_t set, hid_t 
   return good ? FLR_OK : flr_fail(FLR_ERROR_DATA, "%s cannot be read to its end: HDF5 says: %s", shape->name, reason);
 }
 
-void flr_inspect_advance(flr_inspect_meter *meter, int64_t bytes) {
+/* Counts these bytes as read and tells who wants to know. */
+static void advance(flr_inspect_meter *meter, int64_t bytes) {
   meter->done += bytes;
   if (meter->progress && meter->progress->show) meter->progress->show(meter->progress->context, meter->done, meter->total);
 }
@@ -192,7 +193,7 @@ static flr_status read_pieces(reading *r, flr_inspect_set *out, flr_inspect_mete
     FLR_TRY(flr_inspect_read_rows(out, r->set, r->memory_type, first, rows, r->data));
     if (r->floating) out->missing += count_missing(r->data, n, r->size == sizeof(double));
     hash_rows(r, rows, (size_t)p.row_elements * r->size);
-    flr_inspect_advance(meter, out->bytes / p.all * rows);
+    advance(meter, out->bytes / p.all * rows);
   }
   return FLR_OK;
 }

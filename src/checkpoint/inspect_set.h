@@ -32,7 +32,4 @@ flr_status flr_inspect_pieces_init(flr_inspect_pieces *out, const flr_inspect_se
 flr_status flr_inspect_read_rows(const flr_inspect_set *shape, hid_t set, hid_t memory_type, int64_t first, int64_t rows,
                                  void *out);
 
-/* Counts these bytes as read and tells who wants to know. */
-void flr_inspect_advance(flr_inspect_meter *meter, int64_t bytes);
-
 #endif

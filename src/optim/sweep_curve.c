@@ -110,15 +110,12 @@ void flr_sweep_curve_clear(flr_sweep_curve *c) {
   *c = (flr_sweep_curve){0};
 }
 
-flr_suggest_curve flr_sweep_curve_columns(const flr_sweep_curve *c) {
-  return (flr_suggest_curve){.n = c->n, .lr = c->lr, .loss = c->loss, .smooth = c->smooth, .se = c->se};
-}
-
 /* ---- suggestions ---- */
 
 static flr_status suggest_one(flr_suggestion out[FLR_SUGGEST_COUNT], const flr_sweep_curve *curve,
                               const flr_suggest_options *options) {
-  const flr_suggest_curve columns = flr_sweep_curve_columns(curve);
+  const flr_suggest_curve columns = {
+      .n = curve->n, .lr = curve->lr, .loss = curve->loss, .smooth = curve->smooth, .se = curve->se};
   double *scratch;
   FLR_TRY(flr_alloc(&scratch, 2 * curve->n, sizeof *scratch));
   flr_suggest(out, &columns, options, scratch);

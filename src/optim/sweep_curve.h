@@ -35,9 +35,6 @@ typedef struct flr_sweep_curve {
 flr_status flr_sweep_curve_init(flr_sweep_curve *out, const flr_sweep *sweeps, int repeats);
 void flr_sweep_curve_clear(flr_sweep_curve *curve);
 
-/* The curve as the rules want it; borrows its columns. */
-flr_suggest_curve flr_sweep_curve_columns(const flr_sweep_curve *curve);
-
 /* The curve, the suggestions read off it, and those read off each repeat's own. */
 typedef struct flr_sweep_findings {
   flr_sweep_curve curve;

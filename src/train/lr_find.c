@@ -59,7 +59,7 @@ flr_status flr_lr_find_check(const flr_session *s) {
   return FLR_OK;
 }
 
-flr_status flr_lr_find_run(flr_session *s) {
+static flr_status run(flr_session *s) {
   FLR_TRY(flr_sweep_run_all(s));
   FLR_TRY(flr_comm_agree(s->comm, find(s)));
   return share(s);
@@ -133,7 +133,7 @@ static void tell(const flr_session *s, flr_suggest_kind picked) {
 flr_status flr_lr_find_report(flr_session *s, double *lr) {
   flr_suggest_kind picked;
   FLR_TRY(flr_lr_find_pick(s, &picked));
-  FLR_TRY(flr_lr_find_run(s));
+  FLR_TRY(run(s));
   *lr = s->findings->suggestions[picked].lr;
   tell(s, picked);
   FLR_TRY(flr_comm_agree(s->comm, flr_metrics_sweep(s, flr_suggest_name(picked), *lr)));

@@ -8,7 +8,8 @@
 
 enum { MOST_WORKERS = 8 };
 
-flr_status flr_size_parse(int64_t *bytes, const char *text, const char *option) {
+/* Bytes that "512M", "1.5G" or "65536" say; KiB, MiB, GiB and TiB. Errors: FLR_ERROR_USAGE naming the option. */
+static flr_status parse_size(int64_t *bytes, const char *text, const char *option) {
   static const char units[] = "KMGT";
   char *end;
   double value = strtod(text, &end);
@@ -85,7 +86,7 @@ static int64_t slots_within(const choice *c, int64_t bytes) {
 static flr_status find_limit(const choice *c, int64_t *share, int64_t *limit) {
   *share = flr_memory_available() / c->local_size;
   *limit = *share / 2;
-  return c->config->cache_memory ? flr_size_parse(limit, c->config->cache_memory, "--cache-memory") : FLR_OK;
+  return c->config->cache_memory ? parse_size(limit, c->config->cache_memory, "--cache-memory") : FLR_OK;
 }
 
 /* What --cache ram cannot keep is read without it: *blocks is 0 where that needs no blocks. */
@@ -131,7 +132,7 @@ static flr_status choose(const choice *c, int64_t *needed, int64_t *held) {
   int64_t bytes;
   int blocks = c->dataset->cache != NULL;
   *needed = *held = 0;
-  if (c->config->cache_memory) FLR_TRY(flr_size_parse(&bytes, c->config->cache_memory, "--cache-memory"));
+  if (c->config->cache_memory) FLR_TRY(parse_size(&bytes, c->config->cache_memory, "--cache-memory"));
   if (!blocks) return FLR_OK;
   c->plan->decoders = choose_decoders(c);
   FLR_TRY(check_room(c, &blocks));

@@ -21,9 +21,6 @@ typedef struct flr_reading {
 /* What training would take as the only rank on `cpus` CPUs. Changes nothing. Errors: as flr_reading_prepare. */
 flr_status flr_reading_alone(flr_reading *out, const flr_config *config, flr_dataset *dataset, int cpus);
 
-/* Bytes that "512M", "1.5G" or "65536" say; KiB, MiB, GiB and TiB. Errors: FLR_ERROR_USAGE naming the option. */
-flr_status flr_size_parse(int64_t *bytes, const char *text, const char *option);
-
 /* Says in the log how compressed data are read and what memory that takes on each rank. */
 void flr_reading_tell(const flr_session *session);
 

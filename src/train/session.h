@@ -98,8 +98,7 @@ struct flr_session {
   flr_report step_report;             /* of the last step that was done at once, until it is finished */
   double step_norm;
   double sum_seconds; /* that steps have spent on sums over ranks which backward did not hide; steps on a device: not counted */
-  int64_t steps_done;
-  int broken;                       /* 1: this rank failed where the others cannot know: the job is ended by force */
+  int broken;         /* 1: this rank failed where the others cannot know: the job is ended by force */
   const flr_session_report *report; /* borrowed */
 };
 

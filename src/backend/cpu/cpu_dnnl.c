@@ -18,7 +18,7 @@ flr_status flr_dnnl_check(dnnl_status_t status, const char *expression) {
                   index < sizeof texts / sizeof texts[0] ? texts[index] : "unknown status");
 }
 
-flr_status flr_cpu_layout_intern(flr_cpu *cpu, const flr_layout **out, const void *md) {
+static flr_status intern(flr_cpu *cpu, const flr_layout **out, const void *md) {
   for (const flr_layout *layout = cpu->layouts; layout; layout = layout->next)
     if (dnnl_memory_desc_equal(layout->md, md)) {
       *out = layout;
@@ -39,7 +39,7 @@ flr_status flr_cpu_layout_intern(flr_cpu *cpu, const flr_layout **out, const voi
 }
 
 flr_status flr_cpu_layout_take(flr_cpu *cpu, const flr_layout **out, void *md) {
-  const flr_status status = flr_cpu_layout_intern(cpu, out, md);
+  const flr_status status = intern(cpu, out, md);
   flr_dnnl_md_destroy(md);
   return status;
 }
@@ -94,7 +94,7 @@ static flr_status init_arguments(flr_cpu *cpu, flr_cpu_primitive *p, const int *
   for (int i = 0; i < count; i++) {
     const void *md = dnnl_primitive_desc_query_md(p->desc, dnnl_query_exec_arg_md, arguments[i]);
     if (!md) return flr_fail(FLR_ERROR_INTERNAL, "oneDNN knows no argument %d of this primitive", arguments[i]);
-    FLR_TRY(flr_cpu_layout_intern(cpu, &p->layouts[i], md));
+    FLR_TRY(intern(cpu, &p->layouts[i], md));
     FLR_TRY(add_memory(cpu, p, arguments[i], md));
   }
   const void *scratch = dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);

@@ -69,8 +69,7 @@ dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops);
 /* --- common ------------------------------------------------------------------------------------------------------------------
  */
 
-/* Interns a description. flr_cpu_layout_take also destroys `md`, on failure too. */
-flr_status flr_cpu_layout_intern(flr_cpu *cpu, const flr_layout **out, const void *md);
+/* Interns a description and destroys `md`, on failure too. */
 flr_status flr_cpu_layout_take(flr_cpu *cpu, const flr_layout **out, void *md);
 /* The description of an f32 tensor: its own layout, or dense NHWC when that is NULL. */
 flr_status flr_cpu_layout_of(flr_cpu *cpu, const flr_layout **out, const flr_tensor_desc *desc);
