@@ -177,7 +177,7 @@ typedef struct flr_sweep_repeat {
 } flr_sweep_repeat;
 
 typedef struct flr_fit_result {
-  int64_t steps;
+  int64_t steps, first_step;                 /* first_step: of this part of the run, 0 unless it was resumed */
   double train_loss, valid_loss, error_rate; /* of the last epoch; NAN without a validation split */
   double seconds, samples_per_second;
   double train_seconds, stall_seconds; /* in all parts of the run: of training, evaluation left out; of these, rank 0 waited for

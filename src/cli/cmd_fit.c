@@ -8,7 +8,9 @@
 
 static void summarize(const flr_session *session, const flr_config *config, const flr_fit_result *r) {
   if (flr_session_rank(session) != 0 || config->quiet) return;
-  fprintf(stderr, "trained %lld steps in %.2f s (%.0f samples/s)", (long long)r->steps, r->seconds, r->samples_per_second);
+  fprintf(stderr, "trained %lld steps in %.2f s (%.0f samples/s)", (long long)(r->steps - r->first_step), r->seconds,
+          r->samples_per_second);
+  if (r->first_step > 0) fprintf(stderr, ", %lld in all", (long long)r->steps);
   if (!isnan(r->error_rate)) fprintf(stderr, ": valid loss %.4f, error rate %.4f", r->valid_loss, r->error_rate);
   fprintf(stderr, "\nwaited %.3f s for samples, %.2f %% of %.2f s of training", r->stall_seconds,
           r->train_seconds > 0 ? 100 * r->stall_seconds / r->train_seconds : 0, r->train_seconds);

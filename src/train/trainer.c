@@ -320,6 +320,7 @@ static flr_status finish_run(training *t, const flr_phase_end *end, int64_t firs
   t->result->train_seconds = cost.seconds;
   t->result->stall_seconds = cost.stall;
   t->result->steps = s->plan.span.end;
+  t->result->first_step = first;
   t->result->samples_per_second = (double)((s->plan.span.end - first) * s->plan.batch) / t->result->seconds;
   flr_run_plots_end(s);
   return flr_comm_agree(s->comm, flr_metrics_end(s, "done", 0, &cost));

@@ -41,6 +41,11 @@ mkdir "$work/cut"
 before=$(cd "$work/run" && cksum -- *)
 # the model that a run took by itself may be named later
 [ "$ranks" -gt 1 ] || accepted --resume ../../run --model mlp --dry-run
+# what is told is what this part of the run did
+if [ "$ranks" = 1 ]; then
+  fastlr --resume ../../run --out ../../more --epochs 2 --reschedule --plot none
+  grep -q '^trained 22 steps in .*, 44 in all: valid loss' err || complain "the second part: $(own_words | tail -3)"
+fi
 wrong_values
 wait
 wrong_files
