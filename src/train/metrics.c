@@ -146,7 +146,19 @@ static flr_status write_point(flr_session *s, int64_t i, double *losses) {
   return write_event(s, "sweep", fields, c->repeats > 1 ? POINT_FIELDS : 4);
 }
 
+flr_status flr_metrics_points(flr_session *s) {
+  if (!s->run_log || s->sweep_count != 1) return FLR_OK;
+  for (; s->sweep_logged < s->sweeps[0].count; s->sweep_logged++) {
+    const flr_sweep_point *point = &s->sweeps[0].points[s->sweep_logged];
+    const flr_field fields[] = {integer("i", s->sweep_logged), number("lr", point->lr), number("loss", point->loss),
+                                number("smooth", point->smooth)};
+    FLR_TRY(EVENT(s, "sweep", fields));
+  }
+  return FLR_OK;
+}
+
 static flr_status write_points(flr_session *s) {
+  if (s->sweep_count == 1) return flr_metrics_points(s);
   double *losses;
   flr_status status = flr_alloc(&losses, s->findings->curve.repeats, sizeof *losses);
   for (int64_t i = 0; status == FLR_OK && i < s->findings->curve.n; i++) status = write_point(s, i, losses);

@@ -8,7 +8,9 @@
 #include "train/train_clock.h"
 
 flr_status flr_metrics_start(flr_session *session);
-/* All points of the session's findings, then the suggestions and the pick. */
+/* Points of the sweep under way that the log does not have yet. The curve of several sweeps is known at their end only. */
+flr_status flr_metrics_points(flr_session *session);
+/* The points of the session's findings that are not there yet, then the suggestions and the pick. */
 flr_status flr_metrics_sweep(flr_session *session, const char *picked, double picked_lr);
 flr_status flr_metrics_step(flr_session *session, const flr_directive *directive, const flr_report *report, double grad_norm);
 

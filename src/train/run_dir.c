@@ -99,7 +99,8 @@ static flr_status open_log(flr_session *s, int continues) {
   } else {
     FLR_TRY(flr_run_log_continue(&s->run_log, path, s->resume->file.progress.log_bytes, flr_clock_seconds() - s->start_time));
   }
-  if (flr_run_log_bytes(s->run_log) == 0) FLR_TRY(flr_metrics_start(s));
+  s->log_goes_on = flr_run_log_bytes(s->run_log) > 0;
+  if (!s->log_goes_on) FLR_TRY(flr_metrics_start(s));
   if (!s->resume || !s->resume->found) return FLR_OK;
   return flr_metrics_resume(s, s->resume->name, s->resume->file.progress.step, s->resume->changes);
 }

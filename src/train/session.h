@@ -71,6 +71,7 @@ struct flr_session {
   flr_device_step *device_step; /* NULL: steps are done when they return */
   flr_progress *progress;
   flr_run_log *run_log; /* NULL on ranks other than 0 and without a run directory */
+  int log_goes_on;      /* 1: it has what an earlier part of the run wrote up to its checkpoint */
   char *directory;      /* NULL: none */
   flr_saver *saver;     /* NULL: not training */
   flr_run_plan plan;
@@ -92,6 +93,7 @@ struct flr_session {
   flr_decays decays;                /* that it compares */
   flr_sweep *sweeps;                /* [sweep_count]: of each decay its repeats, one after another; NULL: none yet */
   int sweep_count, sweep_at;        /* sweep_at: the one under way; those before it are over */
+  int64_t sweep_logged;             /* points of a single sweep that the run log has */
   flr_sweep_findings *all_findings; /* of each decay (of one where none are compared); NULL: none yet */
   flr_decay_row decay_rows[FLR_MOST_DECAYS];
   const flr_sweep_findings *findings; /* of the decay that was taken */

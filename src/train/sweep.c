@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/metrics.h"
 #include "train/phase.h"
 #include "train/resume.h"
 #include "train/saver.h"
@@ -34,14 +35,12 @@ typedef struct sweep_run {
   flr_conductor conductor;
   int64_t offset;        /* where this sweep's first step lies among those of all sweeps */
   char part[PART_BYTES]; /* what people read of it, "" for a single sweep */
+  flr_status log_status; /* the first failure of writing the run log */
 } sweep_run;
 
-static void show_progress(void *context, const flr_directive *directive, const flr_report *report, double grad_norm) {
-  const sweep_run *run = context;
+static void show_progress(const sweep_run *run, const flr_directive *directive) {
   const flr_session *s = run->session;
   const flr_sweep *sweep = flr_session_sweep(s);
-  (void)report;
-  (void)grad_norm;
   const flr_sweep_point *point = &sweep->points[directive->step];
   const int64_t steps = sweep->options.iterations;
   const flr_progress_state state = {.phase = "sweep",
@@ -56,6 +55,15 @@ static void show_progress(void *context, const flr_directive *directive, const f
                                     .groups = s->state.layout->groups,
                                     .samples = (directive->step + 1) * s->plan.batch};
   flr_progress_update(s->progress, &state);
+}
+
+static void on_step(void *context, const flr_directive *directive, const flr_report *report, double grad_norm) {
+  sweep_run *run = context;
+  (void)report;
+  (void)grad_norm;
+  show_progress(run, directive);
+  const flr_status status = flr_metrics_points(run->session);
+  if (run->log_status == FLR_OK) run->log_status = status;
 }
 
 static void consult(void *context) {
@@ -86,13 +94,14 @@ static flr_status run_steps(sweep_run *run, flr_loader *loader, int64_t first) {
                            .conductor = &run->conductor,
                            .loader = loader,
                            .first = first,
-                           .on_step = show_progress,
+                           .on_step = on_step,
                            .consult = consult,
                            .on_save = on_save,
                            .context = run};
   flr_phase_end end;
   FLR_TRY(flr_cadence_parse(&run->conductor.saving, s->config->checkpoint_every, "--checkpoint-every"));
   FLR_TRY(flr_phase_run(s, &phase, &end));
+  FLR_TRY(flr_comm_agree(s->comm, run->log_status));
   if (end.reason != FLR_REASON_SIGNAL && end.reason != FLR_REASON_TIME) return FLR_OK;
   const flr_save_point point = save_point(run, end.next);
   return flr_saver_stop(s->saver, end.reason, &point);
@@ -145,7 +154,10 @@ static flr_status share(flr_session *s) {
 /* A sweep that was interrupted goes on with its own state and points; those before it are over. */
 static flr_status run_all(flr_session *s, const flr_snapshot *start) {
   FLR_TRY(flr_saver_begin_sweep(s->saver));
-  if (flr_resume_is_in(s->resume, FLR_CHECKPOINT_SWEEP)) FLR_TRY(flr_resume_sweep(s));
+  if (flr_resume_is_in(s->resume, FLR_CHECKPOINT_SWEEP)) {
+    FLR_TRY(flr_resume_sweep(s));
+    s->sweep_logged = s->log_goes_on ? s->sweeps[0].count : 0;
+  }
   for (;; s->sweep_at++) {
     FLR_TRY(flr_saver_keep_sweeps(s->saver));
     FLR_TRY(set_decay(s));
@@ -186,4 +198,5 @@ void flr_sweep_forget(flr_session *s) {
   s->all_findings = NULL;
   s->findings = NULL;
   s->sweep_count = s->sweep_at = 0;
+  s->sweep_logged = 0;
 }

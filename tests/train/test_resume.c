@@ -144,6 +144,25 @@ static void test_resume__in_the_middle_of_a_sweep(void **state) {
   stopped_again_and_again("resume-sweep", pairs, 8);
 }
 
+/* Where a sweep was stopped its log has the points up to there: it does not come at the end only. */
+static void test_resume__a_sweep_is_logged_as_it_goes(void **state) {
+  (void)state;
+  const char *const pairs[] = {NET, "sweep-iters", "14", "sweep-start", "1e-4", "sweep-end", "0.1", "steps", "5", NULL};
+  char directory[PATH];
+  flr_fit_result result;
+  train_directory(directory, sizeof directory, "resume-logged");
+  assert_int_equal(run_part(pairs, directory, NULL, 1, &result), FLR_STOPPED);
+  if (train_rank() == 0) {
+    cJSON *points = train_events(directory, "sweep"), *checkpoints = train_events(directory, "checkpoint");
+    assert_true(cJSON_GetArraySize(points) > 0);
+    assert_int_equal(cJSON_GetArraySize(points), (int)train_number(checkpoints, cJSON_GetArraySize(checkpoints) - 1, "step"));
+    cJSON_Delete(points);
+    cJSON_Delete(checkpoints);
+  }
+  train_barrier();
+  train_remove(directory);
+}
+
 /* What was chosen for sums, and so their order, lasts; asking for another still helps. */
 static void test_resume__adds_up_as_at_the_start(void **state) {
   (void)state;
@@ -449,6 +468,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_resume__in_the_middle_of_epochs),
       cmocka_unit_test(test_resume__adds_up_as_at_the_start),
       cmocka_unit_test(test_resume__in_the_middle_of_a_sweep),
+      cmocka_unit_test(test_resume__a_sweep_is_logged_as_it_goes),
       cmocka_unit_test(test_resume__from_single_points_of_a_sweep),
       cmocka_unit_test(test_resume__in_both_phases_of_fine_tune),
       cmocka_unit_test(test_resume__from_single_points_of_fine_tune),
