@@ -5,6 +5,7 @@
 #include "cli/curve_csv.h"
 #include "cli/json.h"
 #include "core/memory.h"
+#include "optim/lr_range.h"
 #include "optim/suggest.h"
 #include "report/run_log.h"
 
@@ -38,21 +39,27 @@ static void print_table(const flr_suggestion *suggestions, int csv) {
   }
 }
 
-/* A file tells no verdict of its own: what can be seen is whether a loss is not finite. */
-static const char *verdict_of(const flr_curve_csv *curve) {
+/* What a sweep over these losses would have ended with, by --sweep-beta and --sweep-stop. scratch: [n]. */
+static const char *verdict_of(const flr_config *config, const flr_curve_csv *curve, double *scratch) {
+  double best = INFINITY;
   for (int64_t i = 0; i < curve->n; i++)
-    if (!isfinite(curve->loss[i])) return "nonfinite";
-  return "finished";
+    if (!isfinite(curve->loss[i])) return flr_sweep_verdict_text(FLR_SWEEP_NONFINITE);
+  flr_smooth(scratch, curve->loss, curve->n, config->sweep_beta);
+  for (int64_t i = 0; i < curve->n; i++) {
+    best = fmin(best, scratch[i]);
+    if (config->sweep_stop > 0 && scratch[i] > config->sweep_stop * best) return flr_sweep_verdict_text(FLR_SWEEP_DIVERGED);
+  }
+  return flr_sweep_verdict_text(FLR_SWEEP_FINISHED);
 }
 
 static flr_status suggest(const flr_config *config, flr_curve_csv *curve, int rank) {
   flr_suggestion suggestions[FLR_SUGGEST_COUNT];
   flr_suggest_options options = flr_suggest_options_defaults();
-  const char *verdict = verdict_of(curve);
   double *smooth;
   options.trim_start = config->trim_start;
   options.trim_end = config->trim_end;
   FLR_TRY(flr_alloc(&smooth, 3 * curve->n, sizeof(double))); /* and what the rules need besides */
+  const char *verdict = verdict_of(config, curve, smooth);
   flr_smooth(smooth, curve->loss, curve->n, config->smooth);
   const flr_suggest_curve columns = {.n = curve->n, .lr = curve->lr, .loss = curve->loss, .smooth = smooth, .se = curve->se};
   flr_suggest(suggestions, &columns, &options, smooth + curve->n);

@@ -118,6 +118,7 @@ grep '"event": "sweep"' run/f/metrics.jsonl | tail -1 | grep -q '"loss": null' |
 
 fastlr suggest ../../sweep.csv --json
 shape suggest "$(suggestions number)"
+grep -q '"verdict":"diverged"' out || complain "suggest of a sweep that diverged: $(head -c 60 out)"
 fastlr schedule --json --steps 5 --lr 1e-2
 shape schedule $'[].step number\n[].lr number\n[].momentum number'
 fastlr schedule --json --steps 5 --lr 1e-3:1e-2 --groups 2

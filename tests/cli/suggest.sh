@@ -62,6 +62,16 @@ csv 'lr,loss\n1e-3,nan\n2e-3,2\n3e-3,3\n'
 fastlr suggest ../../c.csv --json --trim-start 0 --trim-end 0
 same 'not finite' '{"points":3,"verdict":"nonfinite","suggestions":{"valley":{"lr":null,"status":"nonfinite"},"steepest":{"lr":null,"status":"nonfinite"},"minimum":{"lr":null,"status":"nonfinite"},"slide":{"lr":null,"status":"nonfinite"},"consensus":{"lr":null,"status":"nonfinite","spread":null}}}' "$(cat out)"
 
+# the verdict is a sweep's over these losses; without a stop there is none
+verdict() { sed -n 's/.*"verdict":"\([a-z]*\)".*/\1/p' out; }
+awk 'BEGIN { print "lr,loss"; for (i = 0; i < 100; i++) printf "%.17g,%.17g\n", 10^(-7 + 8 * i / 100), i < 80 ? 2 : 200 }' >"$work/up.csv"
+fastlr suggest ../../up.csv --json
+same 'a curve that blows up' diverged "$(verdict)"
+fastlr suggest ../../up.csv --json --sweep-stop 0
+same 'a curve that may' finished "$(verdict)"
+fastlr suggest ../../curve.csv --json
+same 'a curve that ends in time' finished "$(verdict)"
+
 in_line() { # LINE PATTERN TEXT
   local file
   file=$(mktemp "$work/XXXXXX.csv")
