@@ -76,7 +76,8 @@ flr_status flr_synthetic_open(flr_dataset **out, const flr_dataset_options *opti
   *out = NULL;
   if (!parse_sizes(sizes, options->source))
     return flr_fail(FLR_ERROR_USAGE,
-                    "--data: %s is not allowed: synthetic:N,H,W,C,K with samples, height, width, channels, classes",
+                    "--data: %s is not allowed: synthetic:N,H,W,C,K with samples, height, width, channels (each from 1) and "
+                    "classes (from 2)",
                     options->source);
   synthetic *s;
   FLR_TRY(flr_alloc(&s, 1, sizeof *s));

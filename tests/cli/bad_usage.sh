@@ -69,6 +69,8 @@ numbers() {
 }
 
 words() {
+  not_allowed data 'synthetic:N,H,W,C,K with samples, height, width, channels \(each from 1\) and classes \(from 2\)' \
+    synthetic:64,8,8,1,1 synthetic:0,8,8,1,3 synthetic:64,8,8
   not_allowed axis-order 'one of nhwc,nchw' hwc ''
   not_allowed augment 'one of auto,none,flip,crop-flip,resized-crop-flip' crop ''
   not_allowed crop-scale 'two shares of the image.s area A,B, 0 < A <= B <= 1' 0,1 1 0.5,0.4 0.1,2 ''
