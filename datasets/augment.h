@@ -40,9 +40,10 @@ typedef struct flr_augment_options {
    FLR_ERROR_USAGE naming the option, the images and what is allowed. */
 flr_status flr_augment_init(flr_augment *out, const flr_dataset *dataset, const flr_augment_options *options);
 
-/* Parses "A,B", 0 < A <= B <= 1. Errors: FLR_ERROR_USAGE. */
+/* Parses "A,B", 0 < A <= B <= 1; NULL: 0.08,1. Errors: FLR_ERROR_USAGE naming --crop-scale and the text. Pure. */
 flr_status flr_augment_parse_scale(const char *text, double *least, double *most);
 
+/* The kind as flr_augment_options names it. Pure. */
 const char *flr_augment_name(flr_augment_kind kind);
 
 /* The same for evaluation: nothing is random, out sizes stay. Pure. */
@@ -79,6 +80,7 @@ typedef struct flr_augment_space {
   flr_resample_space resample;
 } flr_augment_space;
 
+/* Nothing where samples stay as they are stored. The caller clears it. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_augment_space_init(flr_augment_space *out, const flr_augment *augment);
 void flr_augment_space_clear(flr_augment_space *space);
 

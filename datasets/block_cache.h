@@ -17,7 +17,8 @@ typedef struct flr_block_cache_options {
   void *context;
 } flr_block_cache_options;
 
-/* Makes a cache without memory: flr_block_cache_resize gives it some. *out is owned by the caller. */
+/* Makes a cache without memory: flr_block_cache_resize gives it some. *out is owned by the caller. Errors: FLR_ERROR_INTERNAL
+ * (memory). */
 flr_status flr_block_cache_create(flr_block_cache **out, const flr_block_cache_options *options);
 void flr_block_cache_destroy(flr_block_cache *cache);
 

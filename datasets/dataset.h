@@ -71,11 +71,12 @@ typedef struct flr_dataset_options {
 flr_status flr_dataset_open(flr_dataset **out, const flr_dataset_options *options);
 /* All that opening found in the files, as bytes into *out [*bytes], owned by the caller, for flr_dataset_open_described on the
    same host; NULL and 0 where that would not save a look at files (there are none) or each process needs its own (data that
-   only HDF5 can read). Not collective. */
+   only HDF5 can read). Errors: FLR_ERROR_INTERNAL (memory). Not collective. */
 flr_status flr_dataset_describe(const flr_dataset *dataset, unsigned char **out, size_t *bytes);
 /* Opens the data set that another process described, with the same options. Its files are opened for reading rows; HDF5 is not
    called, not even to read later. Errors: those of opening a file; FLR_ERROR_DATA naming a file that is another one (length,
-   time of writing, inode) than was described; FLR_ERROR_INTERNAL for bytes that are no such description. */
+   time of writing, inode) than was described; FLR_ERROR_INTERNAL for bytes that are no such description. *out is owned by the
+   caller. Not collective. */
 flr_status flr_dataset_open_described(flr_dataset **out, const flr_dataset_options *options, const unsigned char *description,
                                       size_t bytes);
 void flr_dataset_destroy(flr_dataset *dataset);
@@ -90,8 +91,8 @@ static inline int64_t flr_dataset_block_of(const flr_dataset *d, flr_split split
 }
 
 /* Mean and standard deviation per channel of (value/255 for bytes, value for floats) over the training split, at most 65,536
-   samples of it (those the keyed permutation puts first). mean and std: [channels]. A constant channel gets std 1. Not
-   collective. */
+   samples of it (those the keyed permutation puts first). mean and std: [channels]. A constant channel gets std 1. Errors:
+   those of reading, FLR_ERROR_INTERNAL (memory). Not collective. */
 flr_status flr_dataset_measure(flr_dataset *dataset, uint64_t seed, float *mean, float *std);
 
 /* Samples that are float32 may only hold numbers in least..most: reading others fails with FLR_ERROR_DATA naming row and place.

@@ -21,11 +21,11 @@ typedef struct flr_h5_blocks {
 flr_status flr_h5_blocks_add(flr_h5_blocks *blocks, flr_h5_rows *part);
 
 /* Where a part needs decoding, or `always`: cuts all parts into blocks and makes the cache, of a few blocks. The parts must
-   stay where they are. */
+   stay where they are. Errors: FLR_ERROR_DATA (blocks that are too large), FLR_ERROR_INTERNAL (memory). */
 flr_status flr_h5_blocks_start(flr_h5_blocks *blocks, int always);
 
 /* Room for `slots` blocks, `loaders` threads decode at a time; 0 slots, where no part needs blocks: all are read without from
-   now on. Nobody may read meanwhile. */
+   now on. Nobody may read meanwhile. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_h5_blocks_resize(flr_h5_blocks *blocks, int64_t slots, int loaders);
 
 /* Bytes that these take in all. */

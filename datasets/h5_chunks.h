@@ -47,7 +47,9 @@ typedef struct flr_h5_loading {
 } flr_h5_loading;
 /* Makes room for these chunks too. */
 void flr_h5_loading_sizes_add(flr_h5_loading_sizes *sizes, const flr_h5_chunks *chunks);
+/* Bytes that it takes. Pure. */
 size_t flr_h5_loading_bytes(const flr_h5_loading_sizes *sizes);
+/* The caller clears it, also after an error. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_h5_loading_init(flr_h5_loading *out, const flr_h5_loading_sizes *sizes);
 void flr_h5_loading_clear(flr_h5_loading *loading);
 

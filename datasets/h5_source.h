@@ -1,4 +1,4 @@
-/* An open HDF5 file: HDF5's handle for structure, a descriptor for bytes. */
+/* An open HDF5 file: HDF5's handle for structure, a descriptor or the memory image for bytes. */
 #ifndef FLR_DATASETS_H5_SOURCE_H
 #define FLR_DATASETS_H5_SOURCE_H
 
@@ -7,7 +7,6 @@
 
 #include "core/status.h"
 
-/* An open file: HDF5's handle for structure, a descriptor or the memory image for bytes. */
 typedef struct flr_h5_source {
   char name[1024];
   hid_t file;

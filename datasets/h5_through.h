@@ -14,8 +14,7 @@ typedef struct flr_h5_through {
 
 /* Looks whether a data set needs HDF5 and, if so, whether all of it is there: HDF5 gives fill values for files that are missing
    or too short. Opens it then. *dataset: it, opened; it may be another handle
-   afterwards. The caller has HDF5's lock. Errors: FLR_ERROR_DATA naming what is
-   missing. */
+   afterwards. The caller has HDF5's lock. Errors: FLR_ERROR_DATA naming what is missing. */
 flr_status flr_h5_through_init(flr_h5_through *out, const flr_h5_source *source, const char *path, hid_t *dataset);
 void flr_h5_through_clear(flr_h5_through *through);
 

@@ -38,7 +38,8 @@ typedef struct flr_batch {
   const int64_t *shard_position; /* [shard_count]: position of the shard's first sample in the global batch */
 } flr_batch;
 
-/* The data set is borrowed. Starts the threads. *out is owned by the caller. Not collective. */
+/* The data set is borrowed. Starts the threads. *out is owned by the caller. Errors: FLR_ERROR_USAGE (no worker, nothing
+ * ahead), FLR_ERROR_INTERNAL (memory, no room for a thread). Not collective. */
 flr_status flr_loader_create(flr_loader **out, flr_dataset *dataset, const flr_loader_options *options);
 
 /* The next step's batch, in order; waits for it if need be. Errors: what reading met, FLR_ERROR_INTERNAL past the end. No

@@ -27,7 +27,7 @@ typedef struct flr_loader_plan {
   flr_planned *ring; /* [count]: step i of the loader is ring[i % count] */
 } flr_loader_plan;
 
-/* slots: batches that may be under way. The caller clears *out, also after a failure. */
+/* slots: batches that may be under way. The caller clears *out, also after a failure. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_loader_plan_init(flr_loader_plan *out, flr_dataset *dataset, const flr_loader_options *options, int64_t slots);
 /* Also gives up what is still wanted. */
 void flr_loader_plan_clear(flr_loader_plan *plan);

@@ -31,7 +31,7 @@ int64_t flr_window_default(int64_t blocks, size_t block_bytes, int64_t batch);
 typedef struct flr_order flr_order;
 
 /* `span`: steps between the first and the last that is asked for at any time; so many epochs are kept. The sampler is copied,
-   its map borrowed. */
+   its map borrowed. *out is owned by the caller. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_order_create(flr_order **out, const flr_sampler *sampler, int64_t span);
 void flr_order_destroy(flr_order *order);
 

@@ -36,7 +36,8 @@ typedef struct flr_resample_job {
 /* Output i of an axis that takes `in` pixels to `scaled` is the mean of the pixels around c = (i + 1/2) s with s = in / scaled,
    pixel j weighted by max(0, 1 - |j + 1/2 - c| / max(s, 1)); nothing outside the window counts. This is what Pillow's BILINEAR
    and torchvision's antialias=True compute. Both axes are taken in float32 with one rounding at the end, for bytes to the
-   nearest (halves up); the order of operations is fixed, so that every processor gives the same bits. Allocates nothing. */
+   nearest (halves up); the order of operations is fixed, so that every processor gives the same bits. Allocates nothing.
+   (Converting images wants the bytes of Pillow itself, which rounds after each axis: datasets/convert/image_impl.h.) */
 void flr_resample_window(const flr_resample_job *job, flr_resample_space *space, const void *image, void *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* Ranks that work together: the contract of self, mpi and (later) nccl. */
+/* Ranks that work together: the contract of self, mpi and, for gradients on a device (comm_bulk.h), staged and nccl. */
 #ifndef FLR_MPI_COMM_H
 #define FLR_MPI_COMM_H
 
@@ -36,6 +36,7 @@ struct flr_comm_ops {
   flr_status (*test)(flr_comm *comm, flr_comm_request *request, int *done);
   /* Blocks until completed, then releases the request. An inactive request is a no-op. */
   flr_status (*wait)(flr_comm *comm, flr_comm_request *request);
+  /* Returns once every rank has called it. Blocks. */
   flr_status (*barrier)(flr_comm *comm);
   /* Every rank gives `bytes`; out on every rank holds size * bytes in rank order. Blocks. */
   flr_status (*all_gather)(flr_comm *comm, const void *in, void *out, size_t bytes);
@@ -81,7 +82,8 @@ struct flr_comm {
                    the ring; 0: there is one way only */
 };
 
-/* One rank, no MPI needed. */
+/* One rank, no MPI needed. *out is owned by the caller (flr_comm_destroy). Errors: FLR_ERROR_INTERNAL (memory). Not collective.
+ */
 flr_status flr_comm_self_create(flr_comm **out);
 
 typedef struct flr_comm_mpi_options {
@@ -90,7 +92,8 @@ typedef struct flr_comm_mpi_options {
   int ranks_per_node;    /* 0: as they are; tests: so many ranks of a host are taken for a node */
 } flr_comm_mpi_options;
 
-/* Open MPI over MPI_COMM_WORLD; MPI must be initialised with MPI_THREAD_MULTIPLE (launch.h). options NULL: "mpi". Collective.
+/* Open MPI over MPI_COMM_WORLD; MPI must be initialised with MPI_THREAD_MULTIPLE (launch.h). options NULL: "mpi". *out is owned
+ * by the caller (flr_comm_destroy). Errors: FLR_ERROR_INTERNAL (memory, no thread), those of MPI. Collective.
  */
 flr_status flr_comm_mpi_create(flr_comm **out, const flr_comm_mpi_options *options);
 
@@ -129,6 +132,7 @@ flr_status flr_comm_check(flr_comm *comm);
 
 /* As the table's abort. Not collective. */
 void flr_comm_abort(flr_comm *comm, int exit_code);
+/* Nothing may be under way. NULL allowed. Collective. */
 void flr_comm_destroy(flr_comm *comm);
 
 #endif

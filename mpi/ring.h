@@ -16,8 +16,7 @@ void flr_ring_destroy(flr_ring *ring);
 
 /* Begins buffer[i] = the sum over the ranks, in place, in an order that depends on i and their number alone: each of `size`
    parts goes round once to be added up and once to be handed on. Returns at once. *op belongs to the caller until flr_ring_done
-   says
-   1. Allocates only when more, or larger ones, are under way than ever before. Collective. */
+   says 1. Allocates only when more, or larger ones, are under way than ever before. Collective. */
 flr_status flr_ring_begin(flr_ring *ring, void *buffer, int64_t count, flr_comm_type type, flr_ring_op **op);
 
 /* Does what can be done now; *moved is set to 1 when that was something. Does not block. Errors: of MPI. */

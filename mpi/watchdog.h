@@ -24,8 +24,8 @@ flr_status flr_watchdog_start(flr_watchdog **out, flr_comm *comm, double timeout
    Collective. */
 flr_status flr_watchdog_start_for_processes(flr_watchdog **out, flr_comm *comm, double timeout_seconds);
 
-/* Says that this rank is alive and where it is; `phase` is a string literal ("sweep", "train", "evaluate", "write", "load").
-   Cheap (two atomic stores), callable from the training thread at every step. NULL: nothing. */
+/* Says that this rank is alive and where it is; `phase` is a string literal of at most 19 characters ("sweep", "train",
+   "checkpoint", "load", ..). Cheap (two atomic stores), callable from the training thread at every step. NULL: nothing. */
 void flr_watchdog_beat(flr_watchdog *watchdog, const char *phase, int64_t step);
 
 /* Says that this rank now waits for storage, so that silence until _leave is told from that of the rank: `doing` is "reading"

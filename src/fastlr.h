@@ -125,12 +125,13 @@ void flr_config_clear(flr_config *config);
 flr_status flr_config_set(flr_config *config, const char *name, const char *value);
 /* Reads an INI file of long names. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_USAGE with file and line. Not collective. */
 flr_status flr_config_load(flr_config *config, const char *path);
-/* The same from INI text, such as a checkpoint stores; `origin` names it in messages. */
+/* The same from INI text, such as a checkpoint stores; `origin` names it in messages. Errors: FLR_ERROR_USAGE with origin and
+   line. Not collective. */
 flr_status flr_config_load_text(flr_config *config, const char *text, const char *origin);
 /* Finds options that contradict each other. Errors: FLR_ERROR_USAGE naming both. Not collective. */
 flr_status flr_config_check(const flr_config *config);
 /* The effective configuration as INI text, one `name = value` per option that has a value; owned by the caller,
- * flr_config_free_text. */
+ * flr_config_free_text. Errors: FLR_ERROR_USAGE where epochs and cycles contradict each other. Not collective. */
 flr_status flr_config_text(char **out, const flr_config *config);
 void flr_config_free_text(char *text);
 
@@ -203,7 +204,9 @@ int flr_session_size(const flr_session *session);
 /* The run directory, NULL when none is written. */
 const char *flr_session_directory(const flr_session *session);
 
-/* The learning-rate range test; the model is as before afterwards (checked by hash). Collective. */
+/* The learning-rate range test; the model is as before afterwards (checked by hash). That no rule gives a rate is no error
+   (flr_sweep_result.picked_lr). Errors, the same on every rank: FLR_ERROR_USAGE (a resumed run that is past its sweep),
+   FLR_ERROR_DATA and FLR_ERROR_IO (reading, writing), FLR_ERROR_PEER, FLR_STOPPED. Collective. */
 flr_status flr_session_find(flr_session *session, flr_sweep_result *out);
 /* A repeat (from 0) of the sweep that flr_session_find did last. Errors: FLR_ERROR_USAGE. Not collective. */
 flr_status flr_session_sweep_repeat(const flr_session *session, int repeat, flr_sweep_repeat *out);
@@ -223,9 +226,13 @@ typedef struct flr_sweep_decay {
 /* The decay at a place (from 0) of --sweep-wd, of the sweep that flr_session_find did last. Errors: FLR_ERROR_USAGE. Not
    collective. */
 flr_status flr_session_sweep_decay(const flr_session *session, int place, flr_sweep_decay *out);
-/* Training by the configured policy; --lr auto sweeps first. Collective. */
+/* Training by the configured policy; --lr auto sweeps first. Errors, the same on every rank: FLR_ERROR_DIVERGED (a loss that is
+   not finite, or a sweep that gave no rate), FLR_ERROR_DATA and FLR_ERROR_IO (reading, writing), FLR_ERROR_PEER, FLR_STOPPED.
+   Collective. */
 flr_status flr_session_fit(flr_session *session, flr_fit_result *out);
-/* Loss and error on a split ("train", "valid", "test"). Collective. */
+/* Loss and error on a split ("train", "valid", "test"). Errors, the same on every rank: FLR_ERROR_USAGE for another name,
+   FLR_ERROR_NO_INPUT when the data have no such split, FLR_ERROR_DATA and FLR_ERROR_IO (reading), FLR_ERROR_PEER. Collective.
+ */
 flr_status flr_session_evaluate(flr_session *session, const char *split, flr_eval_result *out);
 
 /* One sample's. probabilities: [classes], valid during the call only. */
@@ -239,7 +246,7 @@ typedef struct flr_prediction {
 typedef flr_status (*flr_prediction_taker)(void *context, const flr_prediction *prediction);
 
 /* The model's answer to every sample of a split, given to `take` on rank 0 in the order of the split, whatever the ranks; the
-   other ranks only compute. Collective. */
+   other ranks only compute. Errors: as flr_session_evaluate, and what `take` returns. Collective. */
 flr_status flr_session_predict(flr_session *session, const char *split, flr_prediction_taker take, void *context);
 /* The data set's name of a class, NULL when it names none. Borrowed. Not collective. */
 const char *flr_session_class_name(const flr_session *session, int64_t class_index);

@@ -46,7 +46,7 @@ struct flr_convert_source {
 
 extern const flr_convert_ops flr_convert_imagefolder, flr_convert_idx, flr_convert_cifar, flr_convert_csv;
 
-/* class_names "0", "1", .. for `classes` of them. */
+/* class_names "0", "1", .. for `classes` of them. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_convert_number_classes(flr_convert_source *source);
 /* Frees class_names. */
 void flr_convert_clear_head(flr_convert_source *source);

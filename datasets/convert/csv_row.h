@@ -14,7 +14,7 @@ typedef struct flr_csv_row {
   int count;
 } flr_csv_row;
 
-/* The caller clears it. */
+/* The caller clears it, also after an error. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_csv_row_init(flr_csv_row *out);
 void flr_csv_row_clear(flr_csv_row *row);
 /* The next line that is not blank; *more 0: there is none. Errors: FLR_ERROR_DATA (too long, cut off), FLR_ERROR_IO. */

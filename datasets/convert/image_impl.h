@@ -17,7 +17,7 @@ typedef struct flr_pixels {
 flr_status flr_pixels_resize(flr_pixels *pixels, int64_t height, int64_t width, int channels);
 void flr_pixels_clear(flr_pixels *pixels);
 
-/* Refuses what is larger than allowed, before memory is taken for it. */
+/* Refuses what is larger than allowed, before memory is taken for it. Errors: FLR_ERROR_DATA with both numbers. Pure. */
 flr_status flr_image_check_size(const flr_image_options *options, int64_t height, int64_t width);
 
 /* One format. A decoder is made once and used for many images, good and bad. */
@@ -38,7 +38,7 @@ extern const flr_image_format flr_image_jpeg, flr_image_png;
 
 /* The orientation that a block of EXIF data (from its TIFF header on) tells, 1..8; 1 when it tells none. Pure. */
 int flr_exif_orientation(const unsigned char *data, size_t size);
-/* Turns and mirrors `in` as the orientation says. */
+/* Turns and mirrors `in` as the orientation, 1..8, says. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_image_orient(flr_pixels *out, const flr_pixels *in, int orientation);
 
 /* Brightness of a colour, as libjpeg computes it. */
@@ -60,7 +60,9 @@ typedef struct flr_resize {
 } flr_resize;
 
 /* The short side becomes `size` and the square in the middle is taken: Pillow's BILINEAR (a triangle that covers all input
-   pixels when it reduces) to the bit, rounding and cropping as torchvision's Resize and CenterCrop do. */
+   pixels when it reduces) to the bit, rounding and cropping as torchvision's Resize and CenterCrop do. (datasets/resample.h
+   makes training's crops with the same weights, of floats too: it rounds once at the end, where Pillow rounds after each axis.)
+   Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_resize_run(flr_resize *resize, flr_pixels *out, const flr_pixels *in, int64_t size);
 void flr_resize_clear(flr_resize *resize);
 

@@ -49,7 +49,7 @@ static inline const char *flr_image_list_path(const flr_image_list *list, int64_
 }
 /* The class's name. */
 const char *flr_image_list_name(const flr_image_list *list, int64_t label);
-/* Notes a file that is left out. */
+/* Notes a file that is left out. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_image_list_skip(flr_image_list *list, const char *path, const char *reason);
 /* Takes files out: bad [n], indices in rising order. */
 void flr_image_list_drop(flr_image_list *list, const int64_t *bad, int64_t n);

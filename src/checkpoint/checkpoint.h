@@ -85,12 +85,13 @@ typedef struct flr_checkpoint {
 } flr_checkpoint;
 
 /* Allocates the buffers of a run with this layout and these shards; points: room for so many of a sweep, with the sweep's own
-   state, 0: none. The caller clears it. */
+   state, 0: none. The caller clears it. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_checkpoint_init(flr_checkpoint *out, const flr_params *layout, int slot_count, const char *const *slot_names,
                                int64_t shards, int64_t points);
 void flr_checkpoint_clear(flr_checkpoint *checkpoint);
 
-/* Copies sweeps that are over into the checkpoint of the next one, in place of any it has. */
+/* Copies sweeps that are over into the checkpoint of the next one, in place of any it has. Errors: FLR_ERROR_INTERNAL
+ * (memory). */
 flr_status flr_checkpoint_keep_sweeps(flr_checkpoint *checkpoint, const flr_sweep *sweeps, int64_t count);
 
 /* Writes the file: room on the disk is looked for first, then a temporary name, fsync, rename, fsync of the folder. Every data
@@ -132,12 +133,14 @@ typedef struct flr_checkpoint_written {
   double waited;  /* that the training thread waited for it */
 } flr_checkpoint_written;
 
-/* keep: generations that stay in the folder, >= 1; older ones are removed after a newer one is whole. */
+/* keep: generations that stay in the folder, >= 1; older ones are removed after a newer one is whole. *out is owned by the
+ * caller. Errors: FLR_ERROR_INTERNAL (memory, no room for a thread). */
 flr_status flr_checkpoint_writer_create(flr_checkpoint_writer **out, const char *folder, int keep);
 
 enum { FLR_WRITE_GENERATION = 1, FLR_WRITE_BEST = 2 };
 
-/* Waits for the one under way, see flr_checkpoint_writer_wait; must be called before the checkpoint handed over is changed. */
+/* Waits for the write under way, if there is one, and tells of the last in *out; must be called before the checkpoint handed
+ * over is changed. Errors: what writing it met. */
 flr_status flr_checkpoint_writer_wait(flr_checkpoint_writer *writer, flr_checkpoint_written *out);
 /* Starts writing: checkpoint-<step>.h5 (in a sweep checkpoint-sweep-<step>.h5) and, or, best.h5 (facts, /params and /buffers
  * alone: FORMAT.md). The checkpoint is read until the next wait. Errors: what the write before met. */

@@ -15,10 +15,10 @@ typedef struct flr_progress_row {
   int later;     /* 1: older files lack it, it is 0 then */
 } flr_progress_row;
 
-/* Buffers for the tensors of a checkpoint whose slots are known. */
+/* Buffers for the tensors of a checkpoint whose slots are known. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_checkpoint_allocate(flr_checkpoint *checkpoint, const flr_params *layout, int64_t shards, int with_sweep);
 
-/* Room for so many sweeps that are over, without points yet. */
+/* Room for so many sweeps that are over, without points yet. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_checkpoint_allocate_earlier(flr_checkpoint *checkpoint, int64_t count);
 
 /* Reads all but tensors from a file that was verified. The caller clears the checkpoint, also after an error. Errors:

@@ -39,9 +39,9 @@ flr_status flr_h5_write(hid_t file, const char *name, hid_t memory_type, int ran
 /* The same, with the checksum of data's bytes that the caller has computed already (flr_h5_checksum). */
 flr_status flr_h5_write_summed(hid_t file, const char *name, hid_t memory_type, int rank, const int64_t *dims, const void *data,
                                uint64_t checksum);
-/* A scalar data set of fixed-length UTF-8 text. */
+/* A scalar data set of fixed-length UTF-8 text. Errors: FLR_ERROR_IO. */
 flr_status flr_h5_write_string(hid_t file, const char *name, const char *text);
-/* Attributes of a group, a data set or (given the file) the root. */
+/* Attributes of a group, a data set or (given the file) the root. Errors: FLR_ERROR_IO. */
 flr_status flr_h5_write_attribute(hid_t object, const char *name, hid_t memory_type, const void *value);
 flr_status flr_h5_write_attribute_string(hid_t object, const char *name, const char *text);
 

@@ -28,14 +28,13 @@ struct flr_weights_source {
   int fd;           /* .safetensors */
   flr_weights_tensor *tensors;
   int64_t count, room;
-  /* Reads tensor->elements values in file order. */
+  /* Reads tensor->elements values in file order. Errors: FLR_ERROR_IO, FLR_ERROR_DATA. */
   flr_status (*read)(const flr_weights_source *source, const flr_weights_tensor *tensor, float *out);
 };
 
 /* Opens a file by its content: HDF5 by its signature, .safetensors else. Nothing but the list of tensors is read. The caller
  * closes it, once, also after an error: this thread holds the lock of hdf5_lock.h until then. Errors: FLR_ERROR_NO_INPUT,
- * FLR_ERROR_IO, FLR_ERROR_DATA saying what is wrong with the file.
- */
+ * FLR_ERROR_IO, FLR_ERROR_DATA saying what is wrong with the file. */
 flr_status flr_weights_source_open(flr_weights_source *out, const char *path);
 void flr_weights_source_close(flr_weights_source *source);
 
@@ -45,6 +44,7 @@ const flr_weights_tensor *flr_weights_source_find(const flr_weights_source *sour
 /* For the two kinds of file: a new zeroed entry at the end of the list, valid until the next one. Errors: FLR_ERROR_DATA when
  * the name is there already. */
 flr_status flr_weights_source_add(flr_weights_source *source, const char *name, flr_weights_tensor **out);
+/* Fill the list from a source whose path is set. Errors: as flr_weights_source_open. */
 flr_status flr_weights_source_open_h5(flr_weights_source *source);
 flr_status flr_weights_source_open_safetensors(flr_weights_source *source);
 

@@ -28,11 +28,12 @@ typedef struct flr_command {
 } flr_command;
 
 /* Default, then `stored` (INI text of the checkpoint that the first operand names, NULL: none; its options about where and how
-   it ran are left out), then --config, then the command line; checked. The caller clears it. */
+   it ran are left out), then --config, then the command line; checked. The caller clears it. Errors: FLR_ERROR_USAGE, and for
+   --config FLR_ERROR_NO_INPUT. */
 flr_status flr_command_config(const flr_command_args *args, const char *stored, flr_config *out);
 
 /* The same for a command whose first operand is a checkpoint: what it stores lies below, and it names the model unless --model
-   is given. */
+   is given. Errors: as above, those of reading the checkpoint. */
 flr_status flr_command_checkpoint_config(const flr_command_args *args, flr_config *out);
 
 enum { FLR_CLASS_TEXT = 64 };
@@ -47,6 +48,7 @@ void flr_catch_signals(void);
    standard error. Reading and writing them goes on to fail. */
 void flr_hold_standard_streams(void);
 
+/* The commands, one file each. What they return is the exit code, its message what main prints. Collective. */
 flr_status flr_cmd_fit(const flr_command_args *args);
 flr_status flr_cmd_find(const flr_command_args *args);
 flr_status flr_cmd_eval(const flr_command_args *args);

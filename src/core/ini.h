@@ -5,8 +5,7 @@
 /* Takes the next "name = value" from *cursor, which it moves on; *line counts lines from the caller's 0. Blank lines, lines
    that start with ';' or '#', and "[section]" are passed over; a ';' after white space begins a comment. The text is changed:
    name and value point into it, without the white space around them. Returns 1; 0 at the end; -1 for a line that is none of
-   these
-   (*name and *value are unchanged then). */
+   these (*name and *value are unchanged then). */
 int flr_ini_next(char **cursor, int *line, const char **name, const char **value);
 
 #endif

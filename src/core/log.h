@@ -12,7 +12,7 @@ typedef struct flr_log flr_log;
 
 /* Opens a log that writes lines up to `level` to `stream` (borrowed, must outlive the log; NULL: discards all, which is what
    ranks other than 0 use). A live status line (flr_log_status) is shown only where `terminal` is not 0. The caller destroys it.
-   Not collective. */
+   Errors: FLR_ERROR_INTERNAL (memory). Not collective. */
 flr_status flr_log_create(flr_log **out, FILE *stream, flr_log_level level, int terminal);
 void flr_log_destroy(flr_log *log);
 
@@ -28,7 +28,7 @@ void flr_log_block(flr_log *log, flr_log_level level, const char *text);
 
 /* Shows `text`, whole lines, below all that is written and above the live line; what was shown so before is replaced, ""
    removes it. It stays where it is when the log is destroyed. Does nothing where the live line is not shown. Thread-safe.
-   Errors: memory. */
+   Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_log_show(flr_log *log, const char *text);
 
 /* Whether lines of this level are written. */

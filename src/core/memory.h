@@ -19,7 +19,8 @@ flr_status flr_alloc(void *out, int64_t count, size_t size);
 /* Frees what flr_alloc or flr_strdup gave. NULL is allowed. */
 void flr_free(void *pointer);
 
-/* Copies a string into *out; NULL stays NULL. The caller frees it with flr_free. */
+/* Copies a string into *out; NULL stays NULL. The caller frees it with flr_free. Errors: FLR_ERROR_INTERNAL
+   when memory is exhausted. */
 flr_status flr_strdup(char **out, const char *text);
 
 /* *out = a * b for a, b >= 0. Errors: FLR_ERROR_DATA on overflow. */

@@ -38,9 +38,9 @@ typedef struct flr_option_table {
 /* The row of this name, NULL when there is none. */
 const flr_option *flr_options_find(const flr_option_table *table, const char *name);
 
-/* Sets every field to its default. The object was zeroed. */
+/* Sets every field to its default. The object was zeroed. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_options_init(const flr_option_table *table, void *object);
-/* Sets the fields of one group (NULL: of all) back to their defaults. */
+/* Sets the fields of one group (NULL: of all) back to their defaults. Errors: as flr_options_init. */
 flr_status flr_options_reset(const flr_option_table *table, void *object, const char *group);
 /* Frees the strings. */
 void flr_options_clear(const flr_option_table *table, void *object);
@@ -59,7 +59,8 @@ int flr_options_is_given(const flr_option_table *table, const void *object, int 
 /* The value of a row as text that setting it would take, in `number` [40] or the object's own; NULL when it has none. Pure. */
 const char *flr_options_value(const flr_option *option, const void *object, char *number);
 
-/* All stored options that have a value as INI lines "name = value"; *out is owned by the caller (flr_free). */
+/* All stored options that have a value as INI lines "name = value"; *out is owned by the caller (flr_free). Errors:
+   FLR_ERROR_INTERNAL (memory). */
 flr_status flr_options_text(const flr_option_table *table, const void *object, char **out);
 
 #endif

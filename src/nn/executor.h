@@ -38,7 +38,8 @@ typedef struct flr_executor_options {
 } flr_executor_options;
 
 /* Prepares every op for every plan; all plans share one arena (the largest plan's peak), one a lane with `sync`. Graph and
-   backend are borrowed and must outlive it. *out is owned by the caller. Not collective. */
+   backend are borrowed and must outlive it. *out is owned by the caller. Errors: those of the
+   backend, FLR_ERROR_INTERNAL (memory). Not collective. */
 flr_status flr_executor_create(flr_executor **out, const flr_graph *graph, flr_backend *backend,
                                const flr_executor_options *options);
 void flr_executor_destroy(flr_executor *executor);
@@ -67,8 +68,7 @@ typedef struct flr_executor_io {
 
 /* Called during backward each time a layer is done, the frozen ones too: gradients[offset .. offset+count) are final (count may
    be 0: a chance to poll communication). Layers come in reverse order and ranges tile the buffer from its end to its beginning,
-   padding included.
- */
+   padding included. */
 typedef flr_status (*flr_range_ready)(void *context, int64_t offset, int64_t count);
 
 /* Forward through the loss, in evaluation mode. */

@@ -34,7 +34,8 @@ typedef struct flr_plan {
   size_t scratch_bytes;
 } flr_plan;
 
-/* Prepares ops and places memory. The caller clears it, also after a failure. */
+/* Prepares ops and places memory. The caller clears it, also after a failure. Errors: those of the backend, FLR_ERROR_INTERNAL
+ * (memory). */
 flr_status flr_plan_init(flr_plan *out, const flr_graph *graph, flr_backend *backend, const flr_executor_options *options,
                          const flr_executor_plan *wanted);
 void flr_plan_release(flr_plan *plan, const flr_graph *graph);

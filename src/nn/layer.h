@@ -70,25 +70,35 @@ typedef struct flr_builder {
   const flr_model_options *options;
 } flr_builder;
 
+/* What a tensor is, n = 1. Pure. */
 flr_shape flr_build_shape(const flr_builder *builder, int tensor);
+/* Keeps the first failure. */
 void flr_build_fail(flr_builder *builder, flr_status status);
 
+/* NAME.weight [channels, kernel, kernel, c], no bias: [1, h, w, c] to [1, (h + 2 pad - kernel) / stride + 1, .., channels], w
+   likewise. */
 int flr_build_conv(flr_builder *builder, const char *name, int src, int64_t channels, int64_t kernel, int64_t stride,
                    int64_t pad);
+/* NAME.weight [features, h * w * c] and NAME.bias [features], ReLU behind them when `relu`: to [1, 1, 1, features]. */
 int flr_build_linear(flr_builder *builder, const char *name, int src, int64_t features, int relu);
 /* The same without a bias. */
 int flr_build_linear_plain(flr_builder *builder, const char *name, int src, int64_t features, int relu);
+/* NAME.weight, NAME.bias and the running averages, [c] each, ReLU behind them when `relu`. */
 int flr_build_batch_norm(flr_builder *builder, const char *name, int src, int relu);
 /* The same in two parts, for a residual block: the first makes the parameters, in their place in the order of names; the second
    appends the node, with the addition of tensor src2 fused behind it. */
 flr_node flr_build_batch_norm_start(flr_builder *builder, const char *name, int src);
 int flr_build_batch_norm_add(flr_builder *builder, flr_node node, int src2, int relu);
 int flr_build_relu(flr_builder *builder, int src);
+/* To [1, (h + 2 pad - kernel) / stride + 1, .., c], w likewise. */
 int flr_build_max_pool(flr_builder *builder, int src, int64_t kernel, int64_t stride, int64_t pad);
+/* To [1, 1, 1, c]. */
 int flr_build_global_average_pool(flr_builder *builder, int src);
-/* The maxima of all channels, then their means. */
+/* To [1, 1, 1, 2c]: the maxima of all channels, then their means. */
 int flr_build_global_concat_pool(flr_builder *builder, int src);
+/* The sum of two tensors of one shape, ReLU behind it when `relu`. */
 int flr_build_add(flr_builder *builder, int src, int src2, int relu);
+/* A residual connection without parameters, flr_shortcut_settings: to [1, h / stride, w / stride, channels], rounded up. */
 int flr_build_shortcut(flr_builder *builder, int src, int64_t channels, int64_t stride);
 /* Nothing for probability 0. */
 int flr_build_dropout(flr_builder *builder, int src, double probability);

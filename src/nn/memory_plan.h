@@ -17,7 +17,7 @@ void flr_memory_item_extend(flr_memory_item *item, int step);
 
 /* Fills in the offsets so that items alive at the same step do not overlap: largest first, each at the lowest place that is
    free while it lives (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020). *peak: bytes of
-   the arena. Not collective. */
+   the arena. Errors: FLR_ERROR_INTERNAL (memory). Not collective. */
 flr_status flr_memory_plan(flr_memory_item *items, int count, size_t *peak);
 
 #endif

@@ -23,12 +23,12 @@ typedef struct flr_decay_row {
   double highest_lr;           /* up to where, behind it, the smoothed loss stays at or below the curve's first; NAN as above */
 } flr_decay_row;
 
-/* Fills a row for each of `count` curves (at least 1) and returns the place of the decay to take: of those that go as low as
-   the best, which is that their least_loss <= L + 0.1 (F - L)   with L the least of all and F the first smoothed loss of the
-   curve that L is of, the largest whose highest_lr >= H / 2             with H the highest of those. Where no loss is finite,
-   the first. L. N. Smith, A disciplined approach to neural network hyper-parameters, arXiv:1803.09820 (2018), section 4.4, and
-   S. Gugger, The 1cycle policy (2018): run the range test with several decays and take the largest that still lets the rate be
-   high. They judge by eye; the tolerances are ours. */
+/* Fills a row for each of `count` curves (at least 1) and returns the place of the decay to take. Of those that go as low as
+   the best, which is least_loss <= L + 0.1 (F - L), it is the largest whose highest_lr >= H / 2: L is the least loss of all, F
+   the first smoothed loss of the curve that L is of, H the highest highest_lr of those. Where no loss is finite, the first. L.
+   N. Smith, A disciplined approach to neural network hyper-parameters, arXiv:1803.09820 (2018), section 4.4, and S. Gugger, The
+   1cycle policy (2018): run the range test with several decays and take the largest that still lets the rate be high. They
+   judge by eye; the tolerances are ours. Pure. */
 int flr_decay_choose(flr_decay_row *rows, const double *wd, const flr_sweep_findings *findings, int count);
 
 #endif

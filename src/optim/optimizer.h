@@ -32,10 +32,12 @@ flr_status flr_optimizer_create(flr_optimizer **out, const flr_params *params, f
                                 const flr_optimizer_settings *settings);
 void flr_optimizer_destroy(flr_optimizer *optimizer);
 
-/* Lists the ranges anew after other parameters were frozen. Moments and count stay. Not collective. */
+/* Lists the ranges anew after other parameters were frozen. Moments and count stay. Errors: those of the backend,
+   FLR_ERROR_INTERNAL (memory). Not collective. */
 flr_status flr_optimizer_relist(flr_optimizer *optimizer, const flr_params *params);
 
-/* Another weight decay from the next step on; the ranges stay as they are cut. Not collective. */
+/* Another weight decay from the next step on; the ranges stay as they are cut. Errors: those of the backend. Not
+   collective. */
 flr_status flr_optimizer_set_wd(flr_optimizer *optimizer, const flr_params *params, double wd);
 
 /* What one update works on: flat buffers of params->elements, all in the backend's space. */
@@ -55,7 +57,7 @@ flr_status flr_optimizer_step(flr_optimizer *optimizer, const flr_optimizer_io *
 int64_t flr_optimizer_updates(const flr_optimizer *optimizer);
 void flr_optimizer_set_updates(flr_optimizer *optimizer, int64_t updates);
 
-/* Zeroes the moments and the count. Not collective. */
+/* Zeroes the moments and the count. Errors: those of the backend. Not collective. */
 flr_status flr_optimizer_reset(flr_optimizer *optimizer);
 
 /* The moments: sgd has "momentum", the others "exp_avg" and "exp_avg_sq". Each is a flat buffer like the parameters, in the

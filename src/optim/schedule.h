@@ -58,7 +58,7 @@ flr_status flr_schedule_init(flr_schedule *out, const flr_schedule_options *opti
    0.3. */
 flr_rates flr_schedule_at(const flr_schedule *schedule, int64_t step);
 
-/* Name of the i-th policy, NULL past the last: the table that option help lists. */
+/* Name of the i-th policy, NULL past the last. Pure. */
 const char *flr_schedule_policy_name(int i);
 
 /* Parses --moms: "A", "A,B" or "A,B,C"; those not given (all for NULL) are NAN, the policy's own. Errors: FLR_ERROR_USAGE. */

@@ -52,11 +52,11 @@ typedef struct flr_suggest_options {
 
 flr_suggest_options flr_suggest_options_defaults(void);
 
-/* All suggestions from a curve. fastai's rules: after trimming, the curve is cut at
-   the first loss that is not finite (a finite stretch that is then empty gives NONFINITE). valley: ESRI's longest decreasing
-   subsequence; index clamped to 0. steepest: fastai v1's numerical gradient per sample. minimum: rate at the first argmin / 10.
-   slide: lr_diff 15, threshold 0.005. Statuses: TOO_FEW_POINTS below what the rule needs (valley 1, steepest 2, minimum 1,
-   slide 16); MONOTONE when the curve never falls (valley, steepest); NO_MINIMUM when the least loss is the first kept point.
+/* All suggestions from a curve. fastai's rules: after trimming, the curve is cut at the first loss that is not finite (a finite
+   stretch that is then empty gives NONFINITE). valley: ESRI's longest decreasing subsequence; index clamped to 0. steepest:
+   fastai v1's numerical gradient per sample. minimum: rate at the first argmin / 10. slide: lr_diff 15, threshold 0.005.
+   Statuses: TOO_FEW_POINTS below what the rule needs (valley 1, steepest 2, minimum 1, slide 16); MONOTONE when the curve never
+   falls (valley, steepest); NO_MINIMUM when the least loss is the first kept point.
 
    consensus reads the raw losses, untrimmed, up to the first that is not finite, through a local linear fit in log10(lr): a
    triangular kernel of half-width 0.7 decades, weights 1 / se^2, se at least 2 % of the median loss (and that where unknown),
@@ -91,8 +91,9 @@ flr_suggest_kind flr_suggest_other(const flr_suggestion suggestions[FLR_SUGGEST_
 /* Exponential smoothing with bias correction, out[i] = ewma_i / (1 - beta^(i+1)); out may be loss. beta 0 copies. */
 void flr_smooth(double *out, const double *loss, int64_t n, double beta);
 
-const char *flr_suggest_name(flr_suggest_kind kind); /* "valley", .. */
-const char *flr_suggest_status_text(
-    flr_suggest_status status); /* "ok", "too-few-points", "monotone", "no-minimum", "nonfinite" */
+/* "valley", .. Pure. */
+const char *flr_suggest_name(flr_suggest_kind kind);
+/* "ok", "too-few-points", "monotone", "no-minimum", "nonfinite". Pure. */
+const char *flr_suggest_status_text(flr_suggest_status status);
 
 #endif

@@ -25,7 +25,8 @@ typedef struct flr_progress_state {
 } flr_progress_state;
 
 /* *out owned by the caller; log is borrowed. Redraws at most ten times a second on a terminal; elsewhere it writes a plain line
-   at most every ten seconds. A NULL log gives a progress that does nothing. */
+   at most every ten seconds. A NULL log gives a progress that does nothing. Errors: FLR_ERROR_INTERNAL (memory). Not
+   collective. */
 flr_status flr_progress_create(flr_progress **out, flr_log *log);
 /* Shows the state when it is time to: epoch, step, loss, metric, rate, samples/s, time left. No allocation. */
 void flr_progress_update(flr_progress *progress, const flr_progress_state *state);

@@ -12,7 +12,7 @@ typedef struct flr_series {
   double *x, *y;
 } flr_series;
 
-/* Appends a point. Errors: memory. */
+/* Appends a point. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_series_add(flr_series *series, double x, double y);
 void flr_series_clear(flr_series *series);
 
@@ -28,7 +28,7 @@ typedef enum flr_thin_kind {
 
 /* Adds to *out the finite ones of n points in their order; where they are more than 3 (dots) or 4 (line) times `stretches`, the
    curve is cut into that many stretches of as many points each, and of each stay those that `kind` says. *of_each, if not NULL:
-   points in a stretch, 1 when all stay. Errors: memory. */
+   points in a stretch, 1 when all stay. Errors: FLR_ERROR_INTERNAL (memory). */
 flr_status flr_thin_series(flr_series *out, int64_t *of_each, const double *x, const double *y, int64_t n, int64_t stretches,
                            flr_thin_kind kind);
 

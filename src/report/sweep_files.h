@@ -19,8 +19,8 @@ typedef struct flr_sweep_columns {
 } flr_sweep_columns;
 
 /* Writes the header lr,loss,smooth,se,samples (of several sweeps ,low,high,smooth_low,smooth_high,loss1,..,lossR too) and one
-   line per point, 17 significant digits, nan for what is not finite; under
-   a temporary name, then renamed. Errors: FLR_ERROR_IO with path and reason. Not collective. */
+   line per point, 17 significant digits, nan for what is not finite; under a temporary name, then renamed. Errors: FLR_ERROR_IO
+   with path and reason. Not collective. */
 flr_status flr_sweep_write_csv(const char *path, const flr_sweep_columns *columns);
 
 /* What a sweep told of one weight decay. */

@@ -17,7 +17,7 @@ typedef struct flr_buffer {
   void *context;
 } flr_buffer;
 
-/* Zeroed, aligned host memory. *out must be empty. */
+/* Zeroed, aligned host memory. *out must be empty. Errors: those of flr_alloc. */
 flr_status flr_buffer_init_host(flr_buffer *out, size_t bytes);
 
 /* Gives the memory back and empties the buffer. NULL and empty allowed. */

@@ -1,4 +1,5 @@
-/* The lines of metrics.jsonl (CLI.md): each event's fields in one place. Rank 0; a session without a run log writes nothing. */
+/* The lines of metrics.jsonl (CLI.md): each event's fields in one place. Rank 0; a session without a run log writes nothing.
+   Errors of all: FLR_ERROR_IO. Not collective. */
 #ifndef FLR_TRAIN_METRICS_H
 #define FLR_TRAIN_METRICS_H
 
@@ -31,8 +32,7 @@ flr_status flr_metrics_epoch(flr_session *session, const flr_epoch_summary *summ
 /* A checkpoint was written. */
 flr_status flr_metrics_checkpoint(flr_session *session, const flr_checkpoint_written *written);
 /* The run goes on from `file`, whose next step is `step`. changes: JSON object of options that --reschedule changed, NULL:
- * none.
- */
+ * none. */
 flr_status flr_metrics_resume(flr_session *session, const char *file, int64_t step, const char *changes);
 /* The loss was not finite: the run went back to `step` of `file`, and goes on with rates multiplied by lr_factor. */
 flr_status flr_metrics_rollback(flr_session *session, const char *file, int64_t step, double lr_factor);

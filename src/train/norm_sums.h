@@ -12,12 +12,11 @@ typedef struct flr_norm_sums {
   flr_backend *backend; /* borrowed */
   flr_buffer host;      /* numbers of a device on their way through comm; else empty */
   flr_comm_request request;
-  int64_t
-      bytes; /* that this rank handed to communication; steps that a device repeats from a recording are not counted again */
+  int64_t bytes; /* that this rank handed to communication, but for steps that a device repeats from a recording */
 } flr_norm_sums;
 
 /* bulk: of comm_bulk.h, used when its sums need not pass the host; NULL: none. numbers: the most that are summed at once. The
-   caller clears it. Not collective. */
+   caller clears it. Errors: those of the backend. Not collective. */
 flr_status flr_norm_sums_init(flr_norm_sums *sums, flr_comm *comm, flr_comm *bulk, flr_backend *backend, int64_t numbers);
 void flr_norm_sums_clear(flr_norm_sums *sums);
 

@@ -21,8 +21,7 @@ typedef struct flr_policy_span {
 
 /* The span of a run whose epochs have this many steps: from --start-epoch to flr_policy_plan_epochs or --steps (after those of
  * --freeze-epochs), of --tot-epochs. Errors: FLR_ERROR_USAGE when nothing is left to train, or the schedule ends before the
- * run. Pure.
- */
+ * run. Pure. */
 flr_status flr_policy_plan_span(flr_policy_span *out, const flr_config *config, int64_t steps_per_epoch);
 
 /* The policy's options by the configuration but for its rates, which stay NAN. Borrows the policy's name. Errors:

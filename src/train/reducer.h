@@ -22,7 +22,7 @@ typedef struct flr_reducer_options {
 } flr_reducer_options;
 
 /* The comm, which works on host memory, is borrowed. Everything a step needs is allocated here. *out is owned by the caller.
- * Collective. */
+ * Errors: FLR_ERROR_INTERNAL (memory), those of the backend. Collective. */
 flr_status flr_reducer_create(flr_reducer **out, flr_comm *comm, const flr_reducer_options *options);
 void flr_reducer_destroy(flr_reducer *reducer);
 

@@ -16,7 +16,8 @@ typedef struct flr_report_sums {
   flr_comm_request request;
 } flr_report_sums;
 
-/* shards: of the job; first_shard, shard_count: this rank's. Not collective. */
+/* shards: of the job; first_shard, shard_count: this rank's. The caller clears it. Errors: FLR_ERROR_INTERNAL (memory). Not
+   collective. */
 flr_status flr_report_sums_init(flr_report_sums *sums, int deterministic, int64_t shards, int64_t first_shard,
                                 int64_t shard_count);
 void flr_report_sums_clear(flr_report_sums *sums);

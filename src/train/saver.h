@@ -15,7 +15,8 @@ typedef struct flr_save_point {
   int kinds;                        /* FLR_WRITE_GENERATION | FLR_WRITE_BEST; 0: nothing is written */
 } flr_save_point;
 
-/* For the session's run directory; without one nothing is ever written. Collective. */
+/* For the session's run directory; without one nothing is ever written. *out is owned by the caller. Errors:
+   FLR_ERROR_INTERNAL (memory, no room for a thread). Collective. */
 flr_status flr_saver_create(flr_saver **out, flr_session *session);
 /* Ends the thread. Not collective. NULL allowed. */
 void flr_saver_destroy(flr_saver *saver);

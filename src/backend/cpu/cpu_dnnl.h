@@ -22,8 +22,7 @@ struct flr_layout {
   size_t bytes;
 };
 
-/* --- what differs between the versions: descriptions and primitive descriptors
- * ------------------------------------------------ */
+/* ---- what differs between the versions: descriptions and primitive descriptors ---- */
 
 /* A new description; `strides` NULL: the library is free to choose ("any"). The caller destroys it. */
 flr_status flr_dnnl_md_create(void **out, int ndims, const int64_t *dims, const int64_t *strides);
@@ -66,8 +65,7 @@ dnnl_status_t flr_dnnl_reorder_create(dnnl_primitive_desc_t *out, const void *sr
                                       const_dnnl_primitive_attr_t attr);
 dnnl_status_t flr_dnnl_append_sum(dnnl_post_ops_t post_ops);
 
-/* --- common ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- common ---- */
 
 /* Interns a description and destroys `md`, on failure too. */
 flr_status flr_cpu_layout_take(flr_cpu *cpu, const flr_layout **out, void *md);
