@@ -4,6 +4,7 @@
 # FLR_WERROR=ON in the environment: warnings are errors, as in continuous integration: other compilers warn of other things.
 # FLR_CUDA=ON or OFF in the environment: with or without the CUDA module, otherwise it is built where a toolkit is found.
 set -euo pipefail
+if [ "${1:-}" = --help ]; then sed -n '2,/^set /s/^# //p' "$0" && exit; fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/release
 jobs=$(nproc)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Draws the pictures of README.md and src/optim/CHOOSING.md with the program. usage: draw-pictures.sh [PROGRAM]
 set -euo pipefail
+if [ "${1:-}" = --help ]; then sed -n '2,/^set /s/^# //p' "$0" && exit; fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 program=$(realpath "${1:-$root/build/release/fastlr_dist}")
 pictures=$root/src/optim/pictures

@@ -4,6 +4,7 @@
 # Prints a line for each target: executions, seconds, findings. Exit code 1 when there is a finding in our own code; inputs that
 # fail inside the HDF5 library are listed apart. They lie in build/fuzz/found, the inputs worth keeping in build/fuzz/inputs.
 set -euo pipefail
+if [ "${1:-}" = --help ]; then sed -n '2,/^set /s/^# //p' "$0" && exit; fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=${1:-60}
 shift $(($# > 0))

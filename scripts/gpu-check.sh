@@ -13,6 +13,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --build) build=$(cd "${2:?--build wants a folder}" && pwd) && shift ;;
     --quick) steps=20 ;;
+    --help) sed -n '2,7s/^# //p' "$0" && exit 0 ;;
     -*) sed -n '2,7s/^# //p' "$0" >&2 && exit 64 ;;
     *) out=$1 ;;
   esac

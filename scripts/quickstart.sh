@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Sets up, builds, finds a learning rate for the embedded digits on two ranks and trains with it. Arguments go to fastlr_dist.
+# Sets up, builds, finds a learning rate for the embedded digits on two ranks and trains with it.
+# usage: quickstart.sh [OPTIONS OF fastlr_dist..]    the run directory is runs/quickstart-<time>-<pid>
 set -euo pipefail
+if [ "${1:-}" = --help ]; then sed -n '2,/^set /s/^# //p' "$0" && exit; fi
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$scripts")
 "$scripts/setup.sh" run

@@ -3,6 +3,7 @@
 # usage: setup.sh [run|all] [--cuda]    run: to build and use the program; all (default): also what its tests use;
 #                                       --cuda: also a CUDA toolkit, where there is none (scripts/setup_cuda.sh)
 set -euo pipefail
+if [ "${1:-}" = --help ]; then sed -n '2,/^set /s/^# //p' "$0" && exit; fi
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 run_packages=(build-essential cmake ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev libdnnl-dev
@@ -80,7 +81,10 @@ for word in "$@"; do
   case "$word" in
     run | all) set=$word ;;
     --cuda) cuda=yes ;;
-    *) die "unknown set '$word': say run or all, and --cuda" ;;
+    *)
+      echo "setup.sh: unknown set '$word': say run or all, and --cuda" >&2
+      exit 64
+      ;;
   esac
 done
 install "$set" "$cuda"

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Gets what building the CUDA module takes, where it is missing: NVIDIA's own Python packages (nvcc, runtime, cuBLASLt, cuDNN, NCCL) in a
 # folder of their own, by pip; the system stays as it is. Quick when all is there. setup.sh --cuda calls this.
+# usage: setup_cuda.sh
 # The folder: FLR_CUDA_ROOT, else fastlr_dist/cuda in XDG_CACHE_HOME or ~/.cache. About 2.5 GB. CMake finds it there.
 set -euo pipefail
+if [ "${1:-}" = --help ]; then sed -n '2,/^set /s/^# //p' "$0" && exit; fi
 root=${FLR_CUDA_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/fastlr_dist/cuda}
 packages=('nvidia-cuda-nvcc==13.*' 'nvidia-cuda-crt==13.*' 'nvidia-cuda-runtime==13.*' 'nvidia-cuda-cccl==13.*' 'nvidia-nvvm==13.*'
   'nvidia-cublas==13.*' 'nvidia-cudnn-cu13==9.*' 'nvidia-nccl-cu13==2.*')

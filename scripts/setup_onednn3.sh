@@ -4,6 +4,7 @@
 # The folder: FLR_ONEDNN3_ROOT, else fastlr_dist/onednn3 in XDG_CACHE_HOME or ~/.cache. About 180 MB.
 # usage: setup_onednn3.sh [--there]    --there: only says the folder of what was installed before
 set -euo pipefail
+if [ "${1:-}" = --help ]; then sed -n '2,/^set /s/^# //p' "$0" && exit; fi
 root=${FLR_ONEDNN3_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/fastlr_dist/onednn3}
 package='onednn-devel-cpu-gomp==2023.2.*' # oneDNN 3.2 for GNU's OpenMP
 
@@ -30,6 +31,9 @@ fetch() {
 case "${1:-}" in
   '') there || fetch ;;
   --there) there || die "oneDNN 3 is not there: scripts/setup_onednn3.sh installs it" ;;
-  *) die "unknown argument '$1': say --there or nothing" ;;
+  *)
+    echo "setup_onednn3.sh: unknown argument '$1': say --there or nothing" >&2
+    exit 64
+    ;;
 esac
 echo "$root/venv"
