@@ -282,13 +282,16 @@ flr_status flr_options_text(const flr_option_table *table, const void *object, c
   size_t size = 1, used = 0;
   for (int i = 0; i < table->count; i++) {
     const char *value = flr_options_value(&table->options[i], object, number);
-    if (value) size += strlen(table->options[i].name) + strlen(value) + 4;
+    if (value) size += strlen(table->options[i].name) + 2 * strlen(value) + 8;
   }
   FLR_TRY(flr_alloc(out, (int64_t)size, 1));
   for (int i = 0; i < table->count; i++) {
     const flr_option *o = &table->options[i];
     const char *value = flr_options_value(o, object, number);
-    if (value && o->stored) used += (size_t)snprintf(*out + used, size - used, "%s = %s\n", o->name, value);
+    if (!value || !o->stored) continue;
+    used += (size_t)snprintf(*out + used, size - used, "%s = ", o->name);
+    used += flr_ini_write_value(*out + used, value);
+    used += (size_t)snprintf(*out + used, size - used, "\n");
   }
   return FLR_OK;
 }

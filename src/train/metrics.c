@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/ini.h"
 #include "core/memory.h"
 #include "train/conductor.h"
 
@@ -44,27 +45,20 @@ static char *append_escaped(char *end, const char *text, size_t length) {
   return end;
 }
 
-/* INI lines "name = value" as a JSON object of strings; *out is owned by the caller. */
-static flr_status config_json(char **out, const char *ini) {
+/* INI text, which is changed, as a JSON object of strings; *out is owned by the caller. */
+static flr_status config_json(char **out, char *ini) {
+  const char *name, *value;
+  int line = 0;
   FLR_TRY(flr_alloc(out, 4 * (int64_t)strlen(ini) + 8, 1));
   char *end = *out;
   *end++ = '{';
-  for (const char *line = ini; *line;) {
-    const size_t length = strcspn(line, "\n");
-    const char *equals = memchr(line, '=', length);
-    if (equals && line[0] != '#' && line[0] != ';') {
-      size_t name = (size_t)(equals - line), skip = name + 1;
-      while (name > 0 && line[name - 1] == ' ') name--;
-      while (skip < length && line[skip] == ' ') skip++;
-      if (end[-1] != '{') *end++ = ',';
-      *end++ = '"';
-      end = append_escaped(end, line, name);
-      end = stpcpy(end, "\":\"");
-      end = append_escaped(end, line + skip, length - skip);
-      *end++ = '"';
-    }
-    line += length;
-    if (*line == '\n') line++;
+  while (flr_ini_next(&ini, &line, &name, &value) > 0) {
+    if (end[-1] != '{') *end++ = ',';
+    *end++ = '"';
+    end = append_escaped(end, name, strlen(name));
+    end = stpcpy(end, "\":\"");
+    end = append_escaped(end, value, strlen(value));
+    *end++ = '"';
   }
   *end++ = '}';
   *end = '\0';

@@ -47,4 +47,15 @@ fastlr --data "$long/good.h5" --batch 16 --steps 2 --lr 1e-3 --quiet --out "$lon
 same 'exit code with a long path' 0 "$code"
 accepted --config "$long/run/config.ini"
 accepted eval "$long/run/final.h5" --json
+
+# and may have what INI gives a meaning to
+odd=$work/' we ; "ird" #1'
+mkdir "$odd"
+cp "$long/good.h5" "$odd/ a ;b.h5 "
+(cd "$odd" && "$program" --data ' a ;b.h5 ' --batch 16 --steps 2 --lr 1e-3 --quiet --plot none --out ';run ') || complain 'odd names: no run'
+grep -q '"data":" a ;b.h5 "' "$odd/;run /metrics.jsonl" || complain "odd names in metrics.jsonl: $(head -c 200 "$odd/;run /metrics.jsonl")"
+again() { (cd "$odd" && "$program" "$@") >out 2>&1 || complain "odd names: $*: $(tail -1 out)"; }
+again --config ';run /config.ini' --dry-run
+again --resume ';run ' --dry-run
+again eval ';run /final.h5'
 finish

@@ -38,6 +38,9 @@ static void test_ini__lines_are_pairs_comments_sections_or_wrong(void **state) {
       {"a=1\nword\nb=2\n", "a=1;!2"},
       {"\n\n= 1\n", "!3"},
       {"[run\n", "!1"},
+      {"a = \"x ; y\"\nb = \" \" ; said\n", "a=x ; y;b= ;"},
+      {"a = \"\\\\ \\\" \\x\"\n", "a=\\ \" \\x;"},
+      {"a = \"open\nb = \"one\" two\nc = x\"y\"\n", "a=\"open;b=\"one\" two;c=x\"y\";"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char found[256];
@@ -60,10 +63,25 @@ static void test_ini__values_may_have_any_length(void **state) {
   free(text);
 }
 
+static void test_ini__values_come_back_as_they_were(void **state) {
+  (void)state;
+  static const char *const values[] = {"",          "plain", "a b;c", "we ; ird #1.h5", " lead", "trail\t",      ";",
+                                       "\"",        "a\"b",  "\"a\"", "back\\slash",    "\\",    "two\nlines\r", " \\n \" ",
+                                       "\xc3\xbc b"};
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    char line[64] = "name = ", found[80], wanted[80];
+    flr_ini_write_value(line + strlen(line), values[i]);
+    sprintf(wanted, "name=%s;", values[i]);
+    assert_string_equal(read_all(found, line), wanted);
+    assert_null(strchr(line, '\n'));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ini__lines_are_pairs_comments_sections_or_wrong),
       cmocka_unit_test(test_ini__values_may_have_any_length),
+      cmocka_unit_test(test_ini__values_come_back_as_they_were),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
