@@ -74,7 +74,7 @@ static int64_t valley_index(const stretch *s) {
 }
 
 static flr_suggestion suggest_valley(const stretch *s) {
-  if (s->n < 1) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
+  if (s->n < 2) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
   if (never_falls(s)) return nothing(FLR_SUGGEST_MONOTONE);
   return at_point(s, valley_index(s));
 }
@@ -86,7 +86,7 @@ static flr_suggestion suggest_steepest(const stretch *s) {
 }
 
 static flr_suggestion suggest_minimum(const stretch *s) {
-  if (s->n < 1) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
+  if (s->n < 2) return nothing(FLR_SUGGEST_TOO_FEW_POINTS);
   const int64_t least = first_least(s->loss, s->n);
   if (least == 0) return nothing(FLR_SUGGEST_NO_MINIMUM);
   flr_suggestion result = at_point(s, least);

@@ -104,7 +104,7 @@ static const flr_option options[] = {
 
     STRING("sweep-start", sweep_start, "1e-7", NULL, sweep, "RATE", "first rate"),
     STRING("sweep-end", sweep_end, "10", NULL, sweep, "RATE", "last rate"),
-    INTEGER("sweep-iters", sweep_iters, "100", 1, 1e6, sweep, "points"),
+    INTEGER("sweep-iters", sweep_iters, "100", 1, 1e6, sweep, "points, at least 6"),
     NUMBER("sweep-beta", sweep_beta, "0.98", 0, 0.999999, sweep, "smoothing of the loss"),
     NUMBER("sweep-stop", sweep_stop, "4", 0, 1e300, sweep, "stop above this many times the best smoothed loss; 0: never"),
     NUMBER("sweep-mom", sweep_mom, "0.9", 0, 0.999999, sweep, "momentum (beta1) during the sweep"),

@@ -55,6 +55,9 @@ suggests 'three points' 'valley 0.001 ok' 'steepest 0.001 ok' 'minimum 0.0002 ok
 fastlr suggest ../../c.csv --csv
 suggests 'nothing left after trimming' 'valley nan too-few-points' 'steepest nan too-few-points' 'minimum nan too-few-points' \
   'slide nan too-few-points' 'consensus nan too-few-points'
+fastlr suggest ../../c.csv --csv --trim-start 1 --trim-end 1
+suggests 'a single point left' 'valley nan too-few-points' 'steepest nan too-few-points' 'minimum nan too-few-points' \
+  'slide nan too-few-points' 'consensus nan too-few-points'
 csv 'lr,loss\n1e-3,1\n2e-3,2\n3e-3,3\n'
 fastlr suggest ../../c.csv --csv --trim-start 0 --trim-end 0
 suggests 'only rising' 'valley nan monotone' 'steepest nan monotone' 'minimum nan no-minimum' 'slide nan too-few-points' 'consensus nan too-few-points'
