@@ -177,10 +177,26 @@ static flr_status export_to(const char *to, const flr_weights_source *source) {
   return status;
 }
 
+static int is_hdf5(const char *path) {
+  flr_hdf5_lock();
+  flr_h5_quiet();
+  const int is = H5Fis_hdf5(path) > 0;
+  flr_hdf5_unlock();
+  return is;
+}
+
+/* Names that were swapped must not cost a checkpoint or a data set. */
 static flr_status check_target(const char *from, const char *to) {
   struct stat source, target;
-  if (stat(from, &source) == 0 && stat(to, &target) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
+  if (stat(to, &target) != 0) return FLR_OK;
+  if (stat(from, &source) == 0 && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
     return flr_fail(FLR_ERROR_USAGE, "%s and %s are the same file: give another name to write to", from, to);
+  if (!S_ISREG(target.st_mode))
+    return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", to,
+                    S_ISDIR(target.st_mode) ? strerror(EISDIR) : "it is no regular file");
+  if (is_hdf5(to))
+    return flr_fail(FLR_ERROR_USAGE, "%s is an HDF5 file, and .safetensors would replace it: give another name to write to",
+                    to);
   return FLR_OK;
 }
 

@@ -41,6 +41,10 @@ refused 65 '../../good.h5 holds no floating point tensors' export ../../good.h5 
 refused 65 '../../cut_final.h5 is damaged or cut off' export ../../cut_final.h5 out.safetensors
 refused 74 'cannot create no/such/folder/out.safetensors: No such file' export ../../final.h5 no/such/folder/out.safetensors
 refused 64 '../../final.h5 and ../../final.h5 are the same file' export ../../final.h5 ../../final.h5
+refused 64 '../../good.h5 is an HDF5 file, and .safetensors would replace it' export ../../final.h5 ../../good.h5
+refused 74 'cannot write \.\.: Is a directory' export ../../final.h5 ..
+mkfifo "$work/pipe"
+refused 74 'cannot write ../../pipe: it is no regular file' export ../../final.h5 ../../pipe
 
 refused 66 '../../missing.h5: No such file or directory: give an HDF5 file' inspect ../../missing.h5
 refused 66 '../../empty.h5 is empty' inspect ../../empty.h5
