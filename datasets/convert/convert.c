@@ -179,6 +179,7 @@ static void describe(const flr_convert_source *source, flr_convert_result *out) 
   out->height = source->height;
   out->width = source->width;
   out->channels = source->channels;
+  out->features = source->features;
   out->classes = source->classes;
 }
 

@@ -46,11 +46,12 @@ typedef struct flr_convert_options {
 
 /* What was written. */
 typedef struct flr_convert_result {
-  int64_t samples[FLR_SPLIT_COUNT]; /* 0: the split is not there */
-  int64_t height, width, channels, classes;
-  int64_t bytes;   /* of the file */
-  int64_t skipped; /* files that were left out */
-  char *reasons;   /* their first lines "PATH: reason", FLR_CONVERT_REASONS at most; owned */
+  int64_t samples[FLR_SPLIT_COUNT];         /* 0: the split is not there */
+  int64_t height, width, channels, classes; /* features: 1, 1, D */
+  int features;                             /* 1: feature vectors, 0: images */
+  int64_t bytes;                            /* of the file */
+  int64_t skipped;                          /* files that were left out */
+  char *reasons;                            /* their first lines "PATH: reason", FLR_CONVERT_REASONS at most; owned */
 } flr_convert_result;
 
 enum { FLR_CONVERT_REASONS = 5 };
@@ -67,10 +68,11 @@ flr_status flr_convert_check_kind(const char *kind);
    name have left on this host is removed. Images that cannot be read are left out: their list is OUT.skipped.txt.
    Memory: for each worker a block of 1 MiB (at least a sample), where samples are compressed six chunks, and for images what
    image.h says; on rank 0 a chunk for each rank; the list of images, about 30 bytes each and their paths. Errors:
-   FLR_ERROR_USAGE (no such kind), FLR_ERROR_NO_INPUT (what the kind needs is not there), FLR_ERROR_DATA (no magic number, cut
-   off, label out of range, counts that differ, images of several sizes, no image), FLR_ERROR_UNAVAILABLE (built without a
-   library), FLR_ERROR_IO (full disk..); nothing is left then. The caller clears the result. Collective over options->team:
-   ranks share the work on images, and give the bytes that one would; of all other kinds rank 0 does it. */
+   FLR_ERROR_USAGE (no such kind, a file that is no HDF5 at `out`), FLR_ERROR_NO_INPUT (what the kind needs is not there),
+   FLR_ERROR_DATA (no magic number, cut off, label out of range, counts that differ, images of several sizes, no image),
+   FLR_ERROR_UNAVAILABLE (built without a library), FLR_ERROR_IO (full disk..); nothing is left then. The caller clears the
+   result. Collective over options->team: ranks share the work on images, and give the bytes that one would; of all other kinds
+   rank 0 does it. */
 flr_status flr_convert(const flr_convert_options *options, flr_convert_result *out);
 void flr_convert_result_clear(flr_convert_result *result);
 

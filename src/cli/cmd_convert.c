@@ -13,18 +13,27 @@
 #include "report/progress.h"
 #include "report/terminal.h"
 
-enum { DURATION = 16 };
+enum { DURATION = 16, SHAPE = 72 };
+
+/* "28x28x1", "4 features" */
+static const char *shape_of(char shape[SHAPE], const flr_convert_result *r) {
+  if (r->features)
+    (void)snprintf(shape, SHAPE, "%lld feature%s", (long long)r->channels, r->channels == 1 ? "" : "s");
+  else
+    (void)snprintf(shape, SHAPE, "%lldx%lldx%lld", (long long)r->height, (long long)r->width, (long long)r->channels);
+  return shape;
+}
 
 static void tell(const char *path, const flr_convert_result *r, double seconds) {
-  char splits[128] = "";
+  char splits[128] = "", shape[SHAPE];
   for (int split = 0; split < FLR_SPLIT_COUNT; split++) {
     const size_t used = strlen(splits);
     if (r->samples[split])
       (void)snprintf(splits + used, sizeof splits - used, "%s%lld %s", used ? " and " : "", (long long)r->samples[split],
                      flr_split_name((flr_split)split));
   }
-  fprintf(stderr, "%s: %s samples of %lldx%lldx%lld, %lld classes, %.1f MB in %.1f s\n", path, splits, (long long)r->height,
-          (long long)r->width, (long long)r->channels, (long long)r->classes, (double)r->bytes / 1e6, seconds);
+  fprintf(stderr, "%s: %s samples of %s, %lld classes, %.1f MB in %.1f s\n", path, splits, shape_of(shape, r),
+          (long long)r->classes, (double)r->bytes / 1e6, seconds);
 }
 
 /* A warning, also with --quiet: fewer samples than files is nothing to overlook. */

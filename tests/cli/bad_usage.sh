@@ -190,6 +190,10 @@ good() { # every option with a good value, in two runs
   same 'a warning of frozen random features, once' 1 "$(own_words | grep -c 'warning: --policy fine-tune without --init-weights')"
   accepted --sync-bn on --head fastai --model cnn --data synthetic:64,6,6,3,3 --batch 4 --shards 4 --lr 1e-2 --steps 2 --quiet
   accepted --freeze --train-bn off --bn-freeze --lr 1e-2 --steps 2 --quiet
+  fastlr find --dry-run --sweep-iters 30 --epochs 1
+  same 'a dry run of find' 1 "$(own_words | grep -c '^dry run: all is well for 22 steps and a sweep of 30 points, nothing was trained or written; ')"
+  fastlr --dry-run --lr 1e-3 --epochs 1
+  same 'a dry run without a sweep' 1 "$(own_words | grep -c '^dry run: all is well for 22 steps, nothing was trained or written; ')"
   accepted --help
   help_text
   accepted --version

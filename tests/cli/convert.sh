@@ -53,7 +53,7 @@ accepted --data ../../cifar.h5 --batch 4 --steps 2 --lr 1e-3 --model mlp --quiet
 for ((i = 0; i < 40; i++)); do echo "$((i % 7)),$((i % 3 - 1)).5,$([ $((i % 2)) = 0 ] && echo yes || echo no)"; done |
   sed '1i a,b,answer' >"$work/table.csv"
 fastlr convert csv ../../table.csv ../../table.h5 --label answer
-grep -q '^../../table.h5: 40 train samples of 1x1x2, 2 classes' err || complain "a table: $(own_words)"
+grep -q '^../../table.h5: 40 train samples of 2 features, 2 classes' err || complain "a table: $(own_words)"
 accepted inspect ../../table.h5
 accepted --data ../../table.h5 --batch 4 --steps 2 --lr 1e-3 --quiet
 bad 65 '\.\./\.\./table\.csv has no column label but a, b, answer: name that of the labels with --label' csv table.csv
