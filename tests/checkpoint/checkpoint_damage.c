@@ -6,7 +6,7 @@
 
 #include "checkpoint/checkpoint_fixture.h"
 #include "core/rng.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { PATH_ROOM = SCRATCH_PATH + 64, CUTS = 200 };
 

@@ -5,7 +5,7 @@
 
 #include "checkpoint/checkpoint_fixture.h"
 #include "checkpoint/diff.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { PATH_ROOM = SCRATCH_PATH + 64 };
 

@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint_folder.h"
 #include "checkpoint/h5.h"
 #include "checkpoint/weights.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 #define FIXTURES FLR_SOURCE_DIR "/tests/checkpoint/fixtures"
 #define VERSION_1_SUM 671.751627704 /* of all absolute values in fixtures/version-1.h5, by h5py */

@@ -9,7 +9,7 @@
 #include "checkpoint/inspect.h"
 #include "checkpoint/seal.h"
 #include "core/hash.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { PATH_ROOM = SCRATCH_PATH + 64, ROWS = 3000, WIDE = 2000 };
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "backend/cuda/plan_cache.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 #define GPU "NVIDIA H200, sm_90, cuDNN 9.28.1"
 

@@ -5,44 +5,27 @@
 #include "datasets/dataset.h"
 
 #include "h5_filtered.h"
-#include "h5_fixture.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
+#include "open_data.h"
 
 #include <fcntl.h>
 
-enum { ROWS = 29, MOST_BYTES = 4096 };
+enum { ROWS = 29 };
 
 static const h5_filtered images = {.dims = {ROWS, 5, 4, 3}, .chunk = {8, 5, 4, 3}, .pipeline = "d"};
 static const h5_filtered features = {.dims = {ROWS, 7}, .chunk = {8, 7}, .pipeline = "d"};
 
-static const char *path_of(void **state) {
-  static char path[SCRATCH_PATH + 64];
-  return scratch_path(path, state, "data.h5");
-}
+static const char *path_of(void **state) { return scratch_at(state, "data.h5"); }
 
-static flr_status open_at(flr_dataset **out, const char *path) {
-  const flr_dataset_options options = {.source = path, .valid_fraction = 0, .seed = 1};
-  return flr_dataset_open(out, &options);
-}
-
-static void check_row(flr_dataset *d, int64_t row) {
-  unsigned char bytes[MOST_BYTES];
-  float value;
-  CHECK_OK(flr_dataset_read(d, FLR_SPLIT_TRAIN, &row, 1, bytes));
-  for (int64_t at = 0; at < d->height * d->width * d->channels; at++) {
-    if (!d->features) assert_int_equal(bytes[at], h5_fixture_byte(row, at));
-    if (d->features) memcpy(&value, bytes + (size_t)at * sizeof value, sizeof value);
-    if (d->features) assert_true(value == h5_fixture_float(row, at));
-  }
-}
+static void check_row(flr_dataset *d, int64_t row) { data_check_row(d, FLR_SPLIT_TRAIN, row, row); }
 
 static void check_read(void **state, const h5_filtered *spec) {
   const char *path = path_of(state);
   flr_dataset *d;
   if (!h5_filtered_can_write(spec->pipeline)) return;
   h5_filtered_write(path, spec);
-  CHECK_OK(open_at(&d, path));
+  d = data_open_at(path);
   assert_int_equal(d->samples[FLR_SPLIT_TRAIN], spec->dims[0]);
   for (int64_t row = spec->dims[0] - 1; row >= 0; row--) check_row(d, row * 11 % spec->dims[0]);
   flr_dataset_destroy(d);
@@ -132,7 +115,7 @@ static void damage(const char *path, int64_t offset, int bytes) {
 static void check_damaged(void **state, const char *pipeline, const char *part) {
   const char *path = path_of(state);
   const hsize_t third[] = {16, 0, 0, 0};
-  unsigned char row[MOST_BYTES];
+  unsigned char row[DATA_MOST_BYTES];
   hsize_t bytes;
   flr_dataset *d;
   h5_filtered x = images;
@@ -141,7 +124,7 @@ static void check_damaged(void **state, const char *pipeline, const char *part) 
   h5_filtered_write(path, &x);
   const int64_t place = h5_filtered_place(path, third, &bytes);
   damage(path, place, (int)bytes < 24 ? (int)bytes : 24);
-  CHECK_OK(open_at(&d, path));
+  d = data_open_at(path);
   for (int64_t i = 0; i < 2 * ROWS; i++) {
     const int64_t at = i % ROWS;
     if (at / 8 != 2) {
@@ -166,7 +149,7 @@ static void test_chunks__damaged_ones_are_named(void **state) {
 /* A chunk that decodes, but to another size than the data set's. */
 static void test_chunks__of_a_wrong_size(void **state) {
   const char *path = path_of(state);
-  unsigned char row[MOST_BYTES], stored[MOST_BYTES];
+  unsigned char row[DATA_MOST_BYTES], stored[DATA_MOST_BYTES];
   const hsize_t first[] = {0, 0, 0, 0};
   hsize_t bytes;
   flr_dataset *d;
@@ -182,7 +165,7 @@ static void test_chunks__of_a_wrong_size(void **state) {
   assert_true(H5Dwrite_chunk(set, H5P_DEFAULT, 0, first, bytes, stored) >= 0);
   H5Dclose(set);
   H5Fclose(file);
-  CHECK_OK(open_at(&d, path));
+  d = data_open_at(path);
   const int64_t at = 3;
   CHECK_FAILS(flr_dataset_read(d, FLR_SPLIT_TRAIN, &at, 1, row), FLR_ERROR_DATA, "it holds 420 bytes, not the chunk's 480");
   flr_dataset_destroy(d);
@@ -191,10 +174,9 @@ static void test_chunks__of_a_wrong_size(void **state) {
 static void test_chunks__filters_that_are_not_read(void **state) {
   const char *path = path_of(state);
   h5_filtered x = images;
-  flr_dataset *d;
   x.pipeline = "b";
   h5_filtered_write(path, &x);
-  CHECK_FAILS(open_at(&d, path), FLR_ERROR_DATA, "(number 32001), which is not read here: set HDF5_PLUGIN_PATH");
+  data_check_bad(path, "(number 32001), which is not read here: set HDF5_PLUGIN_PATH");
   CHECK_FAILS(flr_filter_check(32001, ""), FLR_ERROR_DATA, "without a name (number 32001)");
   if (flr_codec_missing(FLR_FILTER_LZ4))
     CHECK_FAILS(flr_filter_check(FLR_FILTER_LZ4, ""), FLR_ERROR_UNAVAILABLE, "install liblz4-dev");
@@ -206,7 +188,6 @@ static void test_chunks__filters_that_are_not_read(void **state) {
 static void test_chunks__never_written(void **state) {
   const char *path = path_of(state);
   h5_filtered x = images;
-  flr_dataset *d;
   x.unlimited = 1;
   h5_filtered_write(path, &x);
   const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, "train/images", H5P_DEFAULT);
@@ -214,7 +195,7 @@ static void test_chunks__never_written(void **state) {
   assert_true(H5Dset_extent(set, longer) >= 0);
   H5Dclose(set);
   H5Fclose(file);
-  CHECK_FAILS(open_at(&d, path), FLR_ERROR_DATA, "train/images has 4 of its 5 chunks: it was never written whole");
+  data_check_bad(path, "train/images has 4 of its 5 chunks: it was never written whole");
 }
 
 /* ---- the cache ---- */

@@ -6,7 +6,8 @@
 
 #include "datasets/dataset.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
+#include "open_data.h"
 
 enum { TRAIN = 1500, TEST = 7, HEIGHT = 75, WIDTH = 60, AREA = HEIGHT * WIDTH, CIFAR_PIXELS = 3072 };
 
@@ -16,18 +17,11 @@ static unsigned char value_at(int64_t row, int64_t at, int salt) {
 }
 static unsigned char label_at(int64_t row) { return (unsigned char)((row * 7 + 3) % 10); }
 
-static const char *path_of(void **state, const char *name) {
-  static char paths[4][SCRATCH_PATH + 64];
-  static int at;
-  at = (at + 1) % 4;
-  return scratch_path(paths[at], state, name);
-}
-
 /* ---- writing ---- */
 
 static gzFile create(void **state, const char *name) {
   const size_t length = strlen(name);
-  const gzFile file = gzopen(path_of(state, name), length > 3 && strcmp(name + length - 3, ".gz") == 0 ? "wb1" : "wbT");
+  const gzFile file = gzopen(scratch_at(state, name), length > 3 && strcmp(name + length - 3, ".gz") == 0 ? "wb1" : "wbT");
   assert_non_null(file);
   return file;
 }
@@ -93,12 +87,7 @@ static flr_status convert(void **state, const char *kind) {
   return status;
 }
 
-static flr_dataset *open_out(void **state) {
-  const flr_dataset_options options = {.source = path_of(state, "out.h5"), .valid_fraction = 0, .seed = 1};
-  flr_dataset *d;
-  CHECK_OK(flr_dataset_open(&d, &options));
-  return d;
-}
+static flr_dataset *open_out(void **state) { return data_open_at(scratch_at(state, "out.h5")); }
 
 static void check_split(flr_dataset *d, flr_split split, int64_t n, int planes, int salt) {
   const int64_t size = d->height * d->width * d->channels, area = d->height * d->width;
@@ -192,8 +181,8 @@ static void test_convert__cifar100_takes_the_fine_labels(void **state) {
 
 static void cut(void **state, const char *name, off_t by) {
   struct stat info;
-  assert_int_equal(stat(path_of(state, name), &info), 0);
-  assert_int_equal(truncate(path_of(state, name), info.st_size - by), 0);
+  assert_int_equal(stat(scratch_at(state, name), &info), 0);
+  assert_int_equal(truncate(scratch_at(state, name), info.st_size - by), 0);
 }
 
 static void refuse(void **state, const char *kind, flr_status wanted, const char *part) {
@@ -207,7 +196,7 @@ static void test_convert__packed_files_that_are_cut_or_damaged(void **state) {
   cut(state, "train-images-idx3-ubyte.gz", 1000);
   refuse(state, "idx", FLR_ERROR_DATA, "train-images-idx3-ubyte.gz is cut off");
   write_idx(state, "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", TRAIN, 0);
-  FILE *file = fopen(path_of(state, "train-images-idx3-ubyte.gz"), "r+b");
+  FILE *file = fopen(scratch_at(state, "train-images-idx3-ubyte.gz"), "r+b");
   assert_int_equal(fseek(file, -8, SEEK_END), 0); /* the checksum */
   const int old = fgetc(file);
   assert_int_equal(fseek(file, -8, SEEK_END), 0);
@@ -234,10 +223,10 @@ static void test_convert__cifar_labels_and_lengths(void **state) {
   write_cifar(state, "data_batch_2.bin", 0, 20, 0, 0);
   cut(state, "data_batch_2.bin", 1);
   refuse(state, "cifar", FLR_ERROR_DATA, "data_batch_2.bin is cut off or no CIFAR-10: its 61459 bytes are no multiple of 3073");
-  FILE *file = fopen(path_of(state, "data_batch_2.bin"), "r+b");
+  FILE *file = fopen(scratch_at(state, "data_batch_2.bin"), "r+b");
   fputc(10, file);
   fclose(file);
-  assert_int_equal(truncate(path_of(state, "data_batch_2.bin"), 20 * 3073), 0);
+  assert_int_equal(truncate(scratch_at(state, "data_batch_2.bin"), 20 * 3073), 0);
   refuse(state, "cifar", FLR_ERROR_DATA, "the label of row 20 of the train split is 10: labels run from 0 to 9");
 }
 
@@ -246,13 +235,13 @@ static void test_convert__a_file_that_was_there_stays_when_it_fails(void **state
   write_text(state, "out.h5", precious);
   refuse(state, "cifar", FLR_ERROR_NO_INPUT, "has neither data_batch_1.bin");
   write_cifar(state, "train.bin", 0, 2, 1, 0);
-  FILE *file = fopen(path_of(state, "train.bin"), "r+b");
+  FILE *file = fopen(scratch_at(state, "train.bin"), "r+b");
   assert_int_equal(fseek(file, 1, SEEK_SET), 0);
   fputc(200, file);
   fclose(file);
   refuse(state, "cifar", FLR_ERROR_DATA, "the label of row 0 of the train split is 200: labels run from 0 to 99");
   size_t bytes = 0;
-  char *text = scratch_read(path_of(state, "out.h5"), &bytes);
+  char *text = scratch_read(scratch_at(state, "out.h5"), &bytes);
   assert_string_equal(text, precious);
   free(text);
 }

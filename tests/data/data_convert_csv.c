@@ -5,7 +5,7 @@
 
 #include "datasets/dataset.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 static void write_text(void **state, const char *name, const char *text) {
   char path[SCRATCH_PATH + 64];

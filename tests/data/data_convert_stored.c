@@ -7,7 +7,7 @@
 #include "datasets/dataset.h"
 #include "datasets/h5_filters.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { TRAIN = 900, TEST = 11, SIDE = 40, AREA = SIDE * SIDE, COLUMNS = 5 };
 

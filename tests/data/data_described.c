@@ -9,7 +9,7 @@
 #include "h5_filtered.h"
 #include "h5_fixture.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { ROWS = 29, MOST_BYTES = 4096, FORM_AT = 8, LENGTH_AT = 16, HASH_AT = 24, HEAD = 32 };
 
@@ -17,13 +17,6 @@ typedef struct description {
   unsigned char *bytes;
   size_t count;
 } description;
-
-static const char *path_of(void **state, const char *name) {
-  static char paths[8][SCRATCH_PATH + 64];
-  static int next;
-  next = (next + 1) % 8;
-  return scratch_path(paths[next], state, name);
-}
 
 static description describe(const flr_dataset_options *options) {
   flr_dataset *d;
@@ -105,7 +98,7 @@ static void test_described__rows_of_every_layout(void **state) {
                                  {.rows = ROWS, .channels = 7, .compact = 1},
                                  {.rows = ROWS, .height = 5, .width = 4, .channels = 3, .chunk_rows = 6}};
   for (size_t i = 0; i < sizeof fixtures / sizeof fixtures[0]; i++) {
-    const char *path = path_of(state, "data.h5");
+    const char *path = scratch_at(state, "data.h5");
     h5_fixture_write(path, &fixtures[i]);
     check_file(path, 0);
     check_file(path, 0.25);
@@ -123,7 +116,7 @@ static void test_described__chunks_of_every_kind(void **state) {
       {.dims = {ROWS, 5, 4, 3}, .chunk = {3, 5, 4, 3}, .pipeline = "", .user_block = 512},
       {.dims = {ROWS, 5, 4, 3}, .chunk = {8, 5, 4, 3}, .pipeline = "s4"},
       {.dims = {ROWS, 5, 4, 3}, .chunk = {8, 5, 4, 3}, .pipeline = "z"}};
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     if (!h5_filtered_can_write(kinds[i].pipeline)) continue;
     h5_filtered_write(path, &kinds[i]);
@@ -147,9 +140,9 @@ static void test_described__several_files_with_names_of_classes(void **state) {
   static const char *const names[] = {"ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay"};
   static const char *const others[] = {"jay", "ibex", "hen", "gnu", "fox", "eel", "dog", "cat", "bee", "ant"};
   char both[2 * (SCRATCH_PATH + 64) + 1];
-  write_named(path_of(state, "a.h5"), 0, names);
-  write_named(path_of(state, "b.h5"), 40, others);
-  (void)snprintf(both, sizeof both, "%s,%s", path_of(state, "a.h5"), path_of(state, "b.h5"));
+  write_named(scratch_at(state, "a.h5"), 0, names);
+  write_named(scratch_at(state, "b.h5"), 40, others);
+  (void)snprintf(both, sizeof both, "%s,%s", scratch_at(state, "a.h5"), scratch_at(state, "b.h5"));
   const flr_dataset_options options = {.source = both, .valid_fraction = NAN, .axis_order = "nchw", .seed = 3};
   check_same(&options);
 }
@@ -194,7 +187,7 @@ static void copy_file(const char *from, const char *to) {
 
 /* Another file of the same length and age, then one that is longer, then one written to, then none, then a folder. */
 static void test_described__another_file_is_refused(void **state) {
-  const char *path = path_of(state, "data.h5"), *copy = path_of(state, "copy.h5");
+  const char *path = scratch_at(state, "data.h5"), *copy = scratch_at(state, "copy.h5");
   const flr_dataset_options options = {.source = path, .valid_fraction = 0, .seed = 1};
   struct stat info;
   write_simple(path);
@@ -294,7 +287,7 @@ static void test_described__damaged_bytes_are_refused_or_read(void **state) {
                                       {.dims = {17, 8, 8, 8}, .chunk = {8, 8, 8, 8}, .pipeline = ""},
                                       {.dims = {9, 16, 8, 8}, .chunk = {8, 8, 8, 8}, .pipeline = "d"}};
   static const char *const names[] = {"ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay"};
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     h5_filtered_write(path, &kinds[i]);
     check_damage(path);
@@ -309,7 +302,7 @@ static void test_described__damaged_bytes_are_refused_or_read(void **state) {
 }
 
 static void test_described__of_another_version_is_refused(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const flr_dataset_options options = {.source = path, .valid_fraction = 0, .seed = 1};
   write_simple(path);
   description told = describe(&options);

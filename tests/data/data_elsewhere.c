@@ -6,24 +6,24 @@
 #include "datasets/loader.h"
 
 #include "h5_filtered.h"
-#include "h5_fixture.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
+#include "open_data.h"
 
 enum { ROWS = 29, WIDTH = 7, PART = 10 };
 
 static const h5_fixture features = {.rows = ROWS, .channels = WIDTH};
 
-static const char *path_of(void **state, const char *name) {
-  static char paths[64][SCRATCH_PATH + 64];
-  static int next;
-  next = (next + 1) % 64;
-  return scratch_path(paths[next], state, name);
+/* x: NULL, or where the samples are instead. */
+static flr_dataset_options options_of(const char *path, const char *x) {
+  flr_dataset_options options = data_options(path);
+  options.x_path = x;
+  options.y_path = x ? "train/labels" : NULL;
+  return options;
 }
 
 static flr_status open_at(flr_dataset **out, const char *path, const char *x) {
-  const flr_dataset_options options = {
-      .source = path, .valid_fraction = 0, .x_path = x, .y_path = x ? "train/labels" : NULL, .seed = 1};
+  const flr_dataset_options options = options_of(path, x);
   return flr_dataset_open(out, &options);
 }
 
@@ -53,8 +53,8 @@ static void write_virtual(void **state, const char *path, int gap) {
     (void)snprintf(name, sizeof name, "part%d.h5", i);
     piece.rows = PART;
     piece.first_row = i * PART;
-    (void)unlink(path_of(state, name));
-    h5_fixture_write(path_of(state, name), &piece);
+    (void)unlink(scratch_at(state, name));
+    h5_fixture_write(scratch_at(state, name), &piece);
     H5Sselect_hyperslab(space, H5S_SELECT_SET, first, NULL, part, NULL);
     assert_true(H5Pset_virtual(list, space, name, "train/features", source) >= 0);
   }
@@ -70,7 +70,7 @@ static void write_virtual(void **state, const char *path, int gap) {
 }
 
 static void test_elsewhere__virtual(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   flr_dataset *d;
   write_virtual(state, path, 0);
   CHECK_OK(open_at(&d, path, "virtual"));
@@ -80,18 +80,18 @@ static void test_elsewhere__virtual(void **state) {
 }
 
 static void test_elsewhere__virtual_with_gaps(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   flr_dataset *d;
   write_virtual(state, path, 3);
   CHECK_FAILS(open_at(&d, path, "virtual"), FLR_ERROR_DATA, "its sources have 140 of its 161 values");
   write_virtual(state, path, 0);
-  assert_int_equal(unlink(path_of(state, "part1.h5")), 0);
+  assert_int_equal(unlink(scratch_at(state, "part1.h5")), 0);
   CHECK_FAILS(open_at(&d, path, "virtual"), FLR_ERROR_DATA, "its source part1.h5 is missing");
   h5_fixture shorter = features;
   shorter.rows = PART - 1;
-  h5_fixture_write(path_of(state, "part1.h5"), &shorter);
+  h5_fixture_write(scratch_at(state, "part1.h5"), &shorter);
   CHECK_FAILS(open_at(&d, path, "virtual"), FLR_ERROR_DATA, "takes other values of train/features");
-  assert_int_equal(truncate(path_of(state, "part1.h5"), 300), 0);
+  assert_int_equal(truncate(scratch_at(state, "part1.h5"), 300), 0);
   CHECK_FAILS(open_at(&d, path, "virtual"), FLR_ERROR_DATA, "part1.h5");
 }
 
@@ -117,7 +117,7 @@ static void write_external(const char *path, const char *raw) {
 }
 
 static void test_elsewhere__external(void **state) {
-  const char *path = path_of(state, "data.h5"), *raw = path_of(state, "raw.bin");
+  const char *path = scratch_at(state, "data.h5"), *raw = scratch_at(state, "raw.bin");
   flr_dataset *d;
   const char *const names[] = {"raw.bin", raw}; /* beside the file, or anywhere */
   for (int i = 0; i < 2; i++) {
@@ -136,7 +136,7 @@ static void test_elsewhere__external(void **state) {
 /* ---- HDF5's own filters ---- */
 
 static void test_elsewhere__filters_of_hdf5(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const h5_filtered x = {.dims = {ROWS, WIDTH}, .chunk = {8, WIDTH}, .pipeline = "n"};
   flr_dataset *d;
   h5_filtered_write(path, &x);
@@ -149,7 +149,7 @@ static void test_elsewhere__filters_of_hdf5(void **state) {
 /* ---- several threads ---- */
 
 static void test_elsewhere__loader_threads(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   flr_dataset *d;
   flr_loader *loader;
   flr_batch batch;
@@ -219,7 +219,7 @@ static void replace(const char *path) {
 static void nothing(const char *path) { (void)path; }
 
 static void check_change(void **state, void (*change)(const char *), const char *part) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   flr_dataset *d;
   (void)unlink(path);
   h5_fixture_write(path, &features);
@@ -241,13 +241,12 @@ static void test_elsewhere__files_that_change(void **state) {
 /* ---- paths ---- */
 
 static void check_refused(const char *path, const char *x, flr_status status, const char *part) {
-  flr_dataset *d;
-  CHECK_FAILS(open_at(&d, path, x), status, part);
-  assert_null(strchr(flr_status_message(), '\n'));
+  const flr_dataset_options options = options_of(path, x);
+  data_check_refused(&options, status, part);
 }
 
 static void test_elsewhere__files_that_are_none(void **state) {
-  const char *pipe = path_of(state, "pipe.h5"), *loop = path_of(state, "loop.h5"), *long_name = path_of(state, "long");
+  const char *pipe = scratch_at(state, "pipe.h5"), *loop = scratch_at(state, "loop.h5"), *long_name = scratch_at(state, "long");
   assert_int_equal(mkfifo(pipe, 0600), 0);
   check_refused(pipe, NULL, FLR_ERROR_NO_INPUT, "is a pipe or a device");
   check_refused("/dev/null", NULL, FLR_ERROR_NO_INPUT, "is a pipe or a device");
@@ -262,7 +261,7 @@ static void test_elsewhere__names_of_all_kinds(void **state) {
   const char *const names[] = {"with space.h5", "größe 数据.h5", "a:b.h5", "new\nline.h5"};
   flr_dataset *d;
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    const char *path = path_of(state, names[i]);
+    const char *path = scratch_at(state, names[i]);
     h5_fixture_write(path, &features);
     CHECK_OK(open_at(&d, path, NULL));
     check_all(d, 0);
@@ -271,9 +270,9 @@ static void test_elsewhere__names_of_all_kinds(void **state) {
   char list[2 * SCRATCH_PATH + 200];
   h5_fixture second = features;
   second.first_row = ROWS;
-  h5_fixture_write(path_of(state, "one,two.h5"), &features);
-  h5_fixture_write(path_of(state, "three.h5"), &second);
-  (void)snprintf(list, sizeof list, "%s,,%s", path_of(state, "one\\,two.h5"), path_of(state, "three.h5"));
+  h5_fixture_write(scratch_at(state, "one,two.h5"), &features);
+  h5_fixture_write(scratch_at(state, "three.h5"), &second);
+  (void)snprintf(list, sizeof list, "%s,,%s", scratch_at(state, "one\\,two.h5"), scratch_at(state, "three.h5"));
   CHECK_OK(open_at(&d, list, NULL));
   assert_int_equal(d->samples[FLR_SPLIT_TRAIN], 2 * ROWS);
   check_all(d, 0);
@@ -282,7 +281,7 @@ static void test_elsewhere__names_of_all_kinds(void **state) {
 }
 
 static void test_elsewhere__links(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   flr_dataset *d;
   h5_fixture_write(path, &features);
   const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);

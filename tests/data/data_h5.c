@@ -1,60 +1,27 @@
 /* HDF5 files as people have them: storage, types, axis orders, names, several files; and how wrong ones are refused. */
 #include "datasets/dataset.h"
 
-#include "h5_fixture.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
+#include "open_data.h"
 
 #include <sys/stat.h>
-
-enum { MOST_BYTES = 4096 };
 
 static const h5_fixture images = {.rows = 29, .height = 5, .width = 4, .channels = 3};
 static const h5_fixture features = {.rows = 29, .channels = 7};
 
-static const char *path_of(void **state, const char *name) {
-  static char paths[4][SCRATCH_PATH + 64];
-  static int next;
-  next = (next + 1) % 4;
-  return scratch_path(paths[next], state, name);
-}
-
-static flr_dataset_options options_of(const char *source) {
-  return (flr_dataset_options){.source = source, .valid_fraction = 0, .seed = 1};
-}
-
-static flr_dataset *open_good(const flr_dataset_options *options) {
-  flr_dataset *data;
-  CHECK_OK(flr_dataset_open(&data, options));
-  return data;
-}
-
-/* Row `row` of the split must hold what the fixture's row `truth` holds. */
-static void check_row(flr_dataset *d, flr_split split, int64_t row, int64_t truth) {
-  unsigned char bytes[MOST_BYTES];
-  float value;
-  assert_true(d->sample_bytes <= sizeof bytes);
-  CHECK_OK(flr_dataset_read(d, split, &row, 1, bytes));
-  assert_int_equal(d->labels[split][row], h5_fixture_label(truth));
-  for (int64_t at = 0; at < d->height * d->width * d->channels; at++) {
-    if (!d->features) assert_int_equal(bytes[at], h5_fixture_byte(truth, at));
-    if (d->features) memcpy(&value, bytes + (size_t)at * sizeof value, sizeof value);
-    if (d->features) assert_true(value == h5_fixture_float(truth, at));
-  }
-}
-
 static void check_all(flr_dataset *d, flr_split split, int64_t rows, int64_t first) {
   assert_int_equal(d->samples[split], rows);
-  for (int64_t i = rows - 1; i >= 0; i--) check_row(d, split, i, first + i);
+  for (int64_t i = rows - 1; i >= 0; i--) data_check_row(d, split, i, first + i);
 }
 
 static void check_file(void **state, const h5_fixture *fixture, const char *axis_order) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   (void)unlink(path);
   h5_fixture_write(path, fixture);
-  flr_dataset_options options = options_of(path);
+  flr_dataset_options options = data_options(path);
   options.axis_order = axis_order;
-  flr_dataset *d = open_good(&options);
+  flr_dataset *d = data_open(&options);
   assert_int_equal(d->classes, 3);
   assert_int_equal(d->channels, fixture->channels);
   check_all(d, FLR_SPLIT_TRAIN, fixture->rows, 0);
@@ -96,7 +63,7 @@ static void test_h5__label_types(void **state) {
 }
 
 static void test_h5__splits_of_the_file(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   h5_fixture valid = images, test = images;
   valid.x = "valid/images";
   valid.y = "valid/labels";
@@ -109,9 +76,9 @@ static void test_h5__splits_of_the_file(void **state) {
   h5_fixture_write(path, &images);
   h5_fixture_write(path, &valid);
   h5_fixture_write(path, &test);
-  flr_dataset_options options = options_of(path);
+  flr_dataset_options options = data_options(path);
   options.valid_fraction = NAN;
-  flr_dataset *d = open_good(&options);
+  flr_dataset *d = data_open(&options);
   check_all(d, FLR_SPLIT_TRAIN, 29, 0);
   check_all(d, FLR_SPLIT_VALID, 7, 100);
   check_all(d, FLR_SPLIT_TEST, 4, 200);
@@ -120,12 +87,12 @@ static void test_h5__splits_of_the_file(void **state) {
 
 /* Without a validation split a fifth is taken: the two parts are a partition of the file, each in file order. */
 static void test_h5__validation_taken_from_training(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   int seen[29] = {0};
   h5_fixture_write(path, &features);
-  flr_dataset_options options = options_of(path);
+  flr_dataset_options options = data_options(path);
   options.valid_fraction = NAN;
-  flr_dataset *d = open_good(&options);
+  flr_dataset *d = data_open(&options);
   assert_int_equal(d->samples[FLR_SPLIT_TRAIN] + d->samples[FLR_SPLIT_VALID], 29);
   assert_int_equal(d->samples[FLR_SPLIT_VALID], 6);
   for (int split = 0; split < 2; split++) {
@@ -145,7 +112,7 @@ static void test_h5__validation_taken_from_training(void **state) {
 }
 
 static void test_h5__other_peoples_names(void **state) {
-  const char *path = path_of(state, "data.h5"), *labels = path_of(state, "labels.h5");
+  const char *path = scratch_at(state, "data.h5"), *labels = scratch_at(state, "labels.h5");
   char y[2 * SCRATCH_PATH];
   h5_fixture x = images, elsewhere = images;
   x.x = "deep/down/pictures";
@@ -153,21 +120,21 @@ static void test_h5__other_peoples_names(void **state) {
   elsewhere.y = "only/these";
   h5_fixture_write(path, &x);
   h5_fixture_write(labels, &elsewhere);
-  flr_dataset_options options = options_of(path);
+  flr_dataset_options options = data_options(path);
   options.x_path = "deep/down/pictures";
   options.y_path = "deep/classes";
-  flr_dataset *d = open_good(&options);
+  flr_dataset *d = data_open(&options);
   check_all(d, FLR_SPLIT_TRAIN, 29, 0);
   flr_dataset_destroy(d);
   (void)snprintf(y, sizeof y, "%s:only/these", labels);
   options.y_path = y;
-  d = open_good(&options);
+  d = data_open(&options);
   check_all(d, FLR_SPLIT_TRAIN, 29, 0);
   flr_dataset_destroy(d);
 }
 
 static void test_h5__several_files(void **state) {
-  const char *a = path_of(state, "a.h5"), *b = path_of(state, "b.h5");
+  const char *a = scratch_at(state, "a.h5"), *b = scratch_at(state, "b.h5");
   char both[2 * SCRATCH_PATH];
   h5_fixture second = images;
   second.first_row = 29;
@@ -176,8 +143,8 @@ static void test_h5__several_files(void **state) {
   h5_fixture_write(a, &images);
   h5_fixture_write(b, &second);
   (void)snprintf(both, sizeof both, "%s,%s", a, b);
-  const flr_dataset_options options = options_of(both);
-  flr_dataset *d = open_good(&options);
+  const flr_dataset_options options = data_options(both);
+  flr_dataset *d = data_open(&options);
   check_all(d, FLR_SPLIT_TRAIN, 42, 0);
   flr_dataset_destroy(d);
   second.width = 6;
@@ -188,19 +155,11 @@ static void test_h5__several_files(void **state) {
 
 /* ---- refusals ---- */
 
-static void check_refused(const flr_dataset_options *options, flr_status status, const char *part) {
-  flr_dataset *d = NULL;
-  CHECK_FAILS(flr_dataset_open(&d, options), status, part);
-  assert_null(strchr(flr_status_message(), '\n'));
-  flr_dataset_destroy(d);
-}
-
 static void check_fixture_refused(void **state, const h5_fixture *fixture, const char *part) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   (void)unlink(path);
   h5_fixture_write(path, fixture);
-  const flr_dataset_options options = options_of(path);
-  check_refused(&options, FLR_ERROR_DATA, part);
+  data_check_bad(path, part);
 }
 
 static void test_h5__what_is_refused(void **state) {
@@ -223,49 +182,49 @@ static void write_label(const char *path, int32_t label) {
 }
 
 static void test_h5__lengths_and_labels(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   h5_fixture longer = images;
   longer.rows = 31;
   longer.x = "other/x";
   longer.y = "other/y";
   h5_fixture_write(path, &images);
   h5_fixture_write(path, &longer);
-  flr_dataset_options options = options_of(path);
+  flr_dataset_options options = data_options(path);
   options.x_path = "train/images";
   options.y_path = "other/y";
-  check_refused(&options, FLR_ERROR_DATA, "31 labels for 29 samples");
-  const flr_dataset_options own = options_of(path);
+  data_check_refused(&options, FLR_ERROR_DATA, "31 labels for 29 samples");
+  const flr_dataset_options own = data_options(path);
   write_label(path, -1);
-  check_refused(&own, FLR_ERROR_DATA, "the label of row 5 is -1");
+  data_check_refused(&own, FLR_ERROR_DATA, "the label of row 5 is -1");
   write_label(path, 2000000000);
-  check_refused(&own, FLR_ERROR_DATA, "the label of row 5 is 2000000000");
+  data_check_refused(&own, FLR_ERROR_DATA, "the label of row 5 is 2000000000");
 }
 
 static void test_h5__files_that_are_none(void **state) {
-  const char *path = path_of(state, "data.h5");
-  flr_dataset_options options = options_of(path);
-  check_refused(&options, FLR_ERROR_NO_INPUT, "No such file");
+  const char *path = scratch_at(state, "data.h5");
+  flr_dataset_options options = data_options(path);
+  data_check_refused(&options, FLR_ERROR_NO_INPUT, "No such file");
   options.source = "/";
-  check_refused(&options, FLR_ERROR_NO_INPUT, "folder");
+  data_check_refused(&options, FLR_ERROR_NO_INPUT, "folder");
   options.source = path;
   FILE *file = fopen(path, "w");
   fclose(file);
-  check_refused(&options, FLR_ERROR_NO_INPUT, "empty");
+  data_check_refused(&options, FLR_ERROR_NO_INPUT, "empty");
   file = fopen(path, "w");
   fputs("not a data set at all", file);
   fclose(file);
-  check_refused(&options, FLR_ERROR_DATA, "not an HDF5 file");
+  data_check_refused(&options, FLR_ERROR_DATA, "not an HDF5 file");
 }
 
 /* Cut anywhere, the file is refused when it is opened; cut while it is open, the row that is gone is named. */
 static void test_h5__truncated_files(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   struct stat whole;
   h5_fixture_write(path, &images);
   assert_int_equal(stat(path, &whole), 0);
-  const flr_dataset_options options = options_of(path);
-  flr_dataset *d = open_good(&options);
-  unsigned char row[MOST_BYTES];
+  const flr_dataset_options options = data_options(path);
+  flr_dataset *d = data_open(&options);
+  unsigned char row[DATA_MOST_BYTES];
   const int64_t last = 28;
   CHECK_OK(flr_dataset_read(d, FLR_SPLIT_TRAIN, &last, 1, row));
   assert_int_equal(truncate(path, whole.st_size / 2), 0);
@@ -273,7 +232,7 @@ static void test_h5__truncated_files(void **state) {
   flr_dataset_destroy(d);
   for (off_t size = whole.st_size / 2; size > 16; size -= whole.st_size / 9) {
     assert_int_equal(truncate(path, size), 0);
-    check_refused(&options, FLR_ERROR_DATA, path);
+    data_check_refused(&options, FLR_ERROR_DATA, path);
   }
 }
 

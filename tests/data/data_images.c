@@ -9,7 +9,7 @@
 #include "core/memory.h"
 #include "datasets/convert/image_impl.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { ROOM = 1 << 20, MOST = 100000000 };
 

@@ -1,20 +1,13 @@
 /* Labels as people keep them: number types, one-hot rows, strings, names of classes over several files; and wrong ones. */
 #include "datasets/dataset.h"
 
-#include "h5_fixture.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
+#include "open_data.h"
 
 enum { ROWS = 6, CLASSES = 3 };
 
 static const int32_t truth[ROWS] = {2, 0, 1, 1, 2, 0};
-
-static const char *path_of(void **state, const char *name) {
-  static char paths[4][SCRATCH_PATH + 64];
-  static int next;
-  next = (next + 1) % 4;
-  return scratch_path(paths[next], state, name);
-}
 
 static void put_labels(const char *path, hid_t type, hid_t memory, int rank, hsize_t width, const void *labels) {
   const hsize_t images[] = {ROWS, 2}, dims[] = {ROWS, width};
@@ -24,29 +17,15 @@ static void put_labels(const char *path, hid_t type, hid_t memory, int rank, hsi
   h5_fixture_put(path, "train/labels", type, memory, rank, dims, labels, 0);
 }
 
-static flr_dataset *open_at(const char *path) {
-  const flr_dataset_options options = {.source = path, .valid_fraction = 0, .seed = 1};
-  flr_dataset *d;
-  CHECK_OK(flr_dataset_open(&d, &options));
-  return d;
-}
-
 static void check_labels(const char *path, int64_t classes) {
-  flr_dataset *d = open_at(path);
+  flr_dataset *d = data_open_at(path);
   assert_int_equal(d->classes, classes);
   for (int i = 0; i < ROWS; i++) assert_int_equal(d->labels[FLR_SPLIT_TRAIN][i], truth[i]);
   flr_dataset_destroy(d);
 }
 
-static void check_refused(const char *path, const char *part) {
-  const flr_dataset_options options = {.source = path, .valid_fraction = 0, .seed = 1};
-  flr_dataset *d;
-  CHECK_FAILS(flr_dataset_open(&d, &options), FLR_ERROR_DATA, part);
-  assert_null(strchr(flr_status_message(), '\n'));
-}
-
 static void test_labels__number_types(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const hid_t types[] = {H5T_STD_I8LE,  H5T_STD_U8LE,  H5T_STD_I16BE, H5T_STD_U16LE,  H5T_STD_I32LE,
                          H5T_STD_U32BE, H5T_STD_I64LE, H5T_STD_U64LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE};
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -57,7 +36,7 @@ static void test_labels__number_types(void **state) {
 }
 
 static void test_labels__one_hot(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const hid_t types[] = {H5T_STD_U8LE, H5T_STD_I32BE, H5T_IEEE_F32LE, H5T_IEEE_F64BE};
   double rows[ROWS][CLASSES + 1] = {{0}}; /* a class without samples counts too */
   for (int i = 0; i < ROWS; i++) rows[i][truth[i]] = 1;
@@ -67,17 +46,17 @@ static void test_labels__one_hot(void **state) {
   }
   rows[3][0] = 1;
   put_labels(path, H5T_STD_U8LE, H5T_NATIVE_DOUBLE, 2, CLASSES + 1, rows);
-  check_refused(path, "train/labels: row 3 has 2 ones and 0 other values that are not 0: one-hot labels have a single 1");
+  data_check_bad(path, "train/labels: row 3 has 2 ones and 0 other values that are not 0: one-hot labels have a single 1");
   rows[3][0] = rows[3][truth[3]] = 0;
   put_labels(path, H5T_STD_U8LE, H5T_NATIVE_DOUBLE, 2, CLASSES + 1, rows);
-  check_refused(path, "row 3 has 0 ones and 0 other values");
+  data_check_bad(path, "row 3 has 0 ones and 0 other values");
   rows[3][1] = 0.9;
   put_labels(path, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 2, CLASSES + 1, rows);
-  check_refused(path, "row 3 has 0 ones and 1 other values");
+  data_check_bad(path, "row 3 has 0 ones and 1 other values");
 }
 
 static void test_labels__enumeration(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const hid_t type = H5Tenum_create(H5T_STD_I8LE);
   int8_t value = 0, labels[ROWS];
   H5Tenum_insert(type, "FALSE", (value = 0, &value));
@@ -95,7 +74,7 @@ static const char *const words[ROWS] = {"zebra", "ant", "bee", "bee", "zebra", "
 
 static void check_words(const char *path) {
   check_labels(path, CLASSES);
-  flr_dataset *d = open_at(path);
+  flr_dataset *d = data_open_at(path);
   assert_string_equal(d->class_names[0], "ant");
   assert_string_equal(d->class_names[1], "bee");
   assert_string_equal(d->class_names[2], "zebra");
@@ -103,7 +82,7 @@ static void check_words(const char *path) {
 }
 
 static void test_labels__strings(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   char fixed[ROWS][8];
   for (int padding = 0; padding < 2; padding++) {
     const hid_t type = H5Tcopy(padding ? H5T_FORTRAN_S1 : H5T_C_S1);
@@ -122,14 +101,14 @@ static void test_labels__strings(void **state) {
   check_words(path);
   const char *const gap[ROWS] = {"zebra", "ant", "", "bee", "zebra", "ant"};
   put_labels(path, variable, variable, 1, 1, gap);
-  check_refused(path, "train/labels: the label of row 2 is empty: label it or leave the sample out");
+  data_check_bad(path, "train/labels: the label of row 2 is empty: label it or leave the sample out");
   H5Tclose(variable);
 }
 
 /* More different ones than the list begins with. */
 static void test_labels__many_strings(void **state) {
   enum { MANY = 1000 };
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   static char fixed[MANY][8];
   static const unsigned char nothing[MANY * 2];
   const hsize_t features[] = {MANY, 2}, rows = MANY;
@@ -138,7 +117,7 @@ static void test_labels__many_strings(void **state) {
   for (int i = 0; i < MANY; i++) (void)snprintf(fixed[i], 8, "c%04d", (i * 7 + 3) % MANY);
   h5_fixture_put(path, "train/features", H5T_STD_U8LE, H5T_STD_U8LE, 2, features, nothing, 0);
   h5_fixture_put(path, "train/labels", type, type, 1, &rows, fixed, 0);
-  flr_dataset *d = open_at(path);
+  flr_dataset *d = data_open_at(path);
   assert_int_equal(d->classes, MANY);
   for (int i = 0; i < MANY; i++) assert_int_equal(d->labels[FLR_SPLIT_TRAIN][i], (i * 7 + 3) % MANY);
   assert_string_equal(d->class_names[999], "c0999");
@@ -151,7 +130,7 @@ static void test_labels__many_strings(void **state) {
 static void join(char *out, size_t size, const char *a, const char *b) { (void)snprintf(out, size, "%s,%s", a, b); }
 
 static void test_labels__class_names_are_merged(void **state) {
-  const char *a = path_of(state, "a.h5"), *b = path_of(state, "b.h5");
+  const char *a = scratch_at(state, "a.h5"), *b = scratch_at(state, "b.h5");
   const char *const first[] = {"ant", "bee", "cat"}, *const second[] = {"cat", "dog", "ant"};
   char both[2 * SCRATCH_PATH + 200];
   put_labels(a, H5T_STD_I32LE, H5T_NATIVE_INT32, 1, 1, truth);
@@ -159,7 +138,7 @@ static void test_labels__class_names_are_merged(void **state) {
   h5_fixture_put_class_names(a, first, 3);
   h5_fixture_put_class_names(b, second, 3);
   join(both, sizeof both, a, b);
-  flr_dataset *d = open_at(both);
+  flr_dataset *d = data_open_at(both);
   const int32_t merged[] = {2, 3, 0}; /* cat, dog, ant among ant, bee, cat, dog */
   assert_int_equal(d->classes, 4);
   assert_string_equal(d->class_names[3], "dog");
@@ -169,11 +148,11 @@ static void test_labels__class_names_are_merged(void **state) {
   const char *const twice[] = {"ant", "bee", "ant"};
   put_labels(b, H5T_STD_I32LE, H5T_NATIVE_INT32, 1, 1, truth);
   h5_fixture_put_class_names(b, twice, 3);
-  check_refused(both, "class_names has \"ant\" twice");
+  data_check_bad(both, "class_names has \"ant\" twice");
   const hid_t text = H5Tcopy(H5T_C_S1);
   H5Tset_size(text, H5T_VARIABLE);
   put_labels(b, text, text, 1, 1, words);
-  check_refused(both, "some labels are numbers, some are strings");
+  data_check_bad(both, "some labels are numbers, some are strings");
   H5Tclose(text);
 }
 
@@ -193,7 +172,7 @@ static void put_moments(const char *path, float mean) {
 }
 
 static void test_labels__moments_of_several_files(void **state) {
-  const char *a = path_of(state, "a.h5"), *b = path_of(state, "b.h5");
+  const char *a = scratch_at(state, "a.h5"), *b = scratch_at(state, "b.h5");
   char both[2 * SCRATCH_PATH + 200];
   for (int same = 0; same < 2; same++) {
     put_labels(a, H5T_STD_I32LE, H5T_NATIVE_INT32, 1, 1, truth);
@@ -201,7 +180,7 @@ static void test_labels__moments_of_several_files(void **state) {
     put_moments(a, 0.5F);
     put_moments(b, same ? 0.5F : 0.25F);
     join(both, sizeof both, a, b);
-    flr_dataset *d = open_at(both);
+    flr_dataset *d = data_open_at(both);
     assert_int_equal(d->mean != NULL, same);
     assert_int_equal(d->std != NULL, same);
     assert_int_equal(d->moments_differ, !same);
@@ -212,21 +191,22 @@ static void test_labels__moments_of_several_files(void **state) {
 /* ---- wrong labels ---- */
 
 static void test_labels__what_is_refused(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const double half[ROWS] = {0, 1, 1.5, 2, 0, 0}, none[ROWS] = {0, NAN, 1, -1, -1, 0}, huge[ROWS] = {0, 1, 2, 1e18, 0, 0};
   put_labels(path, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 1, 1, half);
-  check_refused(path, "train/labels: the label of row 2 is 1.5: labels are whole numbers");
+  data_check_bad(path, "train/labels: the label of row 2 is 1.5: labels are whole numbers");
   put_labels(path, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 1, 1, none);
-  check_refused(path, "the label of row 1 is nan (and of 2 more it is none): labels count classes from 0: label these samples");
+  data_check_bad(path,
+                 "the label of row 1 is nan (and of 2 more it is none): labels count classes from 0: label these samples");
   put_labels(path, H5T_STD_I64LE, H5T_NATIVE_DOUBLE, 1, 1, huge);
-  check_refused(path, "the label of row 3 is 1000000000000000000: labels count classes from 0");
+  data_check_bad(path, "the label of row 3 is 1000000000000000000: labels count classes from 0");
   put_labels(path, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 1, 1, huge);
-  check_refused(path, "the label of row 3 is 1e+18: labels count classes from 0");
+  data_check_bad(path, "the label of row 3 is 1e+18: labels count classes from 0");
   const hid_t compound = H5Tcreate(H5T_COMPOUND, 8);
   const unsigned char nothing[ROWS * 8] = {0};
   H5Tinsert(compound, "a", 0, H5T_NATIVE_INT32);
   put_labels(path, compound, compound, 1, 1, nothing);
-  check_refused(path, "train/labels must hold one number or string per sample");
+  data_check_bad(path, "train/labels must hold one number or string per sample");
   H5Tclose(compound);
   const hsize_t fewer = ROWS - 2;
   put_labels(path, H5T_STD_I32LE, H5T_NATIVE_INT32, 1, 1, truth);

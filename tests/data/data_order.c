@@ -6,7 +6,7 @@
 #include "h5_filtered.h"
 #include "h5_fixture.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { MOST_BLOCKS = 64 };
 

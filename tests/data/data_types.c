@@ -4,24 +4,16 @@
 #include "datasets/dataset.h"
 #include "datasets/element.h"
 
-#include "h5_fixture.h"
 #include "harness/harness.h"
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
+#include "open_data.h"
 
 enum { ROWS = 7, HEIGHT = 5, WIDTH = 4, CHANNELS = 3, VALUES = HEIGHT * WIDTH * CHANNELS };
 
-static const char *path_of(void **state, const char *name) {
-  static char paths[4][SCRATCH_PATH + 64];
-  static int next;
-  next = (next + 1) % 4;
-  return scratch_path(paths[next], state, name);
-}
-
 static flr_dataset *open_at(const char *path, const char *axis_order) {
-  const flr_dataset_options options = {.source = path, .valid_fraction = 0, .seed = 1, .axis_order = axis_order};
-  flr_dataset *d;
-  CHECK_OK(flr_dataset_open(&d, &options));
-  return d;
+  flr_dataset_options options = data_options(path);
+  options.axis_order = axis_order;
+  return data_open(&options);
 }
 
 /* Good in every type: at place `at` of [h, w, c]. */
@@ -68,7 +60,7 @@ static hid_t half(hid_t order_of) {
 }
 
 static void check_type(void **state, hid_t type, int bytes) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   for (int64_t chunk = 0; chunk < 6; chunk += 3) {
     for (int rank = 2; rank <= 4; rank++) {
       write_values(path, type, rank, 0, chunk);
@@ -157,11 +149,11 @@ static void write_one(const char *path, int rank, float value) {
 }
 
 static void check_value(void **state, int rank, float value, float most, const char *part) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   float out[VALUES];
   const int64_t good = 0, row = 1;
   write_one(path, rank, value);
-  flr_dataset *d = open_at(path, NULL);
+  flr_dataset *d = data_open_at(path);
   if (most > 0) flr_dataset_limit(d, 0, most);
   CHECK_OK(flr_dataset_read(d, FLR_SPLIT_TRAIN, &good, 1, out));
   CHECK_FAILS(flr_dataset_read(d, FLR_SPLIT_TRAIN, &row, 1, out), FLR_ERROR_DATA, part);
@@ -181,7 +173,7 @@ static void test_types__values_that_are_refused(void **state) {
 
 /* A view on the training split passes the limit on. */
 static void test_types__limit_of_a_split(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const flr_dataset_options options = {.source = path, .valid_fraction = 0.34, .seed = 1};
   flr_dataset *d;
   float out[VALUES];
@@ -200,14 +192,14 @@ static void test_types__limit_of_a_split(void **state) {
 
 /* 1e6 with a spread of one: squares of such values would cost all digits of their spread in float32. */
 static void test_types__moments_of_raw_values(void **state) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const hsize_t dims[] = {4, 3}, rows = 4;
   const double values[] = {1e6 + 1, 5, 1e-9, 1e6 - 1, 5, 3e-9, 1e6 + 1, 5, 1e-9, 1e6 - 1, 5, 3e-9};
   const int32_t labels[] = {0, 1, 0, 1};
   float mean[3], std[3];
   h5_fixture_put(path, "train/features", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 2, dims, values, 0);
   h5_fixture_put(path, "train/labels", H5T_NATIVE_INT32, H5T_NATIVE_INT32, 1, &rows, labels, 0);
-  flr_dataset *d = open_at(path, NULL);
+  flr_dataset *d = data_open_at(path);
   CHECK_OK(flr_dataset_measure(d, 1, mean, std));
   assert_true(mean[0] == 1e6F && std[0] == 1 && mean[1] == 5 && std[1] == 1);
   assert_true(fabs((double)mean[2] - 2e-9) < 1e-15 && fabs((double)std[2] - 1e-9) < 1e-15);
@@ -216,21 +208,14 @@ static void test_types__moments_of_raw_values(void **state) {
 
 /* ---- what is no sample ---- */
 
-static void check_refused(const char *path, const char *part) {
-  const flr_dataset_options options = {.source = path, .valid_fraction = 0, .seed = 1};
-  flr_dataset *d;
-  CHECK_FAILS(flr_dataset_open(&d, &options), FLR_ERROR_DATA, part);
-  assert_null(strchr(flr_status_message(), '\n'));
-}
-
 static void check_type_refused(void **state, hid_t type, const char *part) {
-  const char *path = path_of(state, "data.h5");
+  const char *path = scratch_at(state, "data.h5");
   const hsize_t dims[] = {2, 2};
   const unsigned char nothing[256] = {0};
   (void)unlink(path);
   h5_fixture_put(path, "train/features", type, type, 2, dims, nothing, 0);
   h5_fixture_put(path, "train/labels", H5T_NATIVE_INT32, H5T_NATIVE_INT32, 1, dims, nothing, 0);
-  check_refused(path, part);
+  data_check_bad(path, part);
   H5Tclose(type);
 }
 
@@ -250,21 +235,21 @@ static void test_types__types_that_are_refused(void **state) {
 }
 
 static void test_types__shapes_that_are_refused(void **state) {
-  const char *path = path_of(state, "data.h5"), *other = path_of(state, "other.h5");
+  const char *path = scratch_at(state, "data.h5"), *other = scratch_at(state, "other.h5");
   const hsize_t five[] = {2, 1, 1, 1, 1}, one[] = {2}, none[] = {0, 4};
   const unsigned char nothing[64] = {0};
   char both[2 * SCRATCH_PATH + 200];
   h5_fixture_put(path, "train/images", H5T_STD_U8LE, H5T_STD_U8LE, 5, five, nothing, 0);
   h5_fixture_put(path, "train/labels", H5T_STD_U8LE, H5T_STD_U8LE, 1, one, nothing, 0);
-  check_refused(path, "train/images has 5 axes");
+  data_check_bad(path, "train/images has 5 axes");
   (void)unlink(path);
   h5_fixture_put(path, "train/features", H5T_STD_U8LE, H5T_STD_U8LE, 2, none, nothing, 0);
   h5_fixture_put(path, "train/labels", H5T_STD_U8LE, H5T_STD_U8LE, 1, none, nothing, 0);
-  check_refused(path, "train/features has no samples");
+  data_check_bad(path, "train/features has no samples");
   write_values(path, H5T_STD_U8LE, 4, 0, 0);
   write_values(other, H5T_IEEE_F32LE, 4, 0, 0);
   (void)snprintf(both, sizeof both, "%s,%s", path, other);
-  check_refused(both, "train/images holds float32, others are bytes");
+  data_check_bad(both, "train/images holds float32, others are bytes");
 }
 
 int main(void) {

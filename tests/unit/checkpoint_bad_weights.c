@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 #include "unit/weights_files.h"
 
 /* fc1: 12 weights, 3 biases; the header and the 60 bytes of a file that fits. */

@@ -8,7 +8,7 @@
 #include "core/memory.h"
 #include "core/rng.h"
 #include "harness/harness.h"
-#include "scratch_dir.h"
+#include "harness/scratch_dir.h"
 
 enum { FILE_BYTES = 24 << 20, WRITES = 300 };
 

@@ -3,7 +3,7 @@
 
 #include <float.h>
 
-#include "unit/scratch_dir.h"
+#include "harness/scratch_dir.h"
 #include "unit/weights_files.h"
 
 static flr_final_info final_info(void) {

@@ -2,9 +2,9 @@
 #include "harness/harness.h"
 
 #include "core/memory.h"
+#include "harness/scratch_dir.h"
 #include "report/chart.h"
 #include "report/plot.h"
-#include "unit/scratch_dir.h"
 
 enum { N = 50, PATH_ROOM = SCRATCH_PATH + 64 };
 

@@ -2,8 +2,8 @@
 #include "harness/harness.h"
 
 #include "core/memory.h"
+#include "harness/scratch_dir.h"
 #include "report/plot.h"
-#include "unit/scratch_dir.h"
 
 enum { N = 100, PATH_ROOM = SCRATCH_PATH + 64 };
 

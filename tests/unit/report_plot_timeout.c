@@ -3,8 +3,8 @@
 
 #include <time.h>
 
+#include "harness/scratch_dir.h"
 #include "report/plot.h"
-#include "unit/scratch_dir.h"
 
 static void test_gnuplot__hanging_is_ended(void **state) {
   char path[SCRATCH_PATH + 64];

@@ -1,8 +1,8 @@
 /* metrics.jsonl read back, as runs leave it: whole, cut off, resumed, rescheduled, of several groups, and not at all. */
 #include "harness/harness.h"
 
+#include "harness/scratch_dir.h"
 #include "report/run_chart.h"
-#include "unit/scratch_dir.h"
 
 static const char start[] =
     "{\"event\": \"start\", \"time\": 0, \"config\": {\"batch\":\"32\",\"optimizer\":\"sgd\",\"steps\":\"25\"}, \"model\": "

@@ -4,8 +4,8 @@
 #include <cjson/cJSON.h>
 #include <float.h>
 
+#include "harness/scratch_dir.h"
 #include "report/run_log.h"
-#include "unit/scratch_dir.h"
 
 enum { PATH_ROOM = SCRATCH_PATH + 64 };
 

@@ -1,8 +1,8 @@
 /* The sweep's table reads back to the same numbers. */
 #include "harness/harness.h"
 
+#include "harness/scratch_dir.h"
 #include "report/sweep_files.h"
-#include "unit/scratch_dir.h"
 
 enum { PATH_ROOM = SCRATCH_PATH + 64, N = 3 };
 

@@ -26,6 +26,15 @@ static inline const char *scratch_path(char path[SCRATCH_PATH + 64], void **stat
   return path;
 }
 
+/* The same in memory that holds until the 64th call behind it. */
+static inline const char *scratch_at(void **state, const char *name) {
+  enum { KEPT = 64 };
+  static char paths[KEPT][SCRATCH_PATH + 64];
+  static int next;
+  next = (next + 1) % KEPT;
+  return scratch_path(paths[next], state, name);
+}
+
 /* Files in it; removes them when `clean`. */
 static inline int scratch_files(void **state, int clean) {
   int count = 0;
