@@ -2,11 +2,9 @@
  * the whole batch at once does. usage: nn_sync BACKEND */
 #include <pthread.h>
 
-#include "core/rng.h"
-#include "harness/harness.h"
-#include "nn/executor.h"
+#include "small_net.h"
 
-enum { CLASSES = 5, SIDE = 8, SAMPLES = 6, MAX_RANKS = 3, MAX_LANES = 3, MOST_NUMBERS = 8192 };
+enum { MAX_RANKS = 3, MOST_NUMBERS = 8192 };
 
 static const char *backend_name;
 
@@ -41,71 +39,20 @@ static flr_status sum(void *context, double *numbers, int64_t count) {
 /* Samples of each lane of each rank. */
 typedef struct split {
   int ranks, lanes, ordered;
-  int64_t samples[MAX_RANKS][MAX_LANES];
+  int64_t samples[MAX_RANKS][NET_LANES];
 } split;
-
-typedef struct net {
-  flr_graph *graph;
-  flr_backend *backend;
-  flr_executor *executor;
-  float *params, *states, *gradients; /* states: [lanes]; gradients: the sum of the rank's lanes */
-  uint8_t input[SAMPLES * SIDE * SIDE * 3];
-  int32_t labels[SAMPLES];
-  flr_step_values values;
-  flr_loss_result result;
-  member member;
-} net;
 
 static net *open_net(const char *model, const flr_executor_sync *sync, const flr_freezing *freezing) {
   static const flr_executor_plan plans[] = {{6, 1}, {5, 1}, {4, 1}, {3, 1}, {2, 1}, {1, 1}};
-  net *n = calloc(1, sizeof *n);
-  const flr_model_options options = {.name = model,
-                                     .height = SIDE,
-                                     .width = SIDE,
-                                     .channels = 3,
-                                     .classes = CLASSES,
-                                     .hidden = "12,9",
-                                     .stem = "auto",
-                                     .seed = 3};
-  const flr_backend_options backend = {.threads = 1, .local_size = 1};
-  const flr_executor_options executor = {.plans = plans, .plan_count = 6, .input_dtype = FLR_U8, .sync = sync};
-  CHECK_OK(flr_model_create(&n->graph, &options));
-  CHECK_OK(flr_graph_freeze(n->graph, freezing));
-  CHECK_OK(flr_backend_create(&n->backend, backend_name, &backend));
-  CHECK_OK(flr_executor_create(&n->executor, n->graph, n->backend, &executor));
-  const flr_params *p = flr_graph_params(n->graph);
-  n->params = calloc((size_t)p->elements, sizeof(float));
-  n->gradients = calloc((size_t)p->elements, sizeof(float));
-  n->states = calloc((size_t)(MAX_LANES * p->state_elements) + 1, sizeof(float));
-  flr_params_init(p, 5, n->params, n->states);
-  for (int lane = 1; lane < MAX_LANES; lane++)
-    memcpy(n->states + lane * p->state_elements, n->states, (size_t)p->state_elements * sizeof(float));
-  for (size_t i = 0; i < sizeof n->input; i++) n->input[i] = (uint8_t)(flr_rng_uniform(9, i) * 255.0f);
-  for (int i = 0; i < SAMPLES; i++) n->labels[i] = i % CLASSES;
-  n->values = (flr_step_values){.grad_scale = 1.0 / SAMPLES, .loss_scale = 1};
-  return n;
+  return net_open(backend_name, model, freezing,
+                  &(flr_executor_options){.plans = plans, .plan_count = 6, .input_dtype = FLR_U8, .sync = sync});
 }
 
-static void close_net(net *n) {
-  flr_executor_destroy(n->executor);
-  flr_backend_destroy(n->backend);
-  flr_graph_destroy(n->graph);
-  free(n->params);
-  free(n->gradients);
-  free(n->states);
-  free(n);
-}
-
+/* Gradients are the sum of the rank's lanes. */
 static flr_executor_io io_of(net *n, int64_t first, int64_t batch, int lane) {
-  return (flr_executor_io){.batch = batch,
-                           .input = n->input + first * SIDE * SIDE * 3,
-                           .labels = n->labels + first,
-                           .params = n->params,
-                           .states = n->states + lane * flr_graph_params(n->graph)->state_elements,
-                           .gradients = n->gradients,
-                           .accumulate = 1,
-                           .values = &n->values,
-                           .result = &n->result};
+  flr_executor_io io = net_io(n, first, batch, lane);
+  io.accumulate = 1;
+  return io;
 }
 
 typedef struct work {
@@ -125,7 +72,7 @@ static flr_status note_range(void *context, int64_t offset, int64_t count) {
   return FLR_OK;
 }
 
-static int64_t lanes_of(const work *w, flr_executor_io ios[MAX_LANES]) {
+static int64_t lanes_of(const work *w, flr_executor_io ios[NET_LANES]) {
   int64_t first = 0;
   for (int rank = 0; rank < w->member.rank; rank++)
     for (int lane = 0; lane < w->split->lanes; lane++) first += w->split->samples[rank][lane];
@@ -138,36 +85,21 @@ static int64_t lanes_of(const work *w, flr_executor_io ios[MAX_LANES]) {
 }
 
 /* Of the whole batch, the same on every rank. */
-static double loss_of(work *w) {
-  flr_executor_io ios[MAX_LANES];
+static double loss_of(void *context) {
+  work *w = context;
+  flr_executor_io ios[NET_LANES];
   const int64_t count = lanes_of(w, ios);
   w->net->result = (flr_loss_result){0};
   CHECK_OK(flr_executor_forward_lanes(w->net->executor, ios, count));
-  double loss = w->net->result.loss_sum / SAMPLES;
+  double loss = w->net->result.loss_sum / NET_SAMPLES;
   CHECK_OK(sum(&w->member, &loss, 1));
   return loss;
 }
 
-/* Along a random direction d: (L(p + e d) - L(p - e d)) / 2e against gradient . d. */
-static void compare_slope(work *w, const flr_param *param, int index) {
-  const double step = 4e-4;
-  float *values = w->net->params + param->offset, *kept = malloc((size_t)param->count * sizeof(float));
-  double slope = 0, norm = 0, difference = 0;
-  memcpy(kept, values, (size_t)param->count * sizeof(float));
-  for (int64_t i = 0; i < param->count; i++) {
-    const double d = flr_rng_normal((uint64_t)index + 100, (uint64_t)i);
-    slope += d * (double)w->net->gradients[param->offset + i];
-    norm += d * d;
-  }
+static void compare_slope(work *w, int index) {
+  double slope = net_gradient_along(w->net, index);
   CHECK_OK(sum(&w->member, &slope, 1));
-  for (int sign = 1; sign >= -1; sign -= 2) {
-    for (int64_t i = 0; i < param->count; i++)
-      values[i] = (float)((double)kept[i] + sign * step / sqrt(norm) * flr_rng_normal((uint64_t)index + 100, (uint64_t)i));
-    difference += sign * loss_of(w);
-  }
-  memcpy(values, kept, (size_t)param->count * sizeof(float));
-  free(kept);
-  const double truth = difference / (2 * step), error = fabs(slope / sqrt(norm) - truth) / (fabs(truth) + 0.4);
+  const double truth = net_slope_along(w->net, index, loss_of, w), error = fabs(slope - truth) / (fabs(truth) + 0.4);
   w->error = fmax(w->error, error);
 }
 
@@ -179,13 +111,13 @@ static void *run_rank(void *context) {
                                   .lanes = s->lanes,
                                   .parts = s->ordered ? s->ranks * s->lanes : 1,
                                   .first_part = s->ordered ? w->member.rank * s->lanes : 0};
-  flr_executor_io ios[MAX_LANES];
+  flr_executor_io ios[NET_LANES];
   w->net = open_net(w->model, &sync, &w->freezing);
   const int64_t count = lanes_of(w, ios);
   CHECK_OK(flr_executor_forward_lanes(w->net->executor, ios, count));
   CHECK_OK(flr_executor_backward_lanes(w->net->executor, ios, count, note_range, &w->ranges));
   const flr_params *p = flr_graph_params(w->net->graph);
-  for (int i = 0; w->slopes && i < p->param_count; i++) compare_slope(w, &p->params[i], i);
+  for (int i = 0; w->slopes && i < p->param_count; i++) compare_slope(w, i);
   return NULL;
 }
 
@@ -232,7 +164,7 @@ static void compare_with_whole(const split *s, work works[MAX_RANKS], const net 
       compare("statistic", n->states + lane * p->state_elements, whole->states, p->state_elements);
     for (int64_t i = 0; rank > 0 && i < p->grad_elements; i++) works[0].net->gradients[i] += n->gradients[i];
   }
-  assert_int_equal(count, SAMPLES);
+  assert_int_equal(count, NET_SAMPLES);
   CHECK_NEAR(loss, whole->result.loss_sum, tolerance(), 1);
   for (int i = 0; i < p->param_count; i++) {
     const int64_t at = p->params[i].offset + p->params[i].grad_shift;
@@ -251,15 +183,15 @@ static const split splits[] = {
 
 static void check_model(const char *model, flr_freezing freezing) {
   net *whole = open_net(model, NULL, &freezing);
-  const flr_executor_io io = io_of(whole, 0, SAMPLES, 0);
+  const flr_executor_io io = io_of(whole, 0, NET_SAMPLES, 0);
   CHECK_OK(flr_executor_train(whole->executor, &io, NULL, NULL));
   for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
     work works[MAX_RANKS];
     run_ranks(&splits[i], works, &(work){.model = model, .freezing = freezing});
     compare_with_whole(&splits[i], works, whole);
-    for (int rank = 0; rank < splits[i].ranks; rank++) close_net(works[rank].net);
+    for (int rank = 0; rank < splits[i].ranks; rank++) net_close(works[rank].net);
   }
-  close_net(whole);
+  net_close(whole);
 }
 
 static void test_sync__any_split_computes_the_whole_batch(void **state) {
@@ -283,7 +215,7 @@ static void test_sync__gradients_are_the_slopes_of_the_loss(void **state) {
     run_ranks(&splits[i], works, &(work){.model = "cnn", .slopes = 1});
     for (int rank = 0; rank < splits[i].ranks; rank++) {
       if (!(works[rank].error < 0.05)) fail_msg("split %d: slopes are off by %g", (int)i, works[rank].error);
-      close_net(works[rank].net);
+      net_close(works[rank].net);
     }
   }
 }
@@ -297,15 +229,15 @@ static void test_sync__held_norms_share_nothing(void **state) {
   assert_int_equal(pthread_barrier_init(&t.barrier, NULL, 1), 0);
   net *all = open_net("cnn", &sync, &(flr_freezing){0}),
       *held = open_net("cnn", &sync, &(flr_freezing){.groups = 2, .hold_norms = 1});
-  const flr_executor_io io = io_of(all, 0, SAMPLES, 0), less = io_of(held, 0, SAMPLES, 0);
+  const flr_executor_io io = io_of(all, 0, NET_SAMPLES, 0), less = io_of(held, 0, NET_SAMPLES, 0);
   CHECK_OK(flr_executor_train(all->executor, &io, NULL, NULL));
   const int64_t whole = t.calls[0];
   CHECK_OK(flr_executor_train(held->executor, &less, NULL, NULL));
   assert_int_equal(whole, 8); /* four layers, forward and backward */
   assert_int_equal(t.calls[0] - whole, 0);
   CHECK_FAILS(flr_executor_forward_lanes(all->executor, &io, 2), FLR_ERROR_INTERNAL, "2 lanes where there are 1");
-  close_net(all);
-  close_net(held);
+  net_close(all);
+  net_close(held);
   pthread_barrier_destroy(&t.barrier);
 }
 
