@@ -169,6 +169,19 @@ typedef struct flr_loss_settings {
   int training;
 } flr_loss_settings;
 
+/* The settings of some one op, for those who keep ops of all kinds. */
+typedef union flr_op_settings {
+  flr_conv2d_settings conv2d;
+  flr_linear_settings linear;
+  flr_batch_norm_settings batch_norm;
+  flr_pool2d_settings pool2d;
+  flr_add_settings add;
+  flr_dropout_settings dropout;
+  flr_shortcut_settings shortcut;
+  flr_loss_settings loss;
+  int training; /* of relu and the global pools */
+} flr_op_settings;
+
 /* One range of the flat buffer that shares group and decay. */
 typedef struct flr_update_range {
   int64_t offset, count;

@@ -39,15 +39,7 @@ struct flr_node {
   int mean, var;    /* states, -1: none */
   int hold;         /* batch norm: 1: in training too it computes with its running averages, which stay */
   flr_shape shape;  /* of its output, n = 1 */
-  union {
-    flr_conv2d_settings conv2d;
-    flr_linear_settings linear;
-    flr_batch_norm_settings batch_norm;
-    flr_pool2d_settings pool2d;
-    flr_add_settings add;
-    flr_dropout_settings dropout;
-    flr_shortcut_settings shortcut;
-  } settings;
+  flr_op_settings settings;
 };
 
 struct flr_graph {

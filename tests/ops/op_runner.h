@@ -11,17 +11,7 @@ typedef struct op_spec {
   const char *name;
   flr_status (*prepare)(const struct op_spec *spec, flr_backend *backend, flr_op **out, const flr_tensor_desc *src);
   flr_shape src;
-  union {
-    flr_conv2d_settings conv2d;
-    flr_linear_settings linear;
-    flr_batch_norm_settings batch_norm;
-    flr_pool2d_settings pool2d;
-    flr_add_settings add;
-    flr_dropout_settings dropout;
-    flr_shortcut_settings shortcut;
-    flr_loss_settings loss;
-    int training;
-  } settings;
+  flr_op_settings settings;
   int64_t weights, biases; /* elements, 0: none */
   int two_inputs, is_loss, is_norm;
   int forward_only;

@@ -10,16 +10,7 @@ typedef struct ref_op {
   flr_op head;
   flr_shape src;
   flr_dtype src_dtype;
-  union {
-    flr_conv2d_settings conv2d;
-    flr_linear_settings linear;
-    flr_batch_norm_settings batch_norm;
-    flr_pool2d_settings pool2d;
-    flr_add_settings add;
-    flr_dropout_settings dropout;
-    flr_shortcut_settings shortcut;
-    flr_loss_settings loss;
-  } settings;
+  flr_op_settings settings;
   float *mean, *inverse_std; /* input: [c] each, one block that starts at mean */
 } ref_op;
 
