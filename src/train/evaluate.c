@@ -60,13 +60,10 @@ static void count_confusion(flr_session *s, const int32_t *labels, int64_t count
 
 /* probabilities: of the piece. */
 static flr_status evaluate_piece(flr_session *s, const flr_batch *batch, int64_t shard, flr_piece piece, float *probabilities) {
-  const int64_t first = piece.first, count = piece.count;
-  const size_t sample = s->plan.sample_bytes;
-  const void *input, *labels;
-  FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
-                             &input));
-  FLR_TRY(flr_step_to_device(s, &s->labels, batch->labels + first, (size_t)count * sizeof(int32_t), &labels));
-  const flr_executor_io io = {.batch = count,
+  const void *input;
+  const int32_t *labels;
+  FLR_TRY(flr_step_inputs(s, batch, piece.first, piece.count, &input, &labels));
+  const flr_executor_io io = {.batch = piece.count,
                               .input = input,
                               .labels = labels,
                               .params = s->state.params.data,
@@ -78,7 +75,7 @@ static flr_status evaluate_piece(flr_session *s, const flr_batch *batch, int64_t
   FLR_TRY(flr_executor_evaluate(s->executor, &io));
   if (!probabilities) return FLR_OK;
   return flr_backend_download(s->backend, probabilities, s->device_probabilities.data,
-                              (size_t)(count * s->dataset->classes) * sizeof(float));
+                              (size_t)(piece.count * s->dataset->classes) * sizeof(float));
 }
 
 flr_status flr_evaluate_shard(flr_session *s, const flr_batch *batch, int64_t shard, float *probabilities) {

@@ -9,10 +9,17 @@
 #include "train/plan.h"
 #include "train/stop_request.h"
 
-flr_status flr_step_to_device(flr_session *s, const flr_buffer *space, const void *data, size_t bytes, const void **out) {
-  *out = s->backend->host_memory ? data : space->data;
-  if (s->backend->host_memory || bytes == 0) return FLR_OK;
-  return flr_backend_upload(s->backend, space->data, data, bytes);
+flr_status flr_step_inputs(flr_session *s, const flr_batch *batch, int64_t first, int64_t count, const void **samples,
+                           const int32_t **labels) {
+  const size_t sample = s->plan.sample_bytes;
+  *samples = (const char *)batch->samples + (size_t)first * sample;
+  *labels = batch->labels + first;
+  if (s->backend->host_memory) return FLR_OK;
+  FLR_TRY(flr_backend_upload(s->backend, s->samples.data, *samples, (size_t)count * sample));
+  FLR_TRY(flr_backend_upload(s->backend, s->labels.data, *labels, (size_t)count * sizeof **labels));
+  *samples = s->samples.data;
+  *labels = s->labels.data;
+  return FLR_OK;
 }
 
 static flr_status begin_report(flr_session *s, flr_status local) {
@@ -39,13 +46,10 @@ static flr_status set_values(flr_session *s, const flr_directive *directive, con
 
 /* Input and labels of a shard's piece, ready for the executor but for the gradients. */
 static flr_status piece_io(flr_session *s, const flr_batch *batch, int64_t shard, flr_piece piece, flr_executor_io *io) {
-  const int64_t first = piece.first, count = piece.count;
-  const size_t sample = s->plan.sample_bytes;
-  const void *input, *labels;
-  FLR_TRY(flr_step_to_device(s, &s->samples, (const char *)batch->samples + (size_t)first * sample, (size_t)count * sample,
-                             &input));
-  FLR_TRY(flr_step_to_device(s, &s->labels, batch->labels + first, (size_t)count * sizeof(int32_t), &labels));
-  *io = (flr_executor_io){.batch = count,
+  const void *input;
+  const int32_t *labels;
+  FLR_TRY(flr_step_inputs(s, batch, piece.first, piece.count, &input, &labels));
+  *io = (flr_executor_io){.batch = piece.count,
                           .input = input,
                           .labels = labels,
                           .params = s->state.params.data,
@@ -97,10 +101,10 @@ static flr_status run_shards(flr_session *s, const flr_directive *directive, con
 
 /* The lanes of a batch; without samples where `batch` is NULL. */
 static flr_status open_lanes(flr_session *s, const flr_directive *directive, const flr_batch *batch) {
-  const size_t sample = s->plan.sample_bytes, count = batch ? (size_t)batch->count : 0;
-  const void *input = NULL, *labels = NULL;
-  if (count > 0) FLR_TRY(flr_step_to_device(s, &s->samples, batch->samples, count * sample, &input));
-  if (count > 0) FLR_TRY(flr_step_to_device(s, &s->labels, batch->labels, count * sizeof(int32_t), &labels));
+  const int64_t count = batch ? batch->count : 0;
+  const void *input = NULL;
+  const int32_t *labels = NULL;
+  if (count > 0) FLR_TRY(flr_step_inputs(s, batch, 0, count, &input, &labels));
   for (int64_t shard = 0; shard < s->plan.shard_count; shard++) {
     flr_executor_io *io = &s->lanes[shard];
     *io = (flr_executor_io){.states = flr_train_state_norms(&s->state, shard)};
@@ -109,8 +113,8 @@ static flr_status open_lanes(flr_session *s, const flr_directive *directive, con
     const int64_t first = batch->shard_first[shard], samples = batch->shard_first[shard + 1] - first;
     if (samples == 0) continue;
     *io = (flr_executor_io){.batch = samples,
-                            .input = (const char *)input + (size_t)first * sample,
-                            .labels = (const int32_t *)labels + first,
+                            .input = (const char *)input + (size_t)first * s->plan.sample_bytes,
+                            .labels = labels + first,
                             .params = s->state.params.data,
                             .states = io->states,
                             .values = values_at(s, shard),

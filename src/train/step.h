@@ -24,8 +24,9 @@ int flr_step_depth(const flr_session *session);
 flr_status flr_step_release(flr_session *session);
 void flr_step_abandon(flr_session *session);
 
-/* `bytes` of host data as the backend sees them: the pointer itself, or a copy in *space (allocated before). *out is the
- * pointer. */
-flr_status flr_step_to_device(flr_session *session, const flr_buffer *space, const void *data, size_t bytes, const void **out);
+/* Samples first .. first + count - 1 of this rank's part of a batch, and their labels [count], as the backend sees them: where
+   the loader has them, or copies in session->samples and session->labels. Not collective. */
+flr_status flr_step_inputs(flr_session *session, const flr_batch *batch, int64_t first, int64_t count, const void **samples,
+                           const int32_t **labels);
 
 #endif

@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "bench_session.h"
 #include "core/clock.h"
-#include "tests/harness/temporary_folder.h"
 #include "train/device_step.h"
 #include "train/session.h"
 #include "train/step.h"
@@ -86,21 +85,8 @@ static flr_status measure(bench *b, int64_t steps) {
   return FLR_OK;
 }
 
-static flr_status read_options(flr_config *config, const char *directory, int argc, char **argv) {
-  FLR_TRY(flr_config_init(config));
-  FLR_TRY(flr_config_set(config, "out", directory));
-  FLR_TRY(flr_config_set(config, "lr", "1e-4"));
-  FLR_TRY(flr_config_set(config, "steps", "1000000"));
-  FLR_TRY(flr_config_set(config, "plot", "none"));
-  for (int i = 2; i + 1 < argc; i += 2) {
-    if (strncmp(argv[i], "--", 2) != 0) return flr_fail(FLR_ERROR_USAGE, "%s is not an option", argv[i]);
-    FLR_TRY(flr_config_set(config, argv[i] + 2, argv[i + 1]));
-  }
-  return flr_config_check(config);
-}
-
 int main(int argc, char **argv) {
-  char directory[512], command[600];
+  char directory[BENCH_PATH];
   flr_config config = {0};
   bench b = {0};
   const int64_t steps = argc > 1 ? strtoll(argv[1], NULL, 10) : 0;
@@ -108,17 +94,13 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: bench_device_step STEPS [--option value]...\n");
     return FLR_ERROR_USAGE;
   }
-  if (!temporary_folder(directory, sizeof directory, "flr_bench")) {
-    fprintf(stderr, "bench_device_step: cannot make a folder in %s: set TMPDIR\n", temporary_parent());
-    return FLR_ERROR_IO;
-  }
-  flr_status status = read_options(&config, directory, argc, argv);
+  if (!bench_make_directory(directory, "bench_device_step")) return FLR_ERROR_IO;
+  flr_status status = bench_read_options(&config, directory, argc, argv);
   if (status == FLR_OK) status = flr_session_create(&b.session, &config, NULL, NULL);
   if (status == FLR_OK) status = measure(&b, steps);
   if (status != FLR_OK) fprintf(stderr, "bench_device_step: %s\n", flr_status_message());
   flr_loader_destroy(b.loader);
   flr_session_destroy(b.session);
   flr_config_clear(&config);
-  (void)snprintf(command, sizeof command, "rm -rf '%s'", directory); /* the run directory */
-  return system(command) == 0 ? (int)status : FLR_ERROR_IO;
+  return bench_finish(directory, status);
 }

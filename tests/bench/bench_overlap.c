@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "bench_session.h"
 #include "bench_stats.h"
 #include "core/clock.h"
 #include "core/rng.h"
-#include "tests/harness/temporary_folder.h"
 #include "train/session.h"
 #include "train/step.h"
 
@@ -156,21 +155,8 @@ static flr_status measure(bench *b, int rounds) {
   return FLR_OK;
 }
 
-static flr_status read_options(flr_config *config, const char *directory, int argc, char **argv) {
-  FLR_TRY(flr_config_init(config));
-  FLR_TRY(flr_config_set(config, "out", directory));
-  FLR_TRY(flr_config_set(config, "lr", "1e-4"));
-  FLR_TRY(flr_config_set(config, "steps", "1000000"));
-  FLR_TRY(flr_config_set(config, "plot", "none"));
-  for (int i = 2; i + 1 < argc; i += 2) {
-    if (strncmp(argv[i], "--", 2) != 0) return flr_fail(FLR_ERROR_USAGE, "%s is not an option", argv[i]);
-    FLR_TRY(flr_config_set(config, argv[i] + 2, argv[i + 1]));
-  }
-  return flr_config_check(config);
-}
-
 int main(int argc, char **argv) {
-  char directory[512], command[600];
+  char directory[BENCH_PATH];
   flr_config config = {0};
   bench b = {0};
   const long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
@@ -178,11 +164,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: bench_overlap 1..%d [--option value]...\n", BENCH_MOST_PAIRS);
     return FLR_ERROR_USAGE;
   }
-  if (!temporary_folder(directory, sizeof directory, "flr_overlap")) {
-    fprintf(stderr, "bench_overlap: cannot make a folder in %s: set TMPDIR\n", temporary_parent());
-    return FLR_ERROR_IO;
-  }
-  flr_status status = read_options(&config, directory, argc, argv);
+  if (!bench_make_directory(directory, "bench_overlap")) return FLR_ERROR_IO;
+  flr_status status = bench_read_options(&config, directory, argc, argv);
   if (status == FLR_OK) status = flr_session_create(&b.session, &config, NULL, NULL);
   if (status == FLR_OK) status = measure(&b, (int)rounds);
   if (status != FLR_OK) fprintf(stderr, "bench_overlap: %s\n", flr_status_message());
@@ -191,6 +174,5 @@ int main(int argc, char **argv) {
   flr_comm_destroy(b.alone);
   flr_session_destroy(b.session);
   flr_config_clear(&config);
-  (void)snprintf(command, sizeof command, "rm -rf '%s'", directory);
-  return system(command) == 0 ? (int)status : FLR_ERROR_IO;
+  return bench_finish(directory, status);
 }

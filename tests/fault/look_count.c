@@ -1,21 +1,14 @@
 /* Preloaded into a program, counts what it asks of files whose path contains FLR_COUNT_PATH: opens, reads and bytes read, and
  * how often it calls HDF5 for anything. At its end each rank writes "opens N reads N bytes N hdf5 N" to FLR_COUNT_OUT.RANK. */
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <hdf5.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+#include "preload.h"
 
 static atomic_long opens, reads, read_bytes, hdf5_calls;
-
-/* The function of this name that the program would have called. */
-#define REAL(name, type) (__extension__(type) dlsym(RTLD_NEXT, name))
 
 static int is_counted(const char *path) {
   const char *part = getenv("FLR_COUNT_PATH");
@@ -23,27 +16,19 @@ static int is_counted(const char *path) {
 }
 
 static void count_read(int fd, ssize_t got) {
-  char link[64], path[PATH_BYTES];
-  (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  const ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return;
-  path[length] = '\0';
-  if (!is_counted(path)) return;
+  char path[PATH_BYTES];
+  if (!path_of_open(fd, path) || !is_counted(path)) return;
   (void)atomic_fetch_add(&reads, 1);
   if (got > 0) (void)atomic_fetch_add(&read_bytes, got);
 }
 
-#define OPEN(name)                                                          \
-  int name(const char *path, int flags, ...) {                              \
-    va_list rest;                                                           \
-    va_start(rest, flags);                                                  \
-    const mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;         \
-    va_end(rest);                                                           \
-    if (is_counted(path)) (void)atomic_fetch_add(&opens, 1);                \
-    return REAL(#name, int (*)(const char *, int, ...))(path, flags, mode); \
-  }
-OPEN(open)
-OPEN(open64)
+static int open_as(const char *name, const char *path, int flags, mode_t mode) {
+  if (is_counted(path)) (void)atomic_fetch_add(&opens, 1);
+  return real_open(name, path, flags, mode);
+}
+
+PRELOAD_OPEN(open, open_as)
+PRELOAD_OPEN(open64, open_as)
 
 #define READ_AT(name)                                                                             \
   ssize_t name(int fd, void *data, size_t bytes, off_t at) {                                      \

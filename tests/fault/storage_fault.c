@@ -1,18 +1,13 @@
 /* Preloaded into a program, makes storage slow, silent or failing: calls on files whose path contains FLR_FAULT_PATH, of the
  * kind FLR_FAULT_CALLS (open, read, write or sync), after FLR_FAULT_SKIP of them, take FLR_FAULT_MS milliseconds longer, or
  * fail with the number FLR_FAULT_ERRNO. FLR_FAULT_RANK: on that rank alone. */
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+#include "preload.h"
 
 static atomic_long seen;
 
@@ -40,34 +35,17 @@ static int strikes(const char *kind, const char *path) {
 }
 
 static int strikes_fd(const char *kind, int fd) {
-  char link[64], path[PATH_BYTES];
-  (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  const ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return 0;
-  path[length] = '\0';
-  return strikes(kind, path);
+  char path[PATH_BYTES];
+  return path_of_open(fd, path) && strikes(kind, path);
 }
-
-/* The function of this name that the program would have called. */
-#define REAL(name, type) (__extension__(type) dlsym(RTLD_NEXT, name))
-
-typedef int (*open_call)(const char *, int, ...);
 
 static int open_as(const char *name, const char *path, int flags, mode_t mode) {
   if (strikes("open", path)) return -1;
-  return REAL(name, open_call)(path, flags, mode);
+  return real_open(name, path, flags, mode);
 }
 
-#define OPEN(name)                                                  \
-  int name(const char *path, int flags, ...) {                      \
-    va_list rest;                                                   \
-    va_start(rest, flags);                                          \
-    const mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0; \
-    va_end(rest);                                                   \
-    return open_as(#name, path, flags, mode);                       \
-  }
-OPEN(open)
-OPEN(open64)
+PRELOAD_OPEN(open, open_as)
+PRELOAD_OPEN(open64, open_as)
 
 #define SYNC(name) \
   int name(int fd) { return strikes_fd("sync", fd) ? -1 : REAL(#name, int (*)(int))(fd); }
