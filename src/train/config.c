@@ -1,5 +1,6 @@
 /* The configuration: the option table applied to flr_config. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +44,17 @@ static flr_status check_word(const char *option, const char *value, const char *
   return flr_fail(FLR_ERROR_USAGE, "--%s: %s is not allowed: one of %s", option, value, known);
 }
 
+static flr_status check_policy(const char *policy) {
+  char known[256] = "";
+  for (int i = 0; flr_schedule_policy_name(i); i++) {
+    const size_t used = strlen(known);
+    (void)snprintf(known + used, sizeof known - used, "%s%s", i ? "," : "", flr_schedule_policy_name(i));
+  }
+  return check_word("policy", policy, known);
+}
+
 static flr_status check_words(const flr_config *c) {
-  FLR_TRY(check_word("policy", c->policy,
-                     "one-cycle,one-cycle-v2,one-cycle-torch,one-cycle-torch3,annihilate,flat-cos,sgdr,constant,fine-tune"));
+  FLR_TRY(check_policy(c->policy));
   FLR_TRY(check_word("pick", c->pick, "consensus,minimum,steepest,valley,slide"));
   FLR_TRY(check_word("optimizer", c->optimizer, "sgd,adam,adamw,lamb"));
   FLR_TRY(check_word("comm", c->comm, "auto,mpi,self,nccl"));
