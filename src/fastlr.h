@@ -14,9 +14,9 @@ extern "C" {
 
 enum { FLR_CONFIG_OPTIONS = 160 };
 
-/* One field per option of CLI.md that decides what a run computes, where it runs or what it writes. Strings are owned by the
-   configuration; NULL means "not given". Numbers that were not given and have no one default are NAN or -1 as said. Filled by
-   flr_config_init, changed by flr_config_set, checked as a whole by flr_config_check. */
+/* One field per option of the program (--help) that decides what a run computes, where it runs or what it writes. Strings are
+   owned by the configuration; NULL means "not given". Numbers that were not given and have no one default are NAN or -1 as
+   said. Filled by flr_config_init, changed by flr_config_set, checked as a whole by flr_config_check. */
 typedef struct flr_config {
   /* data */
   char *data; /* "digits" */
@@ -120,7 +120,7 @@ typedef struct flr_config {
 /* Fills in the defaults. The caller clears it. Not collective. */
 flr_status flr_config_init(flr_config *out);
 void flr_config_clear(flr_config *config);
-/* Sets the option `name` (CLI.md's long name without dashes) from its text. Errors: FLR_ERROR_USAGE naming option, value and
+/* Sets the option `name` (its long name without dashes) from its text. Errors: FLR_ERROR_USAGE naming option, value and
    what is allowed. Not collective. */
 flr_status flr_config_set(flr_config *config, const char *name, const char *value);
 /* Reads an INI file of long names. Errors: FLR_ERROR_NO_INPUT, FLR_ERROR_USAGE with file and line. Not collective. */
@@ -194,8 +194,8 @@ typedef struct flr_eval_result {
 } flr_eval_result;
 
 /* Starts (or joins) the ranks, opens data, builds the model, prepares every operation. With `checkpoint` not NULL the weights
-   come from it (eval). Errors carry the exit code of CLI.md; every rank gets the same status. Collective. *out is owned by the
-   caller, also after an error (it then knows the rank; NULL only when memory is exhausted). */
+   come from it (eval). A status is the exit code that goes with it (README.md); every rank gets the same status. Collective.
+   *out is owned by the caller, also after an error (it then knows the rank; NULL only when memory is exhausted). */
 flr_status flr_session_create(flr_session **out, const flr_config *config, const flr_session_report *report,
                               const char *checkpoint);
 /* This process's rank and the number of ranks. Not collective. */

@@ -194,7 +194,8 @@ typedef enum flr_update_kind { FLR_UPDATE_SGD, FLR_UPDATE_ADAM, FLR_UPDATE_LAMB 
 
 enum { FLR_UPDATE_BLOCK = 4096 }; /* elements of a range whose squares lamb sums up together */
 
-/* One fused optimizer pass (SEMANTICS A5). g is grad / values->loss_scale.
+/* One fused optimizer pass, as fastai v2 has these optimizers (adam: Kingma and Ba 2015; decoupled decay: Loshchilov and Hutter
+   2019). g is grad / values->loss_scale.
    sgd:  slot0 = mom * slot0 + g; p -= lr * slot0.   adam: m = mom m + (1-mom) g; v = sqr v + (1-sqr) g^2;
    p -= lr / (1 - mom^t) * m / (sqrt(v / (1 - sqr^t)) + eps).
    lamb (You et al. 2020, as in fastai v2): adam's step s = m / (1 - mom^t) / (sqrt(v / (1 - sqr^t)) + eps) over a whole range,

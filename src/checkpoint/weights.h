@@ -34,7 +34,8 @@ flr_status flr_weights_info_load(const char *path, flr_weights_info *out);
 typedef struct flr_weights_options {
   int skip_head_on_class_mismatch; /* --init-weights: 1; eval: 0. Also where the file has a head of the other kind */
   int load_head;                   /* --init-head */
-  int adapt_channels;              /* 1: a first convolution for RGB is made to fit other channels (SEMANTICS A6) */
+  int adapt_channels; /* 1: a first convolution for RGB is made to fit other channels, as fastai v2 does: one gets the sum,
+                         two get red and green times 1.5, more get RGB and zeros */
 } flr_weights_options;
 
 /* Reads tensors by name into the host buffers values [params->elements] and states [params->state_elements]. The kind follows

@@ -6,7 +6,7 @@
 extern "C" {
 #endif
 
-/* name, value, text. The values are the exit codes of the program (CLI.md); 0 is success. */
+/* name, value, text. The values are the exit codes of the program (README.md); 0 is success. */
 #define FLR_STATUS_LIST(X)                                              \
   X(FLR_OK, 0, "done")                                                  \
   X(FLR_ERROR_DIVERGED, 3, "training diverged")                         \

@@ -35,7 +35,7 @@ const char *flr_model_auto(int64_t height, int64_t width);
 const char *flr_model_name(int i);
 const char *flr_model_description(int i);
 
-/* What does not train (SEMANTICS A5). */
+/* What does not train (fastai's freeze_to and train_bn; its BnFreeze). */
 typedef struct flr_freezing {
   int groups;      /* layer groups below this one are frozen; 0: none */
   int train_norms; /* 1: their batch norm trains all the same */

@@ -1,4 +1,5 @@
-/* The learning-rate range test as a state machine fed one global loss at a time (SEMANTICS A2, part 2). Pure: no tensors, no
+/* The learning-rate range test as a state machine fed one global loss at a time: fastai's lr_find, but that a loss
+ * which is not finite ends it. Pure: no tensors, no
  * ranks. */
 #ifndef FLR_OPTIM_LR_RANGE_H
 #define FLR_OPTIM_LR_RANGE_H

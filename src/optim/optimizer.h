@@ -1,4 +1,5 @@
-/* The optimizer: its moments, its ranges of the flat parameter store, one fused pass per step (SEMANTICS A5). */
+/* The optimizer: its moments, its ranges of the flat parameter store, one fused pass per step (its formulas:
+   flr_update of backend/backend.h). */
 #ifndef FLR_OPTIM_OPTIMIZER_H
 #define FLR_OPTIM_OPTIMIZER_H
 

@@ -1,4 +1,4 @@
-/* The policies: one function and one row each (SEMANTICS A3). */
+/* The policies: one function and one row each (their formulas: schedule.h). */
 #include "optim/policy.h"
 
 #include <math.h>

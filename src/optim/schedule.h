@@ -1,4 +1,4 @@
-/* Learning rate and momentum as pure functions of the step (SEMANTICS A1, A3). */
+/* Learning rate and momentum as pure functions of the step: policies of fastai, Gugger's posts and PyTorch. */
 #ifndef FLR_OPTIM_SCHEDULE_H
 #define FLR_OPTIM_SCHEDULE_H
 
@@ -45,7 +45,7 @@ flr_schedule_options flr_schedule_options_defaults(void);
 flr_status flr_schedule_init(flr_schedule *out, const flr_schedule_options *options);
 
 /* Rates and momentum of the 0-based optimizer step. Steps past the end keep the last phase's formula at its end (p = 1). Pure.
-   All cosine but annihilate; each layer group follows the same shape below its own max (SEMANTICS A3):
+   All cosine but annihilate; each layer group follows the same shape below its own max:
    one-cycle (fastai v1): max/div -> max over a1 = trunc(total * pct_start) steps, then max -> max/final_div.
    one-cycle-v2 (fastai v2): the same over shares of step/total; final_div 1e5, pct_start 0.25, a momentum of its own at the
    end. one-cycle-torch (PyTorch's OneCycleLR): peak at step pct_start * total - 1, max/div/final_div at step total - 1.
@@ -64,7 +64,7 @@ const char *flr_schedule_policy_name(int i);
 /* Parses --moms: "A", "A,B" or "A,B,C"; those not given (all for NULL) are NAN, the policy's own. Errors: FLR_ERROR_USAGE. */
 flr_status flr_schedule_parse_moms(double out[3], const char *text);
 
-/* Expands the per-group forms of a rate (SEMANTICS A4): "X" all groups; "A:B" geometric from A to B; ":B" = B/10 for all but
+/* Expands the per-group forms of a rate (fastai's slices): "X" all groups; "A:B" geometric from A to B; ":B" = B/10 for all but
    the last, B for the last; "X0,X1,.." exactly `groups` values (one value is broadcast). "0:B" is ":B". With one
    group the forms with a colon are refused. Errors: FLR_ERROR_USAGE naming `option` and the text. Not collective. */
 flr_status flr_parse_group_rates(double out[FLR_MAX_GROUPS], int groups, const char *text, const char *option);

@@ -1,4 +1,4 @@
-/* Learning-rate suggestions read off a sweep's curve (SEMANTICS A2.2, A2.3). Pure. */
+/* Learning-rate suggestions read off a sweep's curve: rules of fastai v1 and v2, and our own. Pure. */
 #ifndef FLR_OPTIM_SUGGEST_H
 #define FLR_OPTIM_SUGGEST_H
 

@@ -1,4 +1,4 @@
-/* The run log metrics.jsonl: one JSON object per line, flushed (CLI.md "metrics.jsonl"). Rank 0 only; other ranks pass NULL. */
+/* The run log metrics.jsonl: one JSON object per line, flushed. Rank 0 only; other ranks pass NULL. */
 #ifndef FLR_REPORT_RUN_LOG_H
 #define FLR_REPORT_RUN_LOG_H
 

@@ -1,4 +1,4 @@
-/* The option table over flr_config: CLI.md as data. For this room and the command line. */
+/* The option table over flr_config: every option of the program as data. For this room and the command line. */
 #ifndef FLR_TRAIN_CONFIG_TABLE_H
 #define FLR_TRAIN_CONFIG_TABLE_H
 

@@ -1,4 +1,4 @@
-/* The lines of metrics.jsonl (CLI.md): each event's fields in one place. Rank 0; a session without a run log writes nothing.
+/* The lines of metrics.jsonl: each event's fields in one place. Rank 0; a session without a run log writes nothing.
    Errors of all: FLR_ERROR_IO. Not collective. */
 #ifndef FLR_TRAIN_METRICS_H
 #define FLR_TRAIN_METRICS_H

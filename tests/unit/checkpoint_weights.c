@@ -275,7 +275,7 @@ static void test_weights__a_head_of_another_kind_is_passed_over(void **state) {
   weights_model_free(&m);
 }
 
-/* SEMANTICS A6: one channel gets the sum over RGB, two the first two times 1.5, more RGB and zeros. */
+/* As in fastai v2: one channel gets the sum over RGB, two the first two times 1.5, more RGB and zeros. */
 static void test_weights__a_first_convolution_for_rgb_fits_other_channels(void **state) {
   char path[SCRATCH_PATH + 64];
   flr_model_options options = {

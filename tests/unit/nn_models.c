@@ -45,7 +45,7 @@ static void test_models__parameter_counts_are_the_published_ones(void **state) {
   }
 }
 
-/* SEMANTICS A6: the body has 21,284,672 parameters, the head 546,304 for 37 classes. */
+/* As fastai v2 counts them: the body has 21,284,672 parameters, the head 546,304 for 37 classes. */
 static void test_models__fastais_head_is_fastais(void **state) {
   (void)state;
   const flr_model_options options = {.name = "resnet34",

@@ -4,7 +4,7 @@
 
 #include "core/status.h"
 
-/* What the CUDA runtime says of this machine (flr_cuda_probe). */
+/* What the CUDA runtime says of this machine (cuda_probe.c). */
 typedef struct cuda_machine {
   int driver_version;  /* newest CUDA that the driver offers, 1000 * major + 10 * minor; 0: no driver */
   int runtime_version; /* CUDA that the module was built with */

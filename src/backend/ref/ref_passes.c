@@ -1,4 +1,4 @@
-/* Passes over flat buffers, number by number in double (SEMANTICS of the update: backend.h). */
+/* Passes over flat buffers, number by number in double (the update's formulas: backend.h). */
 #include <math.h>
 
 #include "backend/ref/ref_impl.h"

@@ -1,5 +1,5 @@
-/* What stands behind the features of a convolutional model: a linear layer, or fastai's head (SEMANTICS A6, in version 2's
-   form), whose layers have the numbers that they have in fastai's create_head: 0 concat pooling, 1 flatten, 2 batch norm, 3
+/* What stands behind the features of a convolutional model: a linear layer, or the head of fastai v2,
+   whose layers have the numbers that they have in its create_head: 0 concat pooling, 1 flatten, 2 batch norm, 3
    dropout, 4 linear, 5 ReLU, 6 batch norm, 7 dropout, 8 linear. */
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* torchvision's ResNets (He et al. 2015; stride in the 3x3 convolution of a bottleneck) under torchvision's names. Groups
-   (SEMANTICS A6): stem, layer1 and layer2; layer3 and layer4; fc. */
+/* torchvision's ResNets (He et al. 2015; stride in the 3x3 convolution of a bottleneck) under torchvision's names. Groups, as
+   fastai cuts them: stem, layer1 and layer2; layer3 and layer4; fc. */
 #include <stdio.h>
 #include <string.h>
 
