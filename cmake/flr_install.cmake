@@ -24,6 +24,12 @@ install(FILES src/fastlr.h DESTINATION "${FLR_INSTALL_INCLUDE}")
 install(FILES src/core/status.h DESTINATION "${FLR_INSTALL_INCLUDE}/core")
 install(DIRECTORY slurm DESTINATION "${CMAKE_INSTALL_DATADIR}/fastlr_dist" USE_SOURCE_PERMISSIONS)
 install(PROGRAMS scripts/make_sbatch.sh scripts/supervise.sh DESTINATION "${CMAKE_INSTALL_DATADIR}/fastlr_dist/scripts")
+if(NOT CMAKE_CROSSCOMPILING) # the program prints its own manual page
+  set(FLR_MANUAL "${CMAKE_BINARY_DIR}/fastlr_dist.1")
+  add_custom_command(OUTPUT "${FLR_MANUAL}" COMMAND "${CMAKE_COMMAND}" -E env ASAN_OPTIONS=detect_leaks=0 "$<TARGET_FILE:fastlr_dist>" --manual > "${FLR_MANUAL}" DEPENDS fastlr_dist VERBATIM)
+  add_custom_target(manual ALL DEPENDS "${FLR_MANUAL}")
+  install(FILES "${FLR_MANUAL}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" OPTIONAL)
+endif()
 install(FILES LICENSE datasets/FORMAT.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 # A static libfastlr hands its libraries on to those who link it; they are found with our own modules.

@@ -27,6 +27,10 @@ typedef struct flr_command {
   flr_status (*run)(const flr_command_args *args);
 } flr_command;
 
+/* On standard output: --help's list of the commands and of the option table, and the manual page in man(7)'s language. */
+flr_status flr_print_help(const flr_command *commands, int count, char *program);
+void flr_print_manual(const flr_command *commands, int count);
+
 /* Default, then `stored` (INI text of the checkpoint that the first operand names, NULL: none; its options about where and how
    it ran are left out), then --config, then the command line; checked. The caller clears it. Errors: FLR_ERROR_USAGE, and for
    --config FLR_ERROR_NO_INPUT. */

@@ -1,5 +1,4 @@
 /* Command line in, exit code out. */
-#include <argp.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -28,68 +27,8 @@ static const flr_command commands[] = {
     {"backends", "", "what this build and this machine can use", 0, "json", flr_cmd_backends},
 };
 
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], EXTRA_OPTIONS = 3, FIRST_KEY = 1000 };
-enum { HELP_BYTES = 4096, NAMES_BYTES = 256, DOC_BYTES = 256, COMMAND_COLUMNS = 31 };
-enum { KEY_CONFIG = FIRST_KEY - 3, KEY_HELP = FIRST_KEY - 2, KEY_VERSION = FIRST_KEY - 1 };
-
-/* ---- help ---- */
-
-typedef struct help {
-  struct argp_option list[2 * FLR_CONFIG_OPTIONS + 8];
-  char docs[FLR_CONFIG_OPTIONS][DOC_BYTES];
-} help;
-
-/* What the table says, and its default behind it; where that depends on other options the text has it. */
-static const char *doc_of(char doc[DOC_BYTES], const flr_option *o) {
-  if (!o->fallback || o->type == FLR_OPTION_FLAG) return o->doc;
-  (void)snprintf(doc, DOC_BYTES, "%s (%s)", o->doc, o->fallback);
-  return doc;
-}
-
-static void fill_help(help *h) {
-  struct argp_option *out = h->list;
-  const char *group = NULL;
-  int at = 0;
-  for (int i = 0; i < flr_config_table.count; i++) {
-    const flr_option *o = &flr_config_table.options[i];
-    if (!o->doc) continue;
-    if (o->group != group) out[at++] = (struct argp_option){.doc = group = o->group, .group = at + 1};
-    out[at] = (struct argp_option){
-        .name = o->name, .key = FIRST_KEY + i, .arg = o->argument, .doc = doc_of(h->docs[i], o), .group = out[at - 1].group};
-    at++;
-  }
-  out[at] = (struct argp_option){.doc = "Other", .group = at + 1};
-  out[at + 1] = (struct argp_option){
-      .name = "config", .key = KEY_CONFIG, .arg = "FILE.ini", .doc = "options from a file", .group = at + 1};
-  out[at + 2] = (struct argp_option){.name = "help", .key = KEY_HELP, .doc = "this list", .group = at + 1};
-  out[at + 3] = (struct argp_option){.name = "version", .key = KEY_VERSION, .doc = "the version", .group = at + 1};
-}
-
-/* "  NAME OPERANDS    summary"; operands that reach into the summary's column have a line of their own. */
-static void add_command(char text[HELP_BYTES], const flr_command *c) {
-  char left[64];
-  const size_t used = strlen(text);
-  const int length = snprintf(left, sizeof left, "%s %s", c->name, c->operands);
-  const char *turn = length > COMMAND_COLUMNS ? "\n" : "";
-  (void)snprintf(text + used, HELP_BYTES - used, "  %-*s%s%*s %s\n", COMMAND_COLUMNS, left, turn,
-                 *turn ? COMMAND_COLUMNS + 2 : 0, "", c->summary);
-}
-
-static flr_status print_help(char *program) {
-  char text[HELP_BYTES] = "Finds the learning rate and trains, over MPI.\n\nCommands:\n";
-  help *h;
-  for (int i = 0; i < COMMAND_COUNT; i++) add_command(text, &commands[i]);
-  strcat(text, "\nOptions, their defaults in brackets:\v");
-  strcat(text,
-         "Exit codes: 0 done; 3 training diverged; 64 usage; 65 bad data; 66 no input; 69 a device or library is missing; "
-         "70 our fault; 74 input or output; 75 stopped early; 76 another rank failed or fell silent.");
-  FLR_TRY(flr_alloc(&h, 1, sizeof *h));
-  fill_help(h);
-  const struct argp argp = {.options = h->list, .args_doc = "[COMMAND]", .doc = text};
-  argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, program);
-  flr_free(h);
-  return FLR_OK;
-}
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], EXTRA_OPTIONS = 4, FIRST_KEY = 1000, NAMES_BYTES = 256 };
+enum { KEY_CONFIG = FIRST_KEY - 4, KEY_HELP = FIRST_KEY - 3, KEY_VERSION = FIRST_KEY - 2, KEY_MANUAL = FIRST_KEY - 1 };
 
 static flr_status print_models(void) {
   for (int i = 0; flr_model_name(i); i++) printf("%-10s %s\n", flr_model_name(i), flr_model_description(i));
@@ -101,7 +40,7 @@ static flr_status print_models(void) {
 typedef struct parsed {
   flr_command_args args;
   const flr_command *command;
-  int help, version;
+  int help, version, manual;
 } parsed;
 
 /* "[FILE|DIR]": the value may be left out. */
@@ -123,6 +62,7 @@ static void fill_long_options(struct option *out) {
   out[n] = (struct option){"config", required_argument, NULL, KEY_CONFIG};
   out[n + 1] = (struct option){"help", no_argument, NULL, KEY_HELP};
   out[n + 2] = (struct option){"version", no_argument, NULL, KEY_VERSION};
+  out[n + 3] = (struct option){"manual", no_argument, NULL, KEY_MANUAL};
 }
 
 /* The options that begin with `start`: "--a, --b" in `names` (cut where they are too many), their number. */
@@ -171,6 +111,7 @@ static flr_status take(parsed *p, int code, int argc, char **argv) {
   flr_command_args *args = &p->args;
   if (code == KEY_HELP) p->help = 1;
   if (code == KEY_VERSION) p->version = 1;
+  if (code == KEY_MANUAL) p->manual = 1;
   if (code == KEY_CONFIG) args->config_path = optarg;
   if (code == KEY_CONFIG && !*optarg) return flr_fail(FLR_ERROR_USAGE, "--config: \"\" is not allowed: give an INI file");
   if (code >= FIRST_KEY) {
@@ -291,7 +232,11 @@ static flr_status run(parsed *p, int argc, char **argv) {
     if (p->args.rank == 0) printf("fastlr_dist %s\n", FLR_VERSION);
     return FLR_OK;
   }
-  if (p->help) return p->args.rank == 0 ? print_help(basename(argv[0])) : FLR_OK;
+  if (p->help) return p->args.rank == 0 ? flr_print_help(commands, COMMAND_COUNT, basename(argv[0])) : FLR_OK;
+  if (p->manual) {
+    if (p->args.rank == 0) flr_print_manual(commands, COMMAND_COUNT);
+    return FLR_OK;
+  }
   if (asks_for_models(&p->args)) return p->args.rank == 0 ? print_models() : FLR_OK;
   FLR_TRY(check_settings(p));
   FLR_TRY(check_operands(p));

@@ -174,6 +174,14 @@ help_text() { # names each option and its default, no line is longer than a scre
   grep -q -- '--sweep-start=RATE  *first rate (1e-7)$' <<<"$text" || complain '--help has no default of --sweep-start'
 }
 
+manual_page() { # has every option that --help has, and nothing that man stumbles over
+  "$program" --manual >"$work/page.1"
+  same 'the options of the manual page' "$("$program" --help | grep -oE '^ +--[a-z-]+' | tr -d ' ' | sort)" \
+    "$(sed -n 's/^\\fB\(\\-\\-[^=]*\)\\fR.*/\1/p' "$work/page.1" | tr -d "\\\\" | sort)"
+  command -v groff >/dev/null || return
+  same 'what groff says of the manual page' '' "$(groff -man -ww -z "$work/page.1" 2>&1)"
+}
+
 good() { # every option with a good value, in two runs
   accepted --data digits --axis-order nhwc --valid-fraction 0.3 --normalize none --order sequential --drop-last off --augment crop-flip --crop-size 7 --crop-pad 2 \
     --workers 2 --prefetch 3 --window 9 --cache none --cache-memory 64M --model mlp --hidden 32,16 --stem small --head linear --dropout 0.1 --init-head off --train-bn on \
@@ -196,6 +204,8 @@ good() { # every option with a good value, in two runs
   same 'a dry run without a sweep' 1 "$(own_words | grep -c '^dry run: all is well for 22 steps, nothing was trained or written; ')"
   accepted --help
   help_text
+  accepted --manual
+  manual_page
   accepted --version
   accepted --model help
   accepted help

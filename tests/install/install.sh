@@ -15,6 +15,7 @@ cd "$work"
 prefix/bin/fastlr_dist --version || fail "the installed program does not start"
 rows=$(prefix/bin/fastlr_dist schedule --steps 10 --lr 0.1 --csv | wc -l)
 [ "$rows" = 11 ] || fail "the installed program's schedule has $rows lines, wanted 11"
+grep -q '^\.TH FASTLR_DIST 1 ' prefix/share/man/man1/fastlr_dist.1 || fail "no manual page is installed"
 if readelf -d prefix/bin/fastlr_dist prefix/lib*/libfastlr* prefix/lib*/*/libfastlr* 2>/dev/null | grep -F "$build"; then
   fail "an installed file looks for libraries in the build folder"
 fi
