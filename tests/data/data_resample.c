@@ -1,28 +1,13 @@
 /* Resized windows and the test-time form against Pillow's figures (tests/vectors/resample.py). */
-#include <cjson/cJSON.h>
-
 #include "datasets/augment.h"
-#include "harness/harness.h"
+#include "harness/vectors.h"
 
-enum { MOST_ELEMENTS = 6000, MOST_TEXT = 1 << 18 };
+enum { MOST_ELEMENTS = 6000 };
 
 /* Pillow's own byte arithmetic rounds after each axis; ours once. */
 static const double float_tolerance = 2e-3, byte_tolerance = 1;
 
 static int32_t element(int64_t i) { return (int32_t)((i * 131 + i * i / 7) % 256); }
-
-static cJSON *read_vectors(void) {
-  static char text[MOST_TEXT];
-  FILE *file = fopen(FLR_SOURCE_DIR "/tests/vectors/resample.json", "r");
-  assert_non_null(file);
-  const size_t length = fread(text, 1, sizeof text - 1, file);
-  assert_true(length < sizeof text - 1);
-  text[length] = '\0';
-  assert_int_equal(fclose(file), 0);
-  cJSON *vectors = cJSON_Parse(text);
-  assert_non_null(vectors);
-  return vectors;
-}
 
 static void read_integers(const cJSON *entry, const char *name, int64_t *out, int count) {
   const cJSON *array = cJSON_GetObjectItem(entry, name);
@@ -99,7 +84,7 @@ static void compare(const cJSON *entry, flr_dtype dtype, int mirrored) {
 }
 
 static void compare_all(flr_dtype dtype, int mirrored) {
-  cJSON *vectors = read_vectors();
+  cJSON *vectors = vectors_read("resample.json");
   const cJSON *cases = cJSON_GetObjectItem(vectors, "cases"), *entry;
   assert_true(cJSON_GetArraySize(cases) >= 10);
   cJSON_ArrayForEach(entry, cases) compare(entry, dtype, mirrored);
@@ -122,7 +107,7 @@ static void test_resample__bytes_are_pillows(void **state) {
 static void test_resample__bytes_are_rounded_once(void **state) {
   (void)state;
   static double bytes[MOST_ELEMENTS], floats[MOST_ELEMENTS];
-  cJSON *vectors = read_vectors();
+  cJSON *vectors = vectors_read("resample.json");
   const cJSON *entry;
   cJSON_ArrayForEach(entry, cJSON_GetObjectItem(vectors, "cases")) {
     int64_t shape[3];

@@ -1,6 +1,6 @@
 /* torchvision's ResNets in evaluation mode: our logits against torch's, on weights that both sides make from their names
    (tests/vectors/torch_logits.py). */
-#include <cjson/cJSON.h>
+#include "harness/vectors.h"
 
 #include "nn/executor.h"
 #include "op_runner.h"
@@ -94,22 +94,10 @@ static void run(const char *model, float probabilities[IMAGES * CLASSES]) {
   flr_backend_destroy(backend);
 }
 
-static cJSON *read_truth(void) {
-  static char text[1 << 16];
-  FILE *file = fopen(FLR_SOURCE_DIR "/tests/vectors/torch_logits.json", "rb");
-  assert_non_null(file);
-  const size_t length = fread(text, 1, sizeof text - 1, file);
-  fclose(file);
-  text[length] = '\0';
-  cJSON *truth = cJSON_Parse(text);
-  assert_non_null(truth);
-  return truth;
-}
-
 /* The logit of the first class is 0, so the others are logarithms of ratios. */
 static void check(const char *model) {
   float probabilities[IMAGES * CLASSES];
-  cJSON *truth = read_truth();
+  cJSON *truth = vectors_read("torch_logits.json");
   const cJSON *rows = cJSON_GetObjectItem(truth, model);
   run(model, probabilities);
   assert_int_equal(cJSON_GetArraySize(rows), IMAGES);

@@ -1,6 +1,8 @@
 /* Trajectories of the real fastai, reproduced by whole runs at any number of ranks. */
 #include "train/train_harness.h"
 
+#include "harness/vectors.h"
+
 #define MLP_START "tests/vectors/mlp.safetensors"
 #define RESNET_START "tests/vectors/resnet20.safetensors"
 
@@ -62,7 +64,7 @@ static void check_fit(const run_case *c, int first_steps, double tolerance) {
   flr_config_clear(&config);
   CHECK_OK(status);
   if (train_rank() != 0) return;
-  cJSON *vectors = train_vectors(), *steps = train_events(directory, "step");
+  cJSON *vectors = vectors_read("parity.json"), *steps = train_events(directory, "step");
   const cJSON *truth = cJSON_GetObjectItem(vectors, c->vector);
   assert_non_null(steps);
   check_losses(steps, truth, first_steps, tolerance);
@@ -193,7 +195,7 @@ static void check_find(const run_case *c, double tolerance, int most) {
   flr_sweep_result result;
   train_directory(directory, sizeof directory, c->vector);
   flr_session *session = open_case(c, &config, directory);
-  cJSON *vectors = train_vectors();
+  cJSON *vectors = vectors_read("parity.json");
   const cJSON *truth = cJSON_GetObjectItem(vectors, c->vector);
   CHECK_OK(flr_session_find(session, &result));
   check_curve(&result, truth, tolerance, most);

@@ -172,16 +172,6 @@ int train_same_in_files(const char *a, const char *b, const char *name) {
   return equal;
 }
 
-cJSON *train_vectors(void) {
-  char path[1200];
-  char *text = read_file(train_source_path(path, sizeof path, "tests/vectors/parity.json"));
-  if (!text) fail_msg("cannot read %s", path);
-  cJSON *vectors = cJSON_Parse(text);
-  free(text);
-  if (!vectors) fail_msg("%s is not JSON", path);
-  return vectors;
-}
-
 int train_main(int argc, char **argv, const struct CMUnitTest *tests, size_t count) {
   int provided;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);

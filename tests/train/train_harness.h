@@ -42,9 +42,6 @@ int train_same_tensor(const char *a, const char *b, const char *name);
 /* The same for two weights files or checkpoints. */
 int train_same_in_files(const char *a, const char *b, const char *name);
 
-/* tests/vectors/parity.json, whole. cJSON_Delete it. */
-cJSON *train_vectors(void);
-
 /* MPI_Init_thread, the cmocka group, MPI_Finalize; returns the exit code of the worst rank. */
 int train_main(int argc, char **argv, const struct CMUnitTest *tests, size_t count);
 int train_rank(void);

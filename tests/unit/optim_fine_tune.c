@@ -1,7 +1,5 @@
 /* Both phases of fine-tune against golden values in double precision, and against the steps that fastai 2.8.12 recorded. */
-#include "harness/harness.h"
-
-#include <cjson/cJSON.h>
+#include "harness/vectors.h"
 
 #include "optim/schedule.h"
 
@@ -103,28 +101,13 @@ static void test_fine_tune__refuses_what_leaves_a_phase_empty(void **state) {
   CHECK_FAILS(flr_schedule_init(&schedule, &options), FLR_ERROR_USAGE, "--lr-mult 0 is out of range");
 }
 
-static cJSON *read_vectors(void) {
-  FILE *file = fopen(FLR_SOURCE_DIR "/tests/vectors/parity.json", "rb");
-  assert_non_null(file);
-  fseek(file, 0, SEEK_END);
-  const long size = ftell(file);
-  rewind(file);
-  char *text = calloc((size_t)size + 1, 1);
-  const size_t got = fread(text, 1, (size_t)size, file);
-  fclose(file);
-  cJSON *vectors = cJSON_ParseWithLength(text, got);
-  free(text);
-  assert_non_null(vectors);
-  return vectors;
-}
-
 static double at(const cJSON *array, int i) { return cJSON_GetNumberValue(cJSON_GetArrayItem(array, i)); }
 
 /* fastai's own run: 3 groups, base 0.012, one frozen epoch and one free one. It finds its place in single precision, which
    shows where the rate is small beside its peak. */
 static void test_fine_tune__gives_the_rates_that_fastai_recorded(void **state) {
   (void)state;
-  cJSON *vectors = read_vectors();
+  cJSON *vectors = vectors_read("parity.json");
   const cJSON *truth = cJSON_GetObjectItem(vectors, "resnet20_adam_finetune");
   const cJSON *lr = cJSON_GetObjectItem(truth, "lr"), *momentum = cJSON_GetObjectItem(truth, "momentum");
   const int steps = cJSON_GetArraySize(lr);

@@ -1,7 +1,5 @@
 /* Sweeps recorded by fastai 2.8.12 fed through our range test and our suggestions (tests/vectors/README.md). */
-#include "harness/harness.h"
-
-#include <cjson/cJSON.h>
+#include "harness/vectors.h"
 
 #include "optim/lr_range.h"
 #include "optim/suggest.h"
@@ -12,17 +10,8 @@ static cJSON *parity;
 
 static int read_parity(void **state) {
   (void)state;
-  FILE *file = fopen(FLR_SOURCE_DIR "/tests/vectors/parity.json", "rb");
-  if (!file) return 1;
-  fseek(file, 0, SEEK_END);
-  const long size = ftell(file);
-  rewind(file);
-  char *text = calloc((size_t)size + 1, 1);
-  const size_t got = fread(text, 1, (size_t)size, file);
-  fclose(file);
-  parity = cJSON_ParseWithLength(text, got);
-  free(text);
-  return parity == NULL;
+  parity = vectors_read("parity.json");
+  return 0;
 }
 
 static int free_parity(void **state) {
