@@ -81,6 +81,7 @@ flr_status flr_dataset_open_described(flr_dataset **out, const flr_dataset_optio
                                       size_t bytes);
 void flr_dataset_destroy(flr_dataset *dataset);
 
+/* As the table's read. Not collective. */
 static inline flr_status flr_dataset_read(flr_dataset *d, flr_split split, const int64_t *rows, int64_t n, void *out) {
   return d->ops->read(d, split, rows, n, out);
 }
@@ -103,6 +104,7 @@ void flr_dataset_limit(flr_dataset *dataset, float least, float most);
    FLR_ERROR_DATA naming the file that became another, FLR_ERROR_IO. */
 flr_status flr_dataset_check(const flr_dataset *dataset);
 
-const char *flr_split_name(flr_split split); /* "train", "valid", "test" */
+/* "train", "valid", "test". Pure. */
+const char *flr_split_name(flr_split split);
 
 #endif

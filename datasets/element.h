@@ -31,8 +31,10 @@ typedef struct flr_element {
   int swapped; /* 1: in the other byte order than this machine's */
 } flr_element;
 
+/* Bytes of one. Pure. */
 size_t flr_element_bytes(flr_element element);
-const char *flr_element_name(flr_element element); /* "int16", "big-endian int16" where it is swapped */
+/* "int16", "big-endian int16" where it is swapped. Pure. */
+const char *flr_element_name(flr_element element);
 
 /* 1: they are float32 as they lie in the file. */
 static inline int flr_element_is_f32(flr_element e) { return e.kind == FLR_ELEMENT_F32 && !e.swapped; }

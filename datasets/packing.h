@@ -14,6 +14,7 @@ typedef struct flr_packer {
   size_t count;
 } flr_packer;
 
+/* Each puts its value behind those that are there, or counts its bytes. */
 void flr_pack(flr_packer *packer, const void *data, size_t bytes);
 void flr_pack_number(flr_packer *packer, int64_t value);
 void flr_pack_text(flr_packer *packer, const char *text);

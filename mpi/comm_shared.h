@@ -28,6 +28,7 @@ flr_status flr_shared_lend(flr_shared *shared, size_t bytes, void **out);
 /* Not collective, but every rank does the same. */
 void flr_shared_return(flr_shared *shared, void *memory);
 
+/* 1: it lies in memory that was lent. */
 int flr_shared_is_lent(const flr_shared *shared, const void *memory);
 
 /* Does what can be done now for all that is under way; *moved is 1 when that was something. Does not block. Errors: of MPI. */

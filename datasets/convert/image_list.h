@@ -40,6 +40,7 @@ flr_status flr_image_list_walk(flr_image_list *out, const char *source);
 flr_status flr_image_list_share(flr_image_list *list, const flr_convert_team *team);
 void flr_image_list_clear(flr_image_list *list);
 
+/* The images of all splits, those of each together; one of them, and its path relative to the source. Borrowed. */
 static inline int64_t flr_image_list_count(const flr_image_list *list) { return list->first[FLR_SPLIT_COUNT]; }
 static inline const flr_image_file *flr_image_list_file(const flr_image_list *list, int64_t index) {
   return (const flr_image_file *)(const void *)list->files.data + index;

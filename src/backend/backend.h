@@ -104,6 +104,8 @@ struct flr_op {
   int64_t shared_count;          /* numbers of a part */
 };
 
+/* dst[n, y, x, o] = bias[o] + the sum over i, j, c of weight[o, i, j, c] * src[n, y * stride + i - pad, x * stride + j - pad,
+   c], where src is 0 beyond its border: [n, h, w, c] to [n, (h + 2 pad - kernel_h) / stride + 1, .., out], w likewise. */
 typedef struct flr_conv2d_settings {
   int64_t out_channels, kernel_h, kernel_w, stride, pad; /* kernel 1..7; stride >= 1; the same pad on all four sides */
   int bias;                                              /* 1: has a bias */
@@ -112,6 +114,7 @@ typedef struct flr_conv2d_settings {
   int frozen;                                            /* 1: weight and bias never need one */
 } flr_conv2d_settings;
 
+/* dst = src weight^T + bias. */
 typedef struct flr_linear_settings {
   int64_t out_features; /* src is [n,h,w,c] read as [n, h*w*c] in NHWC order; dst [n,1,1,out] dense */
   int bias, relu;       /* relu: dst = max(0, ..), fused */
@@ -218,6 +221,7 @@ typedef struct flr_update {
                              clip_grad_norm_ does (grad_sumsq is then needed, and stays the sum before) */
 } flr_update;
 
+/* Blocks that a range is cut into. Pure. */
 static inline int64_t flr_update_blocks(const flr_update_range *range) {
   return (range->count + FLR_UPDATE_BLOCK - 1) / FLR_UPDATE_BLOCK;
 }
@@ -346,6 +350,7 @@ static inline double flr_op_shared_sum(const flr_op *op, const flr_op_args *args
   return sum;
 }
 
+/* The slots of the table without further checks. */
 static inline flr_status flr_backend_alloc(flr_backend *b, flr_buffer *out, size_t bytes) {
   return b->ops->alloc(b, out, bytes);
 }

@@ -52,13 +52,13 @@ flr_status flr_h5_read_attribute_string(char **out, hid_t file, const char *name
 /* Reads a scalar integer attribute of a group or (given the file) the root; `fallback` when there is none. */
 int64_t flr_h5_read_attribute_integer(hid_t file, const char *name, int64_t fallback);
 
-/* Whether the values of a data set lie in its file: what was never written reads as zeros, of any size. */
 typedef enum flr_h5_stored {
   FLR_H5_NOTHING, /* nothing was written, or the file is too short for it */
   FLR_H5_IN_PART, /* chunks are missing */
   FLR_H5_ALL
 } flr_h5_stored;
 
+/* Whether the values of a data set lie in its file: what was never written reads as zeros, of any size. */
 flr_h5_stored flr_h5_find_stored(hid_t set);
 
 /* The HDF5 library's own words on the last failure, in one line. Returns text. */

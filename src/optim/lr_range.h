@@ -46,6 +46,7 @@ typedef struct flr_sweep {
   flr_sweep_point *points; /* [options.iterations], owned */
 } flr_sweep;
 
+/* One group, the defaults said above. Pure. */
 flr_sweep_options flr_sweep_options_defaults(void);
 
 /* Allocates the points. The caller clears it. Errors: FLR_ERROR_USAGE naming option, value and range. */

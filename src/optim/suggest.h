@@ -50,6 +50,7 @@ typedef struct flr_suggest_options {
   int64_t asked;      /* iterations the sweep was asked for; <= 0: the number of points given */
 } flr_suggest_options;
 
+/* -1, 5, 0. Pure. */
 flr_suggest_options flr_suggest_options_defaults(void);
 
 /* All suggestions from a curve. fastai's rules: after trimming, the curve is cut at the first loss that is not finite (a finite

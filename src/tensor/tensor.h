@@ -9,14 +9,17 @@
 
 typedef enum flr_dtype { FLR_F32, FLR_F64, FLR_BF16, FLR_F16, FLR_U8, FLR_I32, FLR_I64 } flr_dtype;
 
-size_t flr_dtype_size(flr_dtype dtype);      /* bytes of one element */
-const char *flr_dtype_name(flr_dtype dtype); /* "f32", .. */
+/* Bytes of one element. Pure. */
+size_t flr_dtype_size(flr_dtype dtype);
+/* "f32", .. Pure. */
+const char *flr_dtype_name(flr_dtype dtype);
 
 /* Logical shape, NHWC. Features and logits are [n, 1, 1, c]. */
 typedef struct flr_shape {
   int64_t n, h, w, c;
 } flr_shape;
 
+/* All of them, and whether two are the same. Pure. */
 static inline int64_t flr_shape_elements(flr_shape s) { return s.n * s.h * s.w * s.c; }
 static inline int flr_shape_equal(flr_shape a, flr_shape b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
 

@@ -52,6 +52,7 @@ struct flr_device_step {
   flr_fence *marks[FLR_STEP_MARKS]; /* NULL but for a timeline */
 };
 
+/* Of the session's device. */
 static inline const flr_device_ops *flr_device_step_ops(const flr_device_step *d) { return d->session->backend->ops->device; }
 
 /* Puts one of the timeline's fences at the end of its queue, where a timeline is made. */

@@ -8,6 +8,7 @@
 #include "train/session.h"
 #include "train/train_clock.h"
 
+/* What runs where on what, as the first line of each part of a run. */
 flr_status flr_metrics_start(flr_session *session);
 /* Points of the sweep under way that the log does not have yet. The curve of several sweeps is known at their end only. */
 flr_status flr_metrics_points(flr_session *session);

@@ -45,6 +45,7 @@ flr_status flr_train_state_read(const flr_train_state *state, float *params, flo
 /* Uploads all of it: what a checkpoint keeps. norms: [shards, state_elements], those of this rank's shards. */
 flr_status flr_train_state_write(flr_train_state *state, const float *params, const float *const *slots, const float *norms);
 
+/* The statistics of one of this rank's shards, [layout->state_elements]. Borrowed. */
 static inline float *flr_train_state_norms(const flr_train_state *state, int64_t shard) {
   return (float *)state->norms.data + shard * state->layout->state_elements;
 }

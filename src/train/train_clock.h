@@ -29,6 +29,7 @@ void flr_train_clock_go_on(flr_train_clock *clock);
 double flr_train_clock_epoch_stall(const flr_train_clock *clock);
 void flr_train_clock_begin_epoch(flr_train_clock *clock, double stall);
 
+/* Of all parts of the run so far. */
 flr_train_cost flr_train_clock_cost(const flr_train_clock *clock);
 
 #endif

@@ -106,6 +106,7 @@ typedef struct flr_cpu_reorder {
   int active;
 } flr_cpu_reorder;
 
+/* The caller clears it. Errors: those of oneDNN, FLR_ERROR_INTERNAL (memory); the same of all that follows. */
 flr_status flr_cpu_reorder_init(flr_cpu *cpu, flr_cpu_reorder *out, const flr_layout *from, const flr_layout *to, int add);
 flr_status flr_cpu_reorder_run(flr_cpu *cpu, flr_cpu_reorder *reorder, const void *from, void *to, void *scratch);
 void flr_cpu_reorder_clear(flr_cpu_reorder *reorder);
@@ -117,6 +118,7 @@ typedef struct flr_cpu_dense {
   size_t scratch_bytes; /* copy and what the reorders need */
 } flr_cpu_dense;
 
+/* The caller clears it. */
 flr_status flr_cpu_dense_init(flr_cpu *cpu, flr_cpu_dense *out, const flr_tensor_desc *desc);
 /* *view: src itself or its dense copy. */
 flr_status flr_cpu_dense_in(flr_cpu *cpu, flr_cpu_dense *dense, const void *src, void *scratch, const float **view);

@@ -14,6 +14,7 @@ typedef struct ref_op {
   float *mean, *inverse_std; /* input: [c] each, one block that starts at mean */
 } ref_op;
 
+/* The ref backend's op behind the contract's pointer. */
 static inline ref_op *ref_op_of(flr_op *op) { return (ref_op *)op; }
 
 /* A new op with this output shape, f32 and dense. Errors: FLR_ERROR_INTERNAL, out of memory. */
@@ -31,6 +32,7 @@ static inline void ref_store(float *to, int64_t i, double value, int accumulate)
   if (to) to[i] = (float)(accumulate ? (double)to[i] + value : value);
 }
 
+/* Preparations, as in the contract. */
 flr_status ref_conv2d(flr_backend *, flr_op **out, const flr_conv2d_settings *, const flr_tensor_desc *src);
 flr_status ref_linear(flr_backend *, flr_op **out, const flr_linear_settings *, const flr_tensor_desc *src);
 flr_status ref_batch_norm(flr_backend *, flr_op **out, const flr_batch_norm_settings *, const flr_tensor_desc *src,
@@ -46,8 +48,11 @@ flr_status ref_shortcut(flr_backend *, flr_op **out, const flr_shortcut_settings
 flr_status ref_input(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
 flr_status ref_loss(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
 
+/* Opens the backend. of options the compute type alone is looked at; NULL: f32. Errors: FLR_ERROR_UNAVAILABLE for another one
+   than f32. *out is owned by the caller. Not collective. */
 flr_status flr_backend_ref_create(flr_backend **out, const flr_backend_options *options);
 
+/* Passes. */
 flr_status ref_sum_into(flr_backend *, const flr_tensor_desc *desc, const void *x, void *y);
 flr_status ref_update(flr_backend *, const flr_update *);
 flr_status ref_axpy(flr_backend *, int64_t n, double alpha, const float *x, float *y);
