@@ -16,7 +16,6 @@ typedef struct conv_pass {
   flr_cpu_reorder accumulate;   /* backward weights: adds the gradient to what is there */
   size_t offsets[3];            /* of the copies */
   size_t scratch_offset, bytes; /* the primitive's own scratch; all of the pass */
-  int output;                   /* which of src, weight, dst it writes */
 } conv_pass;
 
 typedef struct conv_op {
@@ -90,10 +89,10 @@ static flr_status choose_conv(flr_cpu *cpu, dnnl_primitive_desc_t *out, flr_dnnl
   return FLR_OK;
 }
 
-/* Reorders between the primitive's layouts and the outside ones, and the plan of the pass's scratch memory. */
+/* Reorders between the primitive's layouts and the outside ones, and the plan of the pass's scratch memory. output: which of
+   src, weight, dst the pass writes. */
 static flr_status plan_pass(flr_cpu *cpu, conv_pass *pass, const flr_layout *const outside[3], int output) {
   size_t at = 0;
-  pass->output = output;
   for (int i = 0; i < 3; i++) {
     const flr_layout *inside = pass->primitive.layouts[i];
     const flr_layout *from = i == output ? inside : outside[i], *to = i == output ? outside[i] : inside;

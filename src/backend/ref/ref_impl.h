@@ -48,7 +48,7 @@ flr_status ref_shortcut(flr_backend *, flr_op **out, const flr_shortcut_settings
 flr_status ref_input(flr_backend *, flr_op **out, const flr_input_settings *, const flr_tensor_desc *src);
 flr_status ref_loss(flr_backend *, flr_op **out, const flr_loss_settings *, const flr_tensor_desc *src);
 
-/* Opens the backend. of options the compute type alone is looked at; NULL: f32. Errors: FLR_ERROR_UNAVAILABLE for another one
+/* Opens the backend. Of options the compute type alone is looked at; NULL: f32. Errors: FLR_ERROR_UNAVAILABLE for another one
    than f32. *out is owned by the caller. Not collective. */
 flr_status flr_backend_ref_create(flr_backend **out, const flr_backend_options *options);
 
