@@ -70,7 +70,8 @@ near() {
   most=$(join <(losses "$work/straight" | sort) <(losses "$work/moved" | sort) | awk -v first="$first" '
     $1 >= first && $1 < first + 50 { d = ($2 - $3) / $2; if (d < 0) d = -d; if (d > most) most = d; count++ }
     END { printf "%.2e %d %d", most, count, !(most <= 1e-5 && count == 50) }')
-  [ "${most##* }" = 0 ] || fail "without --deterministic: largest relative difference and steps compared: $most"
+  [ "${most##* }" = 0 ] || fail "without --deterministic: largest relative difference and steps compared: $most; went on at step $(parts "$work/moved")," \
+    "$(losses "$work/straight" | wc -l) and $(losses "$work/moved" | wc -l) losses, the last $(losses "$work/straight" | tail -1) and $(losses "$work/moved" | tail -1)"
   echo "without --deterministic: from step $first on 2 ranks instead of 4, 50 losses within ${most%% *}"
 }
 
