@@ -49,7 +49,7 @@ static herr_t list_dataset(hid_t file, const char *name, const H5O_info_t *info,
 
 static flr_status no_such_path(const flr_h5_source *s, const char *path) {
   char list[LIST_BYTES + 8] = "";
-  (void)H5Ovisit(s->file, H5_INDEX_NAME, H5_ITER_NATIVE, list_dataset, list);
+  (void)H5Ovisit(s->file, H5_INDEX_NAME, H5_ITER_INC, list_dataset, list);
   return flr_fail(FLR_ERROR_DATA, "%s: no data set %s; it holds %s: name them with --x-path and --y-path", s->name, path,
                   list[0] ? list : "none");
 }

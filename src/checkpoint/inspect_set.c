@@ -78,7 +78,7 @@ flr_status flr_inspect_describe(flr_inspect_set *out, hid_t set) {
   name_type(out->type, sizeof out->type, type);
   name_storage(out->storage, sizeof out->storage, set);
   note_chunk(out, set);
-  out->bytes = (int64_t)H5Tget_size(type);
+  out->bytes = H5Sget_simple_extent_type(space) == H5S_NULL ? 0 : (int64_t)H5Tget_size(type);
   out->rank = H5Sget_simple_extent_dims(space, dims, NULL);
   if (out->rank < 0 || out->rank > FLR_INSPECT_RANK) {
     status = flr_fail(FLR_ERROR_DATA, "%s has %d axes", out->name, out->rank);
@@ -132,9 +132,18 @@ static int64_t chunk_rows(hid_t set) {
   return dims[0] > 0 && dims[0] < (hsize_t)PIECE_BYTES ? (int64_t)dims[0] : 1;
 }
 
+/* A data set without a space (H5S_NULL) has no rows, one value has one. */
+static int64_t count_rows(const flr_inspect_set *shape, hid_t set) {
+  if (shape->rank > 0) return shape->dims[0];
+  const hid_t space = H5Dget_space(set);
+  const int64_t rows = H5Sget_simple_extent_type(space) != H5S_NULL;
+  (void)H5Sclose(space);
+  return rows;
+}
+
 flr_status flr_inspect_pieces_init(flr_inspect_pieces *out, const flr_inspect_set *shape, hid_t set, size_t element_bytes) {
   int64_t row_bytes, bytes;
-  *out = (flr_inspect_pieces){.all = shape->rank ? shape->dims[0] : 1, .row_elements = 1};
+  *out = (flr_inspect_pieces){.all = count_rows(shape, set), .row_elements = 1};
   for (int i = 1; i < shape->rank; i++) FLR_TRY(flr_multiply(&out->row_elements, out->row_elements, shape->dims[i]));
   FLR_TRY(flr_multiply(&row_bytes, out->row_elements, (int64_t)element_bytes));
   const int64_t chunk = chunk_rows(set), fit = row_bytes > 0 && row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;

@@ -64,7 +64,7 @@ static herr_t visit(hid_t group, const char *name, const H5O_info_t *info, void 
 static flr_status list_group(flr_weights_source *source, const char *group) {
   listing l = {.source = source, .group = group};
   const hid_t id = H5Gopen2(source->file, group[0] ? group : "/", H5P_DEFAULT);
-  const herr_t result = id < 0 ? -1 : H5Ovisit(id, H5_INDEX_NAME, H5_ITER_NATIVE, visit, &l);
+  const herr_t result = id < 0 ? -1 : H5Ovisit(id, H5_INDEX_NAME, H5_ITER_INC, visit, &l);
   if (id >= 0) (void)H5Gclose(id);
   if (l.status == FLR_OK && result < 0)
     return flr_fail(FLR_ERROR_DATA, "%s: the group %s cannot be read: the file is damaged", source->path, group);

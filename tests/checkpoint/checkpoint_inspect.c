@@ -233,6 +233,22 @@ static void test_dataset__with_checksums_of_hdf5(void **state) {
   expect_damage(path, "/images", "/images cannot be read to its end");
 }
 
+static void test_dataset__without_a_value(void **state) {
+  char path[PATH_ROOM];
+  flr_inspect file;
+  const hid_t id = H5Fcreate(scratch_path(path, state, "empty.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t none = H5Screate(H5S_NULL),
+              set = H5Dcreate2(id, "nothing", H5T_IEEE_F32LE, none, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  assert_true(set >= 0);
+  H5Dclose(set);
+  H5Sclose(none);
+  H5Fclose(id);
+  expect_whole(path, 0);
+  CHECK_OK(flr_inspect_file(&file, path, NULL));
+  assert_int_equal(find(&file, "/nothing")->bytes, 0);
+  flr_inspect_clear(&file);
+}
+
 static void test_hash__of_pieces(void **state) {
   (void)state;
   unsigned char data[97];
@@ -247,15 +263,11 @@ static void test_hash__of_pieces(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_whole__says_what_it_holds),
-      cmocka_unit_test(test_damage__is_named),
-      cmocka_unit_test(test_damage__does_not_hide_the_rest),
-      cmocka_unit_test(test_structure__counts_too),
-      cmocka_unit_test(test_file__that_does_not_open),
-      cmocka_unit_test(test_claims__are_not_believed),
-      cmocka_unit_test(test_other_versions__are_whole),
-      cmocka_unit_test(test_dataset__with_checksums_of_hdf5),
-      cmocka_unit_test(test_hash__of_pieces),
+      cmocka_unit_test(test_whole__says_what_it_holds),      cmocka_unit_test(test_damage__is_named),
+      cmocka_unit_test(test_damage__does_not_hide_the_rest), cmocka_unit_test(test_structure__counts_too),
+      cmocka_unit_test(test_file__that_does_not_open),       cmocka_unit_test(test_claims__are_not_believed),
+      cmocka_unit_test(test_other_versions__are_whole),      cmocka_unit_test(test_dataset__with_checksums_of_hdf5),
+      cmocka_unit_test(test_dataset__without_a_value),       cmocka_unit_test(test_hash__of_pieces),
   };
   return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
