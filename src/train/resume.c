@@ -134,7 +134,7 @@ static flr_status share_options(flr_session *s, const flr_resume *r, char **stor
   *stored = NULL;
   flr_status status = s->comm->rank == 0 ? name_model(&own, &r->file, s->config->model != NULL) : FLR_OK;
   status = flr_comm_agree(s->comm, status);
-  if (status == FLR_OK) status = broadcast_text(s->comm, stored, own);
+  if (status == FLR_OK) status = broadcast_text(s->comm, stored, own ? own : "");
   flr_free(own);
   return status;
 }
