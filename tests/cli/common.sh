@@ -32,8 +32,12 @@ fastlr() {
   code=$?
 }
 
-# What the program itself said: the launcher's own remarks stand between lines of dashes.
-own_words() { awk '/^--------------------/ { inside = !inside; next } !inside && NF' err; }
+# What the program itself said: the launcher's own remarks stand between lines of dashes, which may get lost where two come at once.
+own_words() {
+  awk '/^--------------------/ { inside = !inside; next }
+    /^Primary job  terminated normally, but|^a non-zero exit code. Per user-direction/ { next }
+    !inside && NF' err
+}
 
 soon=${ASAN_OPTIONS:+25} soon=${soon:-5} # seconds for a refusal; under a sanitizer everything takes longer
 
