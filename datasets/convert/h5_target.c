@@ -18,9 +18,6 @@
 
 enum { STRUCTURE_BYTES = 1 << 20, ALIGN_FROM = 1 << 16, ALIGNMENT = 4096, NAME = 32, LABEL_PART = 4096 };
 
-static const unsigned char signature[8] = {0x89, 'H',  'D',  'F',
-                                           '\r', '\n', 0x1a, '\n'}; /* of every HDF5 file that convert wrote */
-
 static flr_status io_failed(const flr_h5_target *t, int error) {
   return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", t->path, error ? strerror(error) : "HDF5 failed");
 }
@@ -201,22 +198,19 @@ static int close_sets(flr_h5_target *t) {
 }
 
 /* A file that is not HDF5's, and not empty, is somebody's: a swapped or repeated name on the command line must not cost it. */
-static flr_status check_replaced(const char *path) {
-  unsigned char head[sizeof signature];
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", path, strerror(errno));
-  const ssize_t got = read(fd, head, sizeof head);
-  (void)close(fd);
-  if (got == 0 || (got == (ssize_t)sizeof head && memcmp(head, signature, sizeof head) == 0)) return FLR_OK;
-  return flr_fail(FLR_ERROR_USAGE, "convert: %s is there and no HDF5 file: remove it, or give another name to write to", path);
-}
-
 flr_status flr_h5_target_check(const char *path) {
   struct stat info;
   if (stat(path, &info) != 0) return FLR_OK;
-  if (S_ISREG(info.st_mode)) return check_replaced(path);
-  return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", path,
-                  S_ISDIR(info.st_mode) ? strerror(EISDIR) : "it is no regular file");
+  if (!S_ISREG(info.st_mode))
+    return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", path,
+                    S_ISDIR(info.st_mode) ? strerror(EISDIR) : "it is no regular file");
+  if (access(path, R_OK) != 0) return flr_fail(FLR_ERROR_IO, "cannot write %s: %s", path, strerror(errno));
+  flr_hdf5_lock();
+  (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  const int replaced = info.st_size == 0 || H5Fis_hdf5(path) > 0;
+  flr_hdf5_unlock();
+  if (replaced) return FLR_OK;
+  return flr_fail(FLR_ERROR_USAGE, "convert: %s is there and no HDF5 file: remove it, or give another name to write to", path);
 }
 
 flr_status flr_h5_target_begin(flr_h5_target *out, const char *path, const flr_convert_source *source,

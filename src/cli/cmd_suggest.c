@@ -39,34 +39,36 @@ static void print_table(const flr_suggestion *suggestions, int csv) {
   }
 }
 
-/* What a sweep over these losses would have ended with, by --sweep-beta and --sweep-stop. scratch: [n]. */
-static const char *verdict_of(const flr_config *config, const flr_curve_csv *curve, double *scratch) {
-  double best = INFINITY;
-  for (int64_t i = 0; i < curve->n; i++)
-    if (!isfinite(curve->loss[i])) return flr_sweep_verdict_text(FLR_SWEEP_NONFINITE);
-  flr_smooth(scratch, curve->loss, curve->n, config->sweep_beta);
-  for (int64_t i = 0; i < curve->n; i++) {
-    best = fmin(best, scratch[i]);
-    if (config->sweep_stop > 0 && scratch[i] > config->sweep_stop * best) return flr_sweep_verdict_text(FLR_SWEEP_DIVERGED);
-  }
-  return flr_sweep_verdict_text(FLR_SWEEP_FINISHED);
+/* What a sweep over these losses would have ended with, by --sweep-beta and --sweep-stop. */
+static flr_status find_verdict(flr_sweep_verdict *out, const flr_config *config, const flr_curve_csv *curve) {
+  flr_sweep_options options = flr_sweep_options_defaults();
+  flr_sweep sweep;
+  options.iterations = curve->n;
+  options.beta = config->sweep_beta;
+  options.stop_factor = config->sweep_stop;
+  FLR_TRY(flr_sweep_init(&sweep, &options));
+  for (int64_t i = 0; i < curve->n; i++) (void)flr_sweep_record(&sweep, curve->loss[i], NAN, 1, 0);
+  *out = sweep.verdict == FLR_SWEEP_CONTINUE ? FLR_SWEEP_FINISHED : sweep.verdict; /* fewer points than a sweep has */
+  flr_sweep_clear(&sweep);
+  return FLR_OK;
 }
 
 static flr_status suggest(const flr_config *config, flr_curve_csv *curve, int rank) {
   flr_suggestion suggestions[FLR_SUGGEST_COUNT];
   flr_suggest_options options = flr_suggest_options_defaults();
+  flr_sweep_verdict verdict;
   double *smooth;
+  FLR_TRY(find_verdict(&verdict, config, curve));
   options.trim_start = config->trim_start;
   options.trim_end = config->trim_end;
   FLR_TRY(flr_alloc(&smooth, 3 * curve->n, sizeof(double))); /* and what the rules need besides */
-  const char *verdict = verdict_of(config, curve, smooth);
   flr_smooth(smooth, curve->loss, curve->n, config->smooth);
   const flr_suggest_curve columns = {.n = curve->n, .lr = curve->lr, .loss = curve->loss, .smooth = smooth, .se = curve->se};
   flr_suggest(suggestions, &columns, &options, smooth + curve->n);
   flr_free(smooth);
   if (rank != 0) return FLR_OK;
   if (config->json)
-    print_json(curve, verdict, suggestions);
+    print_json(curve, flr_sweep_verdict_text(verdict), suggestions);
   else
     print_table(suggestions, config->csv);
   return FLR_OK;

@@ -21,6 +21,17 @@ static const struct {
 
 enum { OTHERS = sizeof others / sizeof others[0] };
 
+static const struct {
+  int code;
+  const char *text;
+} exit_codes[] = {
+#define FLR_CODE(name, value, text) {value, text},
+    FLR_STATUS_LIST(FLR_CODE)
+#undef FLR_CODE
+};
+
+enum { EXIT_CODES = sizeof exit_codes / sizeof exit_codes[0] };
+
 /* What the table says, and its default behind it; where that depends on other options the text has it. */
 static const char *doc_of(char doc[DOC_BYTES], const flr_option *o) {
   if (!o->fallback || o->type == FLR_OPTION_FLAG) return o->doc;
@@ -63,14 +74,22 @@ static void add_command(char text[HELP_BYTES], const flr_command *c) {
                  *turn ? COMMAND_COLUMNS + 2 : 0, "", c->summary);
 }
 
+/* "Exit codes: 0 done; 3 training diverged; .." */
+static void add_exit_codes(char text[HELP_BYTES]) {
+  strcat(text, "Exit codes: ");
+  for (int i = 0; i < EXIT_CODES; i++) {
+    const size_t used = strlen(text);
+    (void)snprintf(text + used, HELP_BYTES - used, "%s%d %s", i ? "; " : "", exit_codes[i].code, exit_codes[i].text);
+  }
+  strcat(text, ".");
+}
+
 flr_status flr_print_help(const flr_command *commands, int count, char *program) {
   char text[HELP_BYTES] = "Finds the learning rate and trains, over MPI.\n\nCommands:\n";
   help *h;
   for (int i = 0; i < count; i++) add_command(text, &commands[i]);
   strcat(text, "\nOptions, their defaults in brackets:\v");
-  strcat(text,
-         "Exit codes: 0 done; 3 training diverged; 64 usage; 65 bad data; 66 no input; 69 a device or library is missing; "
-         "70 our fault; 74 input or output; 75 stopped early; 76 another rank failed or fell silent.");
+  add_exit_codes(text);
   FLR_TRY(flr_alloc(&h, 1, sizeof *h));
   fill_help(h);
   const struct argp argp = {.options = h->list, .args_doc = "[COMMAND]", .doc = text};
@@ -138,14 +157,6 @@ static void put_options(void) {
 }
 
 void flr_print_manual(const flr_command *commands, int count) {
-  static const struct {
-    int code;
-    const char *text;
-  } codes[] = {
-#define FLR_CODE(name, value, text) {value, text},
-      FLR_STATUS_LIST(FLR_CODE)
-#undef FLR_CODE
-  };
   puts(".TH FASTLR_DIST 1 \"\" \"fastlr_dist " FLR_VERSION "\" \"User Commands\"\n.SH NAME");
   printf("fastlr_dist \\- %s\n", purpose);
   puts(".SH SYNOPSIS\n\\fBmpirun \\-np\\fR \\fIN\\fR \\fBfastlr_dist\\fR [\\fICOMMAND\\fR] [\\fIOPTION\\fR...]\n.SH COMMANDS");
@@ -155,9 +166,9 @@ void flr_print_manual(const flr_command *commands, int count) {
       "counts before what the file of \\fB\\-\\-config\\fR says. Names may be cut short as long as only one begins so.");
   put_options();
   puts(".SH \"EXIT STATUS\"");
-  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-    printf(".TP\n%d\n", codes[i].code);
-    put_text(codes[i].text);
+  for (int i = 0; i < EXIT_CODES; i++) {
+    printf(".TP\n%d\n", exit_codes[i].code);
+    put_text(exit_codes[i].text);
     putchar('\n');
   }
 }
