@@ -32,7 +32,8 @@ typedef struct flr_h5_target {
 } flr_h5_target;
 
 /* Whether a file may be put at `path`: nothing is there, or a data set to replace, or an empty file. Errors: FLR_ERROR_USAGE (a
-   file of another kind, which could be what is to be converted), FLR_ERROR_IO (a folder, a device or a pipe). Not collective.
+   file of another kind, which could be what is to be converted), FLR_ERROR_IO (a folder, a device, a pipe, a file that may not
+   be read). Not collective.
  */
 flr_status flr_h5_target_check(const char *path);
 /* Makes a file beside `path` (borrowed) with room for all samples, whose shape, number and class names are those of `source`
