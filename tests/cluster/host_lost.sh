@@ -69,7 +69,7 @@ start cut 3
 host_cut 2
 ended 15 "a line that is cut for ever" 30
 [ $code != 0 ] || fail "a line that is cut for ever: exit code 0"
-grep -Eq '^fastlr_dist: rank 1 \(host2\) has been silent for [0-9]+ s in (train|checkpoint), step [0-9]+: the job is ended; its process, its host or the network does not answer' \
+grep -Eq '^fastlr_dist: rank 1 \(host2\) has been silent for [0-9]+ s in (train|evaluate|checkpoint), step [0-9]+: the job is ended; its process, its host or the network does not answer' \
   "$work/err" || fail "a line that is cut for ever: no line that names host2"
 goes_on cut 1 host1
 host_join 2

@@ -42,7 +42,7 @@ step 'no file on a node' 66 --mpi=pmix bash -c "[ \$SLURM_PROCID = 0 ] || more='
 says_once 'no file on a node' 'on host2 \(1 of 2 nodes\): /nowhere.h5: No such file'
 step 'a rank that stops' 76 --mpi=pmix bash -c "[ \$SLURM_PROCID = 0 ] || { sleep 4 && kill -STOP \$\$; } &
   exec fastlr_dist $options --steps 10000000 --log-every 1000 --watchdog 2 --out $runs/stopped"
-says_once 'a rank that stops' 'rank 1 \(host2\) has been silent for [0-9]+ s in train'
+says_once 'a rank that stops' 'rank 1 \(host2\) has been silent for [0-9]+ s in (train|evaluate|checkpoint), step'
 
 # Tasks of srun that cannot find each other say so, once, and leave nothing.
 step 'srun without MPI' 64 --mpi=none fastlr_dist $options --out $runs/loose

@@ -17,8 +17,8 @@ kill -STOP "$(pgrep -f "^$program .*--out $work/stopped" | tail -1)" || fail "th
 wait $stopped
 code=$?
 ended_with 76 "a rank that is stopped"
-says "^fastlr_dist: rank [01] \(.+\) has been silent for [0-9]+ s in (train|checkpoint), step [0-9]+: the job is ended; its process is stopped$" \
-  "a rank that is stopped"
+line='^fastlr_dist: rank [01] \(.+\) has been silent for [0-9]+ s in (train|evaluate|checkpoint), step [0-9]+: the job is ended; its process is stopped'
+says "$line(; last seen (reading|writing) .*)?\$" "a rank that is stopped"
 grep '^fastlr_dist: rank' "$work/err"
 run "$work/stopped" "${long[@]}" --resume
 ended_with 0 "a rank that was stopped, resumed"

@@ -80,9 +80,9 @@ killed() {
 
 stopped 2 1 '' sweep find --sweep-iters 100000
 stopped 2 0 '' sweep find --sweep-iters 100000
-stopped 3 2 step train fit --lr 1e-3 --epochs 1000
-stopped 2 0 step train fit --lr 1e-3 --epochs 1000
-stopped 3 1 step train fit --lr 1e-3 --epochs 1000 --sync-bn on
+stopped 3 2 step "(train|evaluate)" fit --lr 1e-3 --epochs 1000
+stopped 2 0 step "(train|evaluate)" fit --lr 1e-3 --epochs 1000
+stopped 3 1 step "(train|evaluate)" fit --lr 1e-3 --epochs 1000 --sync-bn on
 stopped 2 1 '' evaluate eval "$work/start/final.h5" --split train --data synthetic:200000,16,16,3,10 --batch 32
 killed 2 1 step fit --lr 1e-3 --epochs 1000
 killed 3 0 step fit --lr 1e-3 --epochs 1000

@@ -10,20 +10,20 @@ clean_up() { [ -z "$group" ] || rmdir "$group"; }
 cd "$work" || exit 1
 
 # ---- data ----
-limit=48 rows=29000 # MiB; of 10240 bytes
+limit=48 pair=60 rows=36000 # MiB for one rank and for two; of 10240 bytes
 mkdir idx
 {
-  printf '\x00\x00\x08\x03\x00\x00\x71\x48\x00\x00\x00\x40\x00\x00\x00\xa0'
+  printf '\x00\x00\x08\x03\x00\x00\x8c\xa0\x00\x00\x00\x40\x00\x00\x00\xa0'
   head -c $((rows * 10240)) /dev/urandom | LC_ALL=C tr '\200-\377' '\000-\177' # so that it can be compressed, a little
 } >idx/train-images-idx3-ubyte
 {
-  printf '\x00\x00\x08\x01\x00\x00\x71\x48'
+  printf '\x00\x00\x08\x01\x00\x00\x8c\xa0'
   head -c $rows /dev/zero | tr '\000' '\001'
 } >idx/train-labels-idx1-ubyte
 "$program" convert idx idx plain.h5 >said 2>&1 || fail "convert"
 "$program" convert idx idx packed.h5 --compress deflate --compress-level 1 --chunk-rows 25 >said 2>&1 || fail "convert --compress"
 rm -r idx
-for file in plain packed; do [ "$(stat -c %s $file.h5)" -ge $((5 * limit * 1048576)) ] || fail "$file.h5 has less than 5 times $limit MiB"; done
+for file in plain packed; do [ "$(stat -c %s $file.h5)" -ge $((5 * pair * 1048576)) ] || fail "$file.h5 has less than 5 times $pair MiB"; done
 
 # ---- what the program says ----
 job=(--model mlp --hidden 8 --lr 0.01 --batch 64 --threads 1 --workers 2 --backend cpu --plot none --verbose)
@@ -87,7 +87,6 @@ else
   met() { cat "$group/memory.failcnt"; }
   killed() { awk '$1 == "oom_kill" { print $2 }' "$group/memory.oom_control"; }
 fi
-echo $((limit * 1048576)) >"$group/$limit_name" || fail "no limit can be set"
 cat >enter.sh <<END
 echo \$\$ >"$group/cgroup.procs" && exec "\$@"
 END
@@ -105,6 +104,8 @@ grouped() {
   limited=$(($(met) - before))
 }
 for ranks in 1 2; do
+  [ $ranks = 1 ] || limit=$pair
+  echo $((limit * 1048576)) >"$group/$limit_name" || fail "no limit can be set"
   for data in "plain.h5" "packed.h5 --window 8"; do
     read -ra words <<<"$data"
     grouped $ranks --data "${words[@]}" --epochs 1
