@@ -252,7 +252,7 @@ static void print_message(const char *message) {
 
 /* A launcher ends the job at the first rank that leaves with a failure: rank 0 gets time to say why. */
 static void let_rank_zero_speak(void) {
-  const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+  const struct timespec pause = {.tv_sec = 1};
   (void)nanosleep(&pause, NULL);
 }
 
