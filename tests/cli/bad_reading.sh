@@ -56,8 +56,11 @@ rm -rf run/*
 
 # a file that grows while it is trained on
 cp "$work/numbers.h5" "$work/growing.h5"
-(sleep 2 && printf more >>"$work/growing.h5") &
-limit=60 fastlr --data ../../growing.h5 --batch 16 --epochs 1000000 --lr 1e-3 --quiet --checkpoint-every 1000000
+(
+  for _ in $(seq 450); do grep -qs '"event": "epoch"' run/grown/metrics.jsonl && break; sleep 0.1; done
+  printf more >>"$work/growing.h5"
+) &
+limit=60 fastlr --data ../../growing.h5 --batch 16 --epochs 1000000 --lr 1e-3 --quiet --checkpoint-every 1000000 --out grown
 [ "$code" = 65 ] || complain "$ranks ranks: a growing file: exit code $code: $(own_words)"
 grep -q 'growing.h5 changed while it was read: it had' <<<"$(own_words)" || complain "$ranks ranks: a growing file: $(own_words)"
 finish

@@ -37,8 +37,7 @@ for ranks in 1 2; do
     "${before[@]}" "$program" "${options[@]}" >/dev/null 2>err &
     job=$!
     # in the middle: half a file is there, of some size
-    for _ in $(seq 500); do [ "$(stat -c %b "$(half_files | head -1)" 2>/dev/null || echo 0)" -gt 2000 ] && break; sleep 0.01; done
-    sleep 0.3
+    for _ in $(seq 500); do [ "$(stat -c %b "$(half_files | head -1)" 2>/dev/null || echo 0)" -gt 20000 ] && break; sleep 0.01; done # a tenth of it
     half_files >/dev/null || fail "$what: nothing was under way"
     victim=$(pgrep -f "^$program convert imagefolder $work" | tail -1)
     kill -$signal "$victim" || fail "$what: there is nobody to kill"

@@ -26,7 +26,7 @@ same 'a run without gnuplot' "0 fastlr_dist: warning: no plots of the run: there
 same 'a sweep and a run without gnuplot: one warning' "0 1" "$? $(own_words | wc -l)"
 
 # ---- in progress, killed, and resumed: drawn at any time
-(cd run && exec "$program" --model cnn --batch 16 --steps 24 --lr 1e-3 --out k --log-every 1 --checkpoint-every 4 --quiet --plot none) &
+(cd run && exec "$program" --model cnn --batch 16 --steps 200 --lr 1e-3 --out k --log-every 1 --checkpoint-every 4 --quiet --plot none) &
 pid=$!
 for _ in $(seq 600); do
   [ "$(grep -c '"event": "checkpoint"' run/k/metrics.jsonl 2>/dev/null)" -ge 2 ] 2>/dev/null && break
@@ -41,7 +41,7 @@ same 'a killed run' '0 loss.png loss.svg schedule.png schedule.svg' "$code $(pic
 fastlr fit --resume k --plot auto
 same 'a resumed run' '0 loss.png loss.svg schedule.png schedule.svg' "$code $(pictures k)"
 grep -qF resumed run/k/loss.svg || complain 'a resumed run: loss.svg does not say so'
-same 'a resumed run: steps in the log' "$(seq 0 23 | tr '\n' ' ')" "$(sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*/\1/p' run/k/metrics.jsonl | tr '\n' ' ')"
+same 'a resumed run: steps in the log' "$(seq 0 199 | tr '\n' ' ')" "$(sed -n 's/^{"event": "step".*"step": \([0-9]*\),.*/\1/p' run/k/metrics.jsonl | tr '\n' ' ')"
 
 # ---- diverging: what there is, is drawn
 fastlr --steps 30 --lr 1e30 --policy constant --optimizer sgd --out d --quiet --log-every 1

@@ -7,7 +7,7 @@
 # ---- SIGSTOP of a rank, for ever ----
 # Long enough that the ranks have told each other of the training (each 0.25 s here) before one is stopped, and far from its end then.
 long=(--steps 20000 --checkpoint-every 1000)
-run "$work/long" "${long[@]}"
+limit=180 run "$work/long" "${long[@]}"
 ended_with 0 "the undisturbed long run"
 "${mpirun[@]}" "${job[@]}" "${long[@]}" --out "$work/stopped" >"$work/out" 2>"$work/err" &
 stopped=$!
@@ -20,7 +20,7 @@ ended_with 76 "a rank that is stopped"
 line='^fastlr_dist: rank [01] \(.+\) has been silent for [0-9]+ s in (train|evaluate|checkpoint), step [0-9]+: the job is ended; its process is stopped'
 says "$line(; last seen (reading|writing) .*)?\$" "a rank that is stopped"
 grep '^fastlr_dist: rank' "$work/err"
-run "$work/stopped" "${long[@]}" --resume
+limit=180 run "$work/stopped" "${long[@]}" --resume
 ended_with 0 "a rank that was stopped, resumed"
 [ "$(weights "$work/stopped")" = "$(weights "$work/long")" ] || fail "a rank that was stopped, resumed: other weights"
 

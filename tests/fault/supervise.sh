@@ -15,7 +15,7 @@ word=$(cut -d' ' -f"$n" plan)
 case $word in *+) touch "checkpoint-$((100 * n)).h5" ;; esac
 case $word in
   KILL | SEGV) kill "-$word" $$ ;;
-  hang) trap 'exit 75' USR2; trap 'exit 33' TERM; for _ in $(seq 300); do sleep 0.1; done ;;
+  hang) trap 'exit 75' USR2; trap 'exit 33' TERM; echo >ready; for _ in $(seq 300); do sleep 0.1; done ;;
   *) exit "${word%+}" ;;
 esac
 FAKE
@@ -73,8 +73,7 @@ signalled() {
   echo 'hang 0' >"$FAKE_HOME/plan"
   "$supervise" --delay 0 -- "$work/fake" --out "$FAKE_HOME" --resume 2>"$work/err" &
   supervisor=$!
-  for _ in $(seq 100); do [ -s "$FAKE_HOME/starts" ] && break; sleep 0.05; done
-  sleep 0.3 # (its traps)
+  for _ in $(seq 400); do [ -s "$FAKE_HOME/ready" ] && break; sleep 0.05; done
   kill "-$1" "$supervisor"
   wait "$supervisor"
   code=$?
