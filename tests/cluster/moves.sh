@@ -46,7 +46,8 @@ submit --partition=high --nodelist=host2 --nodes=1 --ntasks-per-node=2 --output=
 ends $job 0 'the job of more weight'
 job=$moved
 goes_on 2 4 preempted
-grep -q 'attempt 4 ended with 75' $work/shared/fastlr-train-$job.log || fail 'preempted: it did not stop with a checkpoint'
+killed=$(grep -c 'ended with 137' $work/shared/fastlr-train-$job.log) # (see below)
+grep -q "attempt $((4 + killed)) ended with 75" $work/shared/fastlr-train-$job.log || fail 'preempted: it did not stop with a checkpoint'
 
 data_is fast
 slurm scontrol requeue "$job"

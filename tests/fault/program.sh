@@ -18,7 +18,7 @@ start() {
   rm -rf "$work/run"
   "${mpirun[@]}" -np "$ranks" "$program" "${data[@]}" "$@" --out "$work/run" >"$work/out" 2>"$work/err" &
   job=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 1000); do
     if [ -n "$event" ]; then
       grep -q "\"event\": \"$event\"" "$work/run/metrics.jsonl" 2>/dev/null && break
     elif grep -q 'parameters;' "$work/err"; then
@@ -78,11 +78,11 @@ killed() {
 "$program" fit --data synthetic:64,16,16,3,10 --model cnn --batch 32 --steps 1 --lr 0.01 --plot none --quiet --out "$work/start" ||
   fail "no checkpoint to evaluate"
 
-stopped 2 1 '' sweep find --sweep-iters 100000
-stopped 2 0 '' sweep find --sweep-iters 100000
-stopped 3 2 step "(train|evaluate)" fit --lr 1e-3 --epochs 1000
-stopped 2 0 step "(train|evaluate)" fit --lr 1e-3 --epochs 1000
-stopped 3 1 step "(train|evaluate)" fit --lr 1e-3 --epochs 1000 --sync-bn on
+stopped 2 1 sweep sweep find --sweep-iters 100000
+stopped 2 0 sweep sweep find --sweep-iters 100000
+stopped 3 2 step "(train|evaluate|checkpoint)" fit --lr 1e-3 --epochs 1000
+stopped 2 0 step "(train|evaluate|checkpoint)" fit --lr 1e-3 --epochs 1000
+stopped 3 1 step "(train|evaluate|checkpoint)" fit --lr 1e-3 --epochs 1000 --sync-bn on
 stopped 2 1 '' evaluate eval "$work/start/final.h5" --split train --data synthetic:200000,16,16,3,10 --batch 32
 killed 2 1 step fit --lr 1e-3 --epochs 1000
 killed 3 0 step fit --lr 1e-3 --epochs 1000

@@ -91,11 +91,14 @@ grep -q 'has run for 1 s (--run-limit): it is told to stop' "$work/err" || fail 
 grep -q 'start 2 ended with 0: done' "$work/err" || fail "--run-limit: no second start"
 
 # ---- a real job ----
-job=("${mpirun[@]}" -np 2 "$program" fit --model cnn --dropout 0.1 --batch 96 --epochs 7 --deterministic --shards 2 --lr 1e-3 --checkpoint-every 10
-  --log-every 1 --plot none --quiet)
-"${job[@]}" --out "$work/whole" 2>"$work/err" || fail "the undisturbed run: exit code $?"
+# (each read takes longer, so that fast machines do not end before the second kill)
+slow=(-x "LD_PRELOAD=${program%/*}/tests/storage_fault.so" -x FLR_FAULT_PATH=digits.h5 -x FLR_FAULT_CALLS=read -x FLR_FAULT_MS=1)
+[ -z "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ] || slow=()
+job=(-np 2 "$program" fit --data "$FLR_SOURCE_DIR/datasets/digits.h5" --model cnn --dropout 0.1 --batch 96 --epochs 7 --deterministic --shards 2
+  --lr 1e-3 --checkpoint-every 10 --log-every 1 --plot none --quiet)
+"${mpirun[@]}" "${job[@]}" --out "$work/whole" 2>"$work/err" || fail "the undisturbed run: exit code $?"
 
-"$supervise" --delay 0 -- "${job[@]}" --out "$work/killed" --resume 2>"$work/err" &
+"$supervise" --delay 0 -- "${mpirun[@]}" "${slow[@]}" "${job[@]}" --out "$work/killed" --resume 2>"$work/err" &
 supervisor=$!
 # kill_at STEP: kill -9 of a rank when a checkpoint of that step or a later one is there
 kill_at() {
@@ -107,6 +110,7 @@ kill_at() {
     kill -0 "$supervisor" 2>/dev/null || fail "it ended before a rank could be killed at step $1"
     sleep 0.02
   done
+  for _ in $(seq 600); do pgrep -f "^$program .*--out $work/killed" >/dev/null && break; sleep 0.02; done # (its start may be under way)
   kill -KILL "$(pgrep -f "^$program .*--out $work/killed" | tail -1)" || fail "no rank to kill at step $1"
   for _ in $(seq 600); do
     [ "$(grep -c 'again in' "$work/err")" -ge "$2" ] && return

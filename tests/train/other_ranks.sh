@@ -3,20 +3,26 @@
 # bit, without it 50 steps of losses within 1e-5. usage: other_ranks.sh (FLR_PROGRAM: the program)
 . "$(dirname "$0")/common.sh"
 
+digits=${FLR_SOURCE_DIR:?the tree}/datasets/digits.h5 # read from the disk, which can be slow
+
 # run RANKS FOLDER ARGUMENTS...: a whole run, or the rest of one
 run() {
   local ranks=$1 folder=$2
   shift 2
-  train "$ranks" --data digits --batch 96 "$@" --out "$folder" --resume
+  train "$ranks" --data "$digits" --batch 96 "$@" --out "$folder" --resume
 }
 
 # run_until STEP RANKS FOLDER ARGUMENTS...: the part of a run up to a little after STEP, where it is told to stop
 run_until() {
   local step=$1 folder=$3 job code
   shift
-  run "$@" &
+  ( # 1 ms for each sample that a rank reads, so that it is told in time where machines are fast (a sanitizer, slow enough, takes no preloading)
+    [ -n "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ] ||
+      export LD_PRELOAD="${program%/*}/tests/storage_fault.so" FLR_FAULT_PATH=digits.h5 FLR_FAULT_CALLS=read FLR_FAULT_MS=1
+    run "$@"
+  ) &
   job=$!
-  for _ in $(seq 600); do
+  for _ in $(seq 3000); do
     grep -q "\"step\": $step," "$folder/metrics.jsonl" 2>/dev/null && break
     sleep 0.02
   done
@@ -62,7 +68,7 @@ fine_tuned() {
 
 # Sums in another order differ in the last bit, which training magnifies: slowly in a network of linears.
 near() {
-  local options=(--model mlp --epochs 24 --lr 3e-4 --shards 4) first most # long enough to be told in time where machines are fast
+  local options=(--model mlp --epochs 24 --lr 3e-4 --shards 4) first most
   run 4 "$work/straight" "${options[@]}" || fail "mlp on 4 ranks: exit code $?"
   run_until 20 4 "$work/moved" "${options[@]}"
   run 2 "$work/moved" "${options[@]}" || fail "mlp, the rest on 2 ranks: exit code $?"
