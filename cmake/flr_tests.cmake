@@ -61,6 +61,8 @@ function(flr_add_mpi_test)
   foreach(ranks ${arg_RANKS})
     add_test(NAME ${arg_NAME}.n${ranks} COMMAND ${FLR_MPIRUN} -np ${ranks} $<TARGET_FILE:test_${arg_NAME}> ${arg_ARGS})
     flr_test_properties(TEST ${arg_NAME}.n${ranks} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks})
+    # a launcher that ends must not take the folder of sessions away in which another one begins
+    set_property(TEST ${arg_NAME}.n${ranks} APPEND PROPERTY ENVIRONMENT "OMPI_MCA_orte_tmpdir_base=${CMAKE_BINARY_DIR}/sessions/${arg_NAME}.n${ranks}")
   endforeach()
 endfunction()
 
