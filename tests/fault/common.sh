@@ -13,7 +13,7 @@ job=(-np 2 "$program" fit --model mlp --dropout 0.1 --batch 32 --steps 40 --dete
 run() {
   local folder=$1
   shift
-  timeout -k 5 "${limit:-60}" "${mpirun[@]}" "${job[@]}" --out "$folder" "$@" >"$work/out" 2>"$work/err"
+  timeout -k 5 60 "${mpirun[@]}" "${job[@]}" --out "$folder" "$@" >"$work/out" 2>"$work/err"
   code=$?
 }
 

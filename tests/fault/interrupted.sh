@@ -5,13 +5,16 @@
 . "$(dirname "$0")/common.sh"
 
 # ---- SIGSTOP of a rank, for ever ----
-# Long enough that the ranks have told each other of the training (each 0.25 s here) before one is stopped, and far from its end then.
-long=(--steps 20000 --checkpoint-every 1000)
-limit=180 run "$work/long" "${long[@]}"
+# Each sample takes it 1 ms to read, so that it is far from its end when a rank is stopped, after the ranks have told each other of the
+# training (each 0.25 s here).
+long=(--data "${FLR_SOURCE_DIR:?the tree}/datasets/digits.h5" --steps 1000 --checkpoint-every 50)
+slow=(-x "LD_PRELOAD=$shims/storage_fault.so" -x FLR_FAULT_PATH=digits.h5 -x FLR_FAULT_CALLS=read -x FLR_FAULT_MS=1)
+[ -z "${ASAN_OPTIONS:-}" ] || slow=() # (slow enough, and takes no preloading)
+run "$work/long" "${long[@]}"
 ended_with 0 "the undisturbed long run"
-"${mpirun[@]}" "${job[@]}" "${long[@]}" --watchdog 2 --out "$work/stopped" >"$work/out" 2>"$work/err" &
+"${mpirun[@]}" "${slow[@]}" "${job[@]}" "${long[@]}" --watchdog 2 --out "$work/stopped" >"$work/out" 2>"$work/err" &
 stopped=$!
-for _ in $(seq 400); do compgen -G "$work/stopped/checkpoint-*.h5" >/dev/null && break; sleep 0.02; done
+for _ in $(seq 2000); do compgen -G "$work/stopped/checkpoint-*.h5" >/dev/null && break; sleep 0.02; done
 sleep 0.75
 kill -STOP "$(pgrep -f "^$program .*--out $work/stopped" | tail -1)" || fail "there is no rank to stop"
 wait $stopped
@@ -20,7 +23,7 @@ ended_with 76 "a rank that is stopped"
 line='^fastlr_dist: rank [01] \(.+\) has been silent for [0-9]+ s in (train|evaluate|checkpoint), step [0-9]+: the job is ended; its process is stopped'
 says "$line(; last seen (reading|writing) .*)?\$" "a rank that is stopped"
 grep '^fastlr_dist: rank' "$work/err"
-limit=180 run "$work/stopped" "${long[@]}" --resume
+run "$work/stopped" "${long[@]}" --resume
 ended_with 0 "a rank that was stopped, resumed"
 [ "$(weights "$work/stopped")" = "$(weights "$work/long")" ] || fail "a rank that was stopped, resumed: other weights"
 
