@@ -61,12 +61,11 @@ fastlr schedule --steps 1 --lr 1
 same 'one step' 2 "$(wc -l <out)"
 
 best=1000000000
-for _ in $(seq 100); do # one answer in time shows it; the machine may be busy elsewhere
+for _ in 1 2 3 4 5; do
   began=$(date +%s%N)
   "$program" schedule --steps 100 --lr 1e-2 >/dev/null
   took=$(($(date +%s%N) - began))
   [ "$took" -ge "$best" ] || best=$took
-  [ "$best" -ge 50000000 ] || break
 done
 echo "schedule answers within $((best / 1000)) us"
 [ "$best" -lt 50000000 ] || complain "schedule took $((best / 1000)) us, wanted at most 50000"

@@ -22,7 +22,7 @@ if(FLR_CUDA_BUILT)
             "${room}/cuda_tune_cudnn.c"
             "${room}/plan_cache.c"
     LABELS cuda ops
-    TIMEOUT 600)
+    TIMEOUT 300)
   add_dependencies(test_cuda.plans_without_gpu driver_stub)
   target_include_directories(test_cuda.plans_without_gpu SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(test_cuda.plans_without_gpu PRIVATE CUDA::cudart CUDA::cublasLt cuDNN::C)

@@ -7,7 +7,7 @@ shims=$1
 shift
 mpirun=("$@")
 job=(-np 2 "$program" fit --model mlp --dropout 0.1 --batch 32 --steps 40 --deterministic --shards 2 --lr 1e-2 --checkpoint-every 10 --log-every 1
-  --plot none --quiet --watchdog 20) # (a disk may be busy for seconds; where silence is the point, 2)
+  --plot none --quiet --watchdog 2)
 
 # run FOLDER ARGUMENTS...: the job into that folder; its exit code in $code
 run() {

@@ -12,7 +12,7 @@ slow=(-x "LD_PRELOAD=$shims/storage_fault.so" -x FLR_FAULT_PATH=digits.h5 -x FLR
 [ -z "${ASAN_OPTIONS:-}" ] || slow=() # (slow enough, and takes no preloading)
 run "$work/long" "${long[@]}"
 ended_with 0 "the undisturbed long run"
-"${mpirun[@]}" "${slow[@]}" "${job[@]}" "${long[@]}" --watchdog 2 --out "$work/stopped" >"$work/out" 2>"$work/err" &
+"${mpirun[@]}" "${slow[@]}" "${job[@]}" "${long[@]}" --out "$work/stopped" >"$work/out" 2>"$work/err" &
 stopped=$!
 for _ in $(seq 2000); do compgen -G "$work/stopped/checkpoint-*.h5" >/dev/null && break; sleep 0.02; done
 sleep 0.75
@@ -58,7 +58,7 @@ says "^fastlr_dist: .*no checkpoint of $work/all is whole: " "no checkpoint that
 library=$(shim clock_jump) || { echo "$library"; exit 77; }
 began=$SECONDS
 "${mpirun[@]}" -x "LD_PRELOAD=$library" -x "FLR_CLOCK_JUMP=$work/seconds" -x "SLURM_JOB_END_TIME=$(($(date +%s) + 3600))" "${job[@]}" --steps 10000000 \
-  --checkpoint-every 1s --log-every 50 --watchdog 2 --out "$work/jump" >"$work/out" 2>"$work/err" &
+  --checkpoint-every 1s --log-every 50 --out "$work/jump" >"$work/out" 2>"$work/err" &
 jumped=$!
 for _ in $(seq 400); do grep -q '"event": "step"' "$work/jump/metrics.jsonl" 2>/dev/null && break; sleep 0.05; done
 for seconds in 86400 -31536000; do

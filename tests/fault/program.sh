@@ -78,11 +78,13 @@ killed() {
 "$program" fit --data synthetic:64,16,16,3,10 --model cnn --batch 32 --steps 1 --lr 0.01 --plot none --quiet --out "$work/start" ||
   fail "no checkpoint to evaluate"
 
+# shellcheck disable=SC2054 # the commas are the option's own
+long_epochs=(--data synthetic:200000,16,16,3,10) # of minutes: neither evaluation nor a checkpoint comes
 stopped 2 1 sweep sweep find --sweep-iters 100000
 stopped 2 0 sweep sweep find --sweep-iters 100000
-stopped 3 2 step "(train|evaluate|checkpoint)" fit --lr 1e-3 --epochs 1000
-stopped 2 0 step "(train|evaluate|checkpoint)" fit --lr 1e-3 --epochs 1000
-stopped 3 1 step "(train|evaluate|checkpoint)" fit --lr 1e-3 --epochs 1000 --sync-bn on
+stopped 3 2 step train fit "${long_epochs[@]}" --lr 1e-3 --epochs 1000
+stopped 2 0 step train fit "${long_epochs[@]}" --lr 1e-3 --epochs 1000
+stopped 3 1 step train fit "${long_epochs[@]}" --lr 1e-3 --epochs 1000 --sync-bn on
 stopped 2 1 '' evaluate eval "$work/start/final.h5" --split train --data synthetic:200000,16,16,3,10 --batch 32
 killed 2 1 step fit --lr 1e-3 --epochs 1000
 killed 3 0 step fit --lr 1e-3 --epochs 1000

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 
 # Slow: 0.7 s a checkpoint, ten steps take a small part of that.
-with_fault PATH=.h5.tmp. CALLS=sync MS=700 -- "$work/slow" --watchdog 2
+with_fault PATH=.h5.tmp. CALLS=sync MS=700 -- "$work/slow"
 ended_with 0 "slow storage"
 ! grep -q silent "$work/err" || fail "slow storage: the watchdog took it for silent"
 same_as_undisturbed "$work/slow" "slow storage"
@@ -12,7 +12,7 @@ during=$(awk '/"event": "step"/ { step++ } /"event": "checkpoint".*"step": 10,/ 
 echo "slow storage: training made $during steps while a checkpoint was written"
 
 # Silent, in the second checkpoint: training goes on to the third, and waits there.
-with_fault PATH=.h5.tmp. CALLS=sync MS=1000000 SKIP=1 -- "$work/silent" --watchdog 2
+with_fault PATH=.h5.tmp. CALLS=sync MS=1000000 SKIP=1 -- "$work/silent"
 ended_with 76 "storage silent in writing"
 says "^fastlr_dist: rank 0 \(.*\) has been silent for [0-9]+ s in checkpoint, step 30: .*it is alive and waits for storage, writing .*/silent$" \
   "storage silent in writing"
@@ -22,7 +22,7 @@ resumes "$work/silent" "storage silent in writing"
 whole "$work/silent" checkpoint-30.h5 checkpoint-40.h5
 
 # Silent, in reading data on rank 1.
-with_fault PATH=digits.h5 CALLS=read MS=1000000 SKIP=300 RANK=1 -- "$work/reading" --data "${FLR_SOURCE_DIR:?}/datasets/digits.h5" --watchdog 2 --watchdog-stack
+with_fault PATH=digits.h5 CALLS=read MS=1000000 SKIP=300 RANK=1 -- "$work/reading" --data "${FLR_SOURCE_DIR:?}/datasets/digits.h5" --watchdog-stack
 ended_with 76 "storage silent in reading"
 says "^fastlr_dist: rank 1 \(.*\) has been silent for [0-9]+ s in train, step [0-9]+: .*it is alive and waits for storage, reading .*digits.h5$" \
   "storage silent in reading"

@@ -29,7 +29,7 @@ finish() {
 for rank in 0 1 2; do
   start 100000
   kill -STOP "$(pid_of $rank)"
-  finish 15
+  finish 8
   [ "$code" = 76 ] || fail "SIGSTOP of rank $rank: exit code $code, wanted 76"
   [ "$(grep -c '^fastlr_dist: rank' "$work/err")" = 1 ] || fail "SIGSTOP of rank $rank: not one line"
   grep -Eq "^fastlr_dist: rank $rank \(.+\) has been silent for [0-9]+ s in train, step [0-9]+: the job is ended; its process is stopped$" "$work/err" ||
@@ -40,7 +40,7 @@ done
 # hangs RANK HOW CAUSE [stack]: the report names rank, step and cause
 hangs() {
   start 100000 "$1" "$2" ${4:+"$4"}
-  finish 20
+  finish 10
   [ "$code" = 76 ] || fail "rank $1 hangs $2: exit code $code, wanted 76"
   grep -Eq "^fastlr_dist: rank $1 \\(.*\\) has been silent .* in train, step 20: the job is ended; $3\$" "$work/err" ||
     fail "rank $1 hangs $2: the line does not say so"
@@ -57,7 +57,7 @@ done
 
 start 100000
 kill -KILL "$(pid_of 1)"
-finish 10
+finish 5
 [ "$code" != 0 ] || fail "kill -9: exit code 0"
 
 start 60

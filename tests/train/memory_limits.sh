@@ -35,7 +35,7 @@ base() {
   rm -rf run
   peak
 }
-# within BASE ARGUMENTS...: the peak of the last run is that of a run on few data, what the program said, and 8 MiB for threads and libraries
+# within BASE ARGUMENTS...: the peak of the last run is that of a run on few data, what the program said, and 6 MiB for threads
 within() {
   local base=$1 is blocks stated
   shift
@@ -43,7 +43,7 @@ within() {
   "$program" fit "$@" "${job[@]}" --dry-run >said 2>&1 || fail "--dry-run $*"
   stated=$(number 'a rank with one shard takes \([0-9]*\) MiB')
   echo "$*: $is MiB at the peak; on few data $base, stated $stated and ${blocks:-0} for blocks"
-  awk -v is="$is" -v most="$base $stated ${blocks:-0} 8" 'BEGIN { n = split(most, part, " "); for (i = 1; i <= n; i++) is -= part[i]; exit is > 0 }' ||
+  awk -v is="$is" -v most="$base $stated ${blocks:-0} 6" 'BEGIN { n = split(most, part, " "); for (i = 1; i <= n; i++) is -= part[i]; exit is > 0 }' ||
     fail "more memory than stated"
 }
 
